@@ -1,1 +1,2 @@
 //! isonet
+pub mod model;

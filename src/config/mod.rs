@@ -1,0 +1,2 @@
+//! What the agent is told: types, loading, checking.
+

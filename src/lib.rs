@@ -1,2 +1,3 @@
 //! isonet
+pub mod config;
 pub mod model;

@@ -1,3 +1,4 @@
 //! isonet
+pub mod catalogue;
 pub mod config;
 pub mod model;

@@ -1,0 +1,5 @@
+//! Words: everything a person reads, in Chinese and in English.
+
+mod lang;
+
+pub use lang::Lang;

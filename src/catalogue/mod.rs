@@ -1,5 +1,21 @@
-//! Words: everything a person reads, in Chinese and in English.
+//! Every text a person reads about a diagnosis, compiled in, in both languages.
+//!
+//! Rules that hold for all of it, kept by [`tests`]: what a clerk reads names at most three steps, no commands, no abbreviation that is
+//! not explained or on a short list, nobody's fault, nothing that needs an administrator. In Chinese no sign of ambiguous width stands in
+//! it, so that columns align on every terminal. Matches are exhaustive: a code without a text does not compile.
 
+mod causes;
 mod lang;
+mod notes;
+mod proof;
+mod reasons;
+#[cfg(test)]
+mod tests;
+mod words;
 
+pub use causes::{Text, one_act, text};
 pub use lang::Lang;
+pub use notes::note;
+pub use proof::{question, result};
+pub use reasons::{reason, unseen};
+pub use words::{actor, certainty, exoneration, isolation, layer, mark, never_do, severity, state};

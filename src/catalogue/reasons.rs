@@ -1,0 +1,74 @@
+//! Why a look-alike is excluded, and why something could not be seen. The arguments are language-free facts from the probes.
+
+use super::Lang;
+use crate::model::{Reason, Unseen};
+
+/// The sentence of a reason, without a full stop.
+pub fn reason(reason: &Reason, lang: Lang) -> String {
+    match lang {
+        Lang::ZhCn => reason_zh(reason),
+        Lang::En => reason_en(reason),
+    }
+}
+
+fn reason_zh(reason: &Reason) -> String {
+    match reason {
+        Reason::Answered(who) => format!("{who} 刚才有回应"),
+        Reason::CarrierPresent(link) => format!("网口 {link} 有信号"),
+        Reason::AddressPresent(link) => format!("网口 {link} 有可用的地址"),
+        Reason::RefusedLocally(device) => format!("数据在 {device} 就被拦下了，没有发出去"),
+        Reason::ErrorFromBeyond(ip) => format!("报错的是更远处的 {ip}，说明到那里之前是通的"),
+        Reason::ClockAgrees(server) => format!("电脑时间和 {server} 的时间对得上"),
+        Reason::ClockDiffers(by) => format!("电脑时间和对面的时间差了 {by}"),
+        Reason::Running(what) => format!("{what} 正在运行"),
+        Reason::NotRunning(what) => format!("{what} 没有在运行"),
+        Reason::RouteRight(device) => format!("数据是从该走的 {device} 出去的"),
+    }
+}
+
+fn reason_en(reason: &Reason) -> String {
+    match reason {
+        Reason::Answered(who) => format!("{who} answered just now"),
+        Reason::CarrierPresent(link) => format!("{link} has a signal"),
+        Reason::AddressPresent(link) => format!("{link} has a usable address"),
+        Reason::RefusedLocally(device) => format!("it was refused at {device}, so nothing left"),
+        Reason::ErrorFromBeyond(ip) => format!("the error came from {ip} further on, so the way up to there works"),
+        Reason::ClockAgrees(server) => format!("this PC's clock agrees with {server}"),
+        Reason::ClockDiffers(by) => format!("this PC's clock is {by} off the other side's"),
+        Reason::Running(what) => format!("{what} is running"),
+        Reason::NotRunning(what) => format!("{what} is not running"),
+        Reason::RouteRight(device) => format!("data leaves by {device}, as it should"),
+    }
+}
+
+/// The sentence of why something could not be seen, without a full stop.
+pub fn unseen(unseen: &Unseen, lang: Lang) -> String {
+    match lang {
+        Lang::ZhCn => unseen_zh(unseen),
+        Lang::En => unseen_en(unseen),
+    }
+}
+
+fn unseen_zh(unseen: &Unseen) -> String {
+    match unseen {
+        Unseen::Capability(capability) => format!("没有权限 {capability}"),
+        Unseen::NotConfigured(key) => format!("配置里没有填 {key}"),
+        Unseen::NotEnrolled => "这台电脑还没有登记，没有可比的".to_owned(),
+        Unseen::Deadline => "时间到了，没来得及查".to_owned(),
+        Unseen::Skipped => "前面一层就断了，查了也说明不了什么".to_owned(),
+        Unseen::PublicAddress => "那是互联网地址，没有得到允许，不往外发数据".to_owned(),
+        Unseen::Error(error) => format!("程序自己没查成：{error}"),
+    }
+}
+
+fn unseen_en(unseen: &Unseen) -> String {
+    match unseen {
+        Unseen::Capability(capability) => format!("permission {capability} is missing"),
+        Unseen::NotConfigured(key) => format!("{key} is not configured"),
+        Unseen::NotEnrolled => "this PC has not been enrolled, there is nothing to compare with".to_owned(),
+        Unseen::Deadline => "time ran out before it was looked at".to_owned(),
+        Unseen::Skipped => "a lower layer is broken, looking would prove nothing".to_owned(),
+        Unseen::PublicAddress => "it is an internet address, and nothing is sent there without leave".to_owned(),
+        Unseen::Error(error) => format!("the tool itself could not look: {error}"),
+    }
+}

@@ -1,4 +1,5 @@
 //! isonet
 pub mod catalogue;
 pub mod config;
+pub mod infer;
 pub mod model;

@@ -110,6 +110,45 @@ pub struct Verdict {
     pub explains: Vec<Subject>,
 }
 
+impl Verdict {
+    /// A cause that disconnects, yet to be argued; severity and actors are the cause's own.
+    pub fn new(cause: Cause, subject: Subject, certainty: Certainty) -> Self {
+        Self {
+            cause,
+            subject,
+            certainty,
+            severity: cause.severity(),
+            disconnects: true,
+            who_acts: cause.actors().to_vec(),
+            evidence: Vec::new(),
+            ruled_out: Vec::new(),
+            explains: Vec::new(),
+        }
+    }
+
+    /// Adds proof.
+    #[must_use]
+    pub fn because(mut self, evidence: impl IntoIterator<Item = Evidence>) -> Self {
+        self.evidence.extend(evidence);
+        self
+    }
+
+    /// Excludes a look-alike.
+    #[must_use]
+    pub fn not(mut self, cause: Cause, because: Reason) -> Self {
+        self.ruled_out.push(RuledOut { cause, because });
+        self
+    }
+
+    /// Makes it a mere degradation of this severity.
+    #[must_use]
+    pub fn degrades(mut self, severity: Severity) -> Self {
+        self.disconnects = false;
+        self.severity = severity;
+        self
+    }
+}
+
 /// One line of proof, language-free.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {

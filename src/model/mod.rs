@@ -14,7 +14,7 @@ pub use diagnosis::{
 };
 pub use observation::{
     Address, Answer, ArpAnswer, CertificateFacts, Errno, Failure, FailureKind, Gateway, Hop, HopAnswer, HttpFacts, IcmpError, IcmpKind,
-    IfName, Link, LinkKind, Lookup, LookupSource, Neighbour, Observation, Outcome, ProcessState, QueryKey, Rcode, Reply, ResolverSetup, Route,
-    RouteKind, RouteTable, Sighting, Subject, TlsFacts, TlsFault, TlsKey, Unseen, UnitState, VpnFacts, VpnLog,
+    IfName, Link, LinkKind, Lookup, LookupSource, Neighbour, Observation, Outcome, ProcessState, QueryKey, Rcode, Reply, ResolverSetup,
+    Route, RouteKind, RouteTable, Sighting, Subject, TlsFacts, TlsFault, TlsKey, UnitState, Unseen, VpnFacts, VpnLog,
 };
 pub use stamp::{ClockState, Stamp};

@@ -1,0 +1,175 @@
+//! From observations to a diagnosis. Pure: the same [`World`] and configuration always give the same answer.
+//!
+//! For every centre there is one [`Way`](scene::Way). A way whose service answers as it should is well, whatever else keeps silent on it.
+//! Otherwise its layers are judged from the bottom up; the first broken one is the root, and what lies above it is a consequence that is
+//! not reported again. Roots that several ways share are reported once, with all that they explain.
+
+mod evidence;
+mod life;
+mod path;
+mod remarks;
+mod rules;
+mod scene;
+mod world;
+
+pub use evidence::ms;
+pub use world::World;
+
+use crate::config::Config;
+use crate::model::{Diagnosis, Isolation, Layer, LayerState, Outcome, Severity, Verdict};
+use rules::{DEGRADATIONS, LAYERS, Standing};
+use scene::{Scene, Way};
+
+/// Names the cause of what was seen, with its proof.
+pub fn diagnose(world: &World, config: &Config) -> Diagnosis {
+    let scene = Scene::new(world, config);
+    let ways = scene.ways();
+    let outcomes: Vec<_> = ways.iter().map(judge).collect();
+    Diagnosis {
+        connected: connected(&ways, &outcomes),
+        isolation: Isolation::Unknown,
+        path: path::path(&ways, &outcomes),
+        verdicts: rank(outcomes.into_iter().flat_map(|judged| judged.verdicts).collect()),
+        notes: remarks::notes(&scene, &ways),
+        blind: remarks::blind(&scene),
+    }
+}
+
+/// What came of judging one way.
+pub struct Judged {
+    /// The service at its end can be used; `None` = could not tell.
+    usable: Option<bool>,
+    /// How each layer stands.
+    layers: Vec<(Layer, LayerState)>,
+    /// What is wrong.
+    verdicts: Vec<Verdict>,
+}
+
+fn judge(way: &Way<'_>) -> Judged {
+    let usable = usable(way);
+    let mut layers = Vec::with_capacity(LAYERS.len());
+    let mut verdicts: Vec<Verdict> = Vec::new();
+    for (layer, rule) in LAYERS {
+        if !verdicts.is_empty() {
+            layers.push((*layer, LayerState::Skipped));
+            continue;
+        }
+        let standing = rule(way);
+        layers.push((
+            *layer,
+            match standing {
+                Standing::Absent => LayerState::Skipped,
+                Standing::Passed => LayerState::Ok,
+                // What answers above proves what lies below.
+                Standing::Unknown | Standing::Broken(_) if usable == Some(true) => LayerState::Ok,
+                Standing::Unknown => LayerState::Unknown,
+                Standing::Broken(candidates) => {
+                    verdicts = candidates;
+                    LayerState::Failed
+                }
+            },
+        ));
+    }
+    verdicts.iter_mut().for_each(|verdict| attribute(verdict, way));
+    let broken_at = layers.iter().find(|(_, state)| *state == LayerState::Failed).map(|(layer, _)| *layer);
+    let worse = DEGRADATIONS.iter().flat_map(|rule| rule(way));
+    verdicts.extend(worse.filter(|verdict| broken_at.is_none_or(|broken| verdict.cause.layer() < broken)));
+    let usable = if broken_at.is_some() { Some(false) } else { usable };
+    Judged { usable, layers, verdicts }
+}
+
+/// Says what the verdict explains; a centre that settlement does not need only degrades.
+fn attribute(verdict: &mut Verdict, way: &Way<'_>) {
+    verdict.explains = way.consequence();
+    if way.centre.is_some_and(|centre| !centre.critical) {
+        verdict.disconnects = false;
+        verdict.severity = verdict.severity.min(Severity::Medium);
+    }
+}
+
+/// The topmost configured check of the way's centre, over any of its addresses.
+fn usable(way: &Way<'_>) -> Option<bool> {
+    let centre = way.centre?;
+    let world = way.scene.world;
+    if rules::stands_apart(way) {
+        return Some(false);
+    }
+    let answers: Vec<Option<bool>> = if let Some(wanted) = &centre.http {
+        rules::exchanges(way).into_iter().map(|(_, o)| known(o, |facts| rules::healthy(wanted, facts))).collect()
+    } else if centre.tls.is_some() {
+        rules::handshakes(way).into_iter().map(|(_, o)| known(o, |_| true)).collect()
+    } else if !centre.tcp.is_empty() {
+        let all_ports = |ip: &std::net::IpAddr| {
+            let ports = centre.tcp.iter().map(|port| world.tcp((*ip, *port).into()).and_then(|o| known(o, |_| true)));
+            ports.fold(Some(true), |all, one| all.zip(one).map(|(a, b)| a && b))
+        };
+        way.targets.iter().map(all_ports).collect()
+    } else {
+        way.targets.iter().map(|ip| world.ping(*ip).and_then(|o| known(o, |_| true))).collect()
+    };
+    any(&answers)
+}
+
+fn known<T>(outcome: &Outcome<T>, good: impl Fn(&T) -> bool) -> Option<bool> {
+    match outcome {
+        Outcome::Ok(seen) => Some(good(seen)),
+        Outcome::Failed(_) => Some(false),
+        Outcome::Unknown(_) => None,
+    }
+}
+
+/// One good answer suffices; without one, everything must be known to be bad.
+fn any(answers: &[Option<bool>]) -> Option<bool> {
+    if answers.contains(&Some(true)) {
+        return Some(true);
+    }
+    (!answers.is_empty() && answers.iter().all(Option::is_some)).then_some(false)
+}
+
+/// All centres that settlement needs. A break of this PC's own part disconnects even where no centre is configured.
+fn connected(ways: &[Way<'_>], outcomes: &[Judged]) -> Option<bool> {
+    let needed = ways.iter().zip(outcomes).filter(|(way, _)| way.centre.is_none_or(|centre| centre.critical));
+    let states: Vec<_> = needed.map(|(_, judged)| judged.usable).collect();
+    if states.contains(&Some(false)) {
+        return Some(false);
+    }
+    (!states.is_empty() && states.iter().all(Option::is_some)).then_some(true)
+}
+
+/// Merges verdicts that say the same of the same thing, and puts the root first: what disconnects before what degrades, the surer before
+/// the less sure, what explains more before what explains less, the lower layer before the higher.
+fn rank(verdicts: Vec<Verdict>) -> Vec<Verdict> {
+    let mut merged: Vec<Verdict> = Vec::new();
+    for verdict in verdicts {
+        match merged.iter_mut().find(|m| m.cause == verdict.cause && m.subject == verdict.subject) {
+            Some(same) => merge(same, verdict),
+            None => merged.push(verdict),
+        }
+    }
+    merged.sort_by_key(|v| {
+        use std::cmp::Reverse;
+        (Reverse(v.disconnects), Reverse(v.certainty), Reverse(v.explains.len()), v.cause.layer())
+    });
+    merged
+}
+
+fn merge(into: &mut Verdict, from: Verdict) {
+    into.certainty = into.certainty.max(from.certainty);
+    into.severity = into.severity.max(from.severity);
+    into.disconnects |= from.disconnects;
+    for subject in from.explains {
+        if !into.explains.contains(&subject) {
+            into.explains.push(subject);
+        }
+    }
+    for evidence in from.evidence {
+        if !into.evidence.contains(&evidence) {
+            into.evidence.push(evidence);
+        }
+    }
+    for out in from.ruled_out {
+        if !into.ruled_out.contains(&out) {
+            into.ruled_out.push(out);
+        }
+    }
+}

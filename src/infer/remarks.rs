@@ -1,0 +1,105 @@
+//! What is said beside the verdicts: what looks like a fault and is none, and what could not be seen.
+
+use super::rules;
+use super::scene::{Scene, Way};
+use crate::model::{ArpAnswer, Blind, FailureKind, LookupSource, Note, NoteCode, Outcome, Sighting, Subject, TlsFault, Unseen};
+use std::collections::BTreeSet;
+
+/// The notes, each once.
+pub fn notes(scene: &Scene<'_>, ways: &[Way<'_>]) -> Vec<Note> {
+    let mut notes = BTreeSet::new();
+    let mut say = |code, subject| {
+        notes.insert(Note { code, subject });
+    };
+    if scene.config.centres.is_empty() {
+        say(NoteCode::CentreNotConfigured, Subject::Terminal);
+    }
+    for way in ways {
+        if let Some(ip) = silent_gateway(way) {
+            say(NoteCode::GatewayPingForbidden, Subject::Gateway(ip));
+        }
+        let Some(centre) = way.centre else { continue };
+        let subject = || Subject::Centre(centre.name.clone());
+        if centre.ping && forbids_ping(way) {
+            say(NoteCode::CentrePingForbidden, subject());
+        }
+        if name_is_fixed(way) {
+            say(NoteCode::DnsNotNeeded, subject());
+        }
+        for (_, outcome) in rules::handshakes(way) {
+            match outcome {
+                Outcome::Ok(facts) if !facts.verified => say(NoteCode::TlsNotJudged, subject()),
+                Outcome::Failed(failure) if matches!(failure.kind, FailureKind::Tls(TlsFault::Unsupported, _)) => {
+                    say(NoteCode::TlsUnsupported, subject());
+                }
+                Outcome::Ok(_) | Outcome::Failed(_) | Outcome::Unknown(_) => {}
+            }
+        }
+    }
+    notes.into_iter().collect()
+}
+
+fn silent_gateway(way: &Way<'_>) -> Option<std::net::IpAddr> {
+    let gateway = way.gateway()?;
+    let lives = gateway.alive() || way.beyond_gateway().is_some();
+    (lives && gateway.ping.failure().is_some_and(|f| f.kind == FailureKind::Silence)).then_some(way.uplink.gateway?)
+}
+
+/// It works on a port and keeps silent to echo.
+fn forbids_ping(way: &Way<'_>) -> bool {
+    let world = way.scene.world;
+    let ports = way.centre.map(rules::required_ports).unwrap_or_default();
+    let works = |ip: &std::net::IpAddr| ports.iter().any(|port| world.tcp((*ip, *port).into()).is_some_and(|o| o.ok().is_some()));
+    let silent = |ip: &std::net::IpAddr| world.ping(*ip).and_then(Outcome::failure).is_some_and(|f| f.kind == FailureKind::Silence);
+    way.targets.iter().any(|ip| works(ip) && silent(ip))
+}
+
+fn name_is_fixed(way: &Way<'_>) -> bool {
+    let Some(centre) = way.centre else { return false };
+    let from_hosts = way.scene.world.lookup(&centre.host).and_then(Outcome::ok).is_some_and(|found| found.source != LookupSource::Dns);
+    from_hosts || centre.host.parse::<std::net::IpAddr>().is_ok()
+}
+
+/// What could not be seen, each once.
+pub fn blind(scene: &Scene<'_>) -> Vec<Blind> {
+    let mut blind = BTreeSet::new();
+    for observation in scene.world.observations() {
+        if let Some((what, because)) = unseen(&observation.sighting) {
+            blind.insert(Blind { what: what.to_owned(), because: because.clone() });
+        }
+    }
+    blind.into_iter().collect()
+}
+
+fn unseen(sighting: &Sighting) -> Option<(&'static str, &Unseen)> {
+    fn of<T>(outcome: &Outcome<T>) -> Option<&Unseen> {
+        match outcome {
+            Outcome::Unknown(why) => Some(why),
+            Outcome::Ok(_) | Outcome::Failed(_) => None,
+        }
+    }
+    let (what, why) = match sighting {
+        Sighting::Links(o) => ("link.list", of(o)),
+        Sighting::Addresses(o) => ("address.list", of(o)),
+        Sighting::Routes(o) => ("route.list", of(o)),
+        Sighting::RouteTo(_, o) => ("route.lookup", of(o)),
+        Sighting::Gateway(_, _, Outcome::Ok(gateway)) => match &gateway.arp {
+            ArpAnswer::Unknown(why) => ("gateway.arp", Some(why)),
+            ArpAnswer::Answered(_) | ArpAnswer::Silent => ("gateway.ping", of(&gateway.ping)),
+        },
+        Sighting::Gateway(_, _, o) => ("gateway", of(o)),
+        Sighting::Walk(_, o) => ("path.walk", of(o)),
+        Sighting::Ping(_, o) => ("icmp.echo", of(o)),
+        Sighting::Udp(_, o) => ("udp.datagram", of(o)),
+        Sighting::Tcp(_, o) => ("tcp.connect", of(o)),
+        Sighting::Tls(_, o) => ("tls.handshake", of(o)),
+        Sighting::Http(_, _, o) => ("http.get", of(o)),
+        Sighting::Resolvers(o) => ("dns.resolvers", of(o)),
+        Sighting::Lookup(_, o) => ("dns.lookup", of(o)),
+        Sighting::Query(_, o) => ("dns.query", of(o)),
+        Sighting::Vpn(_, Outcome::Ok(facts)) => ("wireguard.handshake", facts.handshake_unseen.as_ref()),
+        Sighting::Vpn(_, o) => ("vpn", of(o)),
+        Sighting::Upload(_, o) | Sighting::UploadSmall(_, o) => ("http.upload", of(o)),
+    };
+    why.filter(|why| **why != Unseen::Skipped).map(|why| (what, why))
+}

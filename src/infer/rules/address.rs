@@ -1,0 +1,63 @@
+//! The PC's own address, and whether its gateway can be reached from it at all.
+
+use super::Standing;
+use crate::config::GatewayChoice;
+use crate::infer::evidence;
+use crate::infer::scene::Way;
+use crate::model::{Address, Cause, Certainty, Outcome, Reason, Subject, Verdict};
+use std::net::IpAddr;
+
+pub fn judge(way: &Way<'_>) -> Standing {
+    let Some(device) = &way.uplink.device else {
+        return Standing::Unknown;
+    };
+    if way.scene.world.addresses().and_then(Outcome::ok).is_none() {
+        return Standing::Unknown;
+    }
+    if way.beyond_gateway().is_some() {
+        return Standing::Passed;
+    }
+    let usable = way.usable_addresses();
+    let subject = Subject::Link(device.clone());
+    if !usable.iter().any(|a| serves(way, a)) {
+        let seen: Vec<_> = way.scene.world.addresses_of(device).map(|a| a.net.to_string()).collect();
+        let seen = if seen.is_empty() { "none".to_owned() } else { seen.join(" ") };
+        let none = Verdict::new(Cause::AddrNone, subject, Certainty::Proven).because([evidence::state("address.list", device, seen)]);
+        return Standing::Broken(vec![with_carrier(none, device.as_str())]);
+    }
+    if let Some(gateway) = stray_gateway(way, &usable) {
+        let nets = usable.iter().map(|a| a.net.to_string()).collect::<Vec<_>>().join(" ");
+        let stray = Verdict::new(Cause::AddrGatewayNotOnLink, subject, Certainty::Proven)
+            .because([
+                evidence::state("address.list", device, nets),
+                evidence::state("route.gateway", gateway, "outside every on-link prefix"),
+            ])
+            .not(Cause::AddrNone, Reason::AddressPresent(device.to_string()));
+        return Standing::Broken(vec![with_carrier(stray, device.as_str())]);
+    }
+    Standing::Passed
+}
+
+fn with_carrier(verdict: Verdict, device: &str) -> Verdict {
+    verdict.not(Cause::LinkNoCarrier, Reason::CarrierPresent(device.to_owned()))
+}
+
+/// An IPv4 address cannot serve a centre that has IPv6 addresses only, and the other way round.
+fn serves(way: &Way<'_>, address: &Address) -> bool {
+    let fixed: Vec<_> = way.outer.iter().filter(|ip| !ip.is_loopback()).collect();
+    fixed.is_empty() || fixed.iter().any(|ip| ip.is_ipv4() == address.net.addr().is_ipv4())
+}
+
+/// The gateway, when no prefix of ours contains it and it does not answer either. Link-local gateways (IPv6) are always on-link, and a
+/// gateway that answers is reachable by whatever means.
+fn stray_gateway(way: &Way<'_>, usable: &[&Address]) -> Option<IpAddr> {
+    let configured = match way.scene.config.network.gateway {
+        GatewayChoice::Auto => None,
+        GatewayChoice::Address(ip) => Some(ip),
+    };
+    let gateway = way.uplink.gateway.or(configured)?;
+    let link_local = matches!(gateway, IpAddr::V6(ip) if ip.is_unicast_link_local());
+    let on_link = usable.iter().any(|a| a.net.contains(&gateway));
+    let answers = way.gateway().is_some_and(crate::model::Gateway::alive);
+    (!link_local && !on_link && !answers).then_some(gateway)
+}

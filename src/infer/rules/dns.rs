@@ -1,0 +1,200 @@
+//! Names. The application's own way is judged first (hosts file, then the system's resolvers); each resolver's own answer explains a
+//! failure. A resolver that answers, whatever it says, is reachable.
+
+use super::Standing;
+use crate::infer::evidence;
+use crate::infer::scene::{Scene, Way};
+use crate::model::{
+    Answer, Cause, Certainty, Errno, FailureKind, IcmpKind, Lookup, LookupSource, Outcome, Rcode, Reason, Severity, Subject, Verdict,
+};
+use ipnet::IpNet;
+use std::net::IpAddr;
+
+pub fn judge(way: &Way<'_>) -> Standing {
+    let Some(centre) = way.centre else {
+        return Standing::Absent;
+    };
+    let host = centre.host.as_str();
+    if host.parse::<IpAddr>().is_ok() {
+        return Standing::Absent;
+    }
+    match way.scene.world.lookup(host) {
+        None | Some(Outcome::Unknown(_)) => Standing::Unknown,
+        Some(Outcome::Ok(found)) if found.source != LookupSource::Dns => stale_hosts(way, host, found).unwrap_or(Standing::Absent),
+        Some(outcome @ Outcome::Ok(found)) => hijacked(way, host, found, outcome).unwrap_or(Standing::Passed),
+        Some(outcome @ Outcome::Failed(_)) => unresolved(way, host, outcome),
+    }
+}
+
+/// What is wrong with resolvers that nobody had to wait for yet.
+pub fn degradations(way: &Way<'_>) -> Vec<Verdict> {
+    let Some(centre) = way.centre else {
+        return Vec::new();
+    };
+    let Some(Outcome::Ok(found)) = way.scene.world.lookup(&centre.host) else {
+        return Vec::new();
+    };
+    if found.source != LookupSource::Dns {
+        return Vec::new();
+    }
+    let mut worse: Vec<_> = way.scene.resolvers().iter().filter_map(|ip| dead_resolver(way, *ip, &centre.host)).collect();
+    if found.elapsed > way.scene.config.dns.slow {
+        let outcome = Outcome::Ok(found.clone());
+        let slow = Verdict::new(Cause::DnsSlow, Subject::Name(centre.host.clone()), Certainty::Proven).degrades(Severity::Low);
+        worse.push(slow.because([evidence::lookup(&centre.host, &outcome)]));
+    }
+    worse
+}
+
+fn dead_resolver(way: &Way<'_>, ip: IpAddr, host: &str) -> Option<Verdict> {
+    let outcome = way.scene.world.query(ip, host)?;
+    let (cause, certainty) = match fault(way.scene, ip, outcome)? {
+        // Another name server of the same list that does not know the inner names: harmless until the first one dies.
+        (Cause::DnsNxdomain, _) => (Cause::DnsWrongResolver, Certainty::Likely),
+        other => other,
+    };
+    let dead = Verdict::new(cause, Subject::Resolver(ip), certainty).degrades(Severity::Low);
+    Some(dead.because([evidence::query(format!("{host} @{ip}"), outcome)]))
+}
+
+/// The hosts file sends us to a dead address while a live one is known.
+fn stale_hosts(way: &Way<'_>, host: &str, found: &Lookup) -> Option<Standing> {
+    if found.source != LookupSource::Hosts || found.addresses.iter().any(|ip| way.scene.alive(*ip).is_some()) {
+        return None;
+    }
+    let world = way.scene.world;
+    let told = way.scene.resolvers().iter().filter_map(|ip| world.query(*ip, host)?.ok()).flat_map(|answer| &answer.addresses);
+    let configured = way.centre.into_iter().flat_map(|c| &c.addresses);
+    let living = told.chain(configured).filter(|ip| !found.addresses.contains(ip)).find_map(|ip| way.scene.alive(*ip))?;
+    let stale = Verdict::new(Cause::HostsStale, Subject::Name(host.to_owned()), Certainty::Proven)
+        .because([evidence::lookup(host, &Outcome::Ok(found.clone())), living.evidence.clone()])
+        .not(Cause::CentreOutage, Reason::Answered(living.who.to_string()));
+    Some(Standing::Broken(vec![stale]))
+}
+
+/// Applications are sent to addresses where the centre cannot be, and no certificate vouches for who answers there.
+pub fn stands_apart(way: &Way<'_>) -> bool {
+    let Some(host) = way.centre.map(|centre| centre.host.as_str()) else {
+        return false;
+    };
+    let vouched = || super::handshakes(way).iter().any(|(_, o)| o.ok().is_some_and(|facts| facts.verified));
+    match way.scene.world.lookup(host) {
+        Some(outcome @ Outcome::Ok(found)) if found.source == LookupSource::Dns => {
+            hijacked(way, host, found, outcome).is_some() && !vouched()
+        }
+        _ => false,
+    }
+}
+
+fn expected<'a>(way: &'a Way<'_>) -> &'a [IpNet] {
+    let own = way.centre.map_or(&[][..], |centre| &centre.expect_prefixes);
+    if own.is_empty() { &way.scene.config.dns.expect_prefixes } else { own }
+}
+
+/// Every address lies outside the prefixes where the centre must be. Where a random name is answered too, nobody can say that the
+/// centre has moved.
+fn hijacked(way: &Way<'_>, host: &str, found: &Lookup, outcome: &Outcome<Lookup>) -> Option<Standing> {
+    let nets = expected(way);
+    let inside = |ip: &IpAddr| nets.iter().any(|net| net.contains(ip));
+    if nets.is_empty() || found.addresses.iter().any(inside) {
+        return None;
+    }
+    let wildcard = way.scene.resolvers().iter().find_map(|ip| {
+        let answer = way.scene.world.query(*ip, "*")?;
+        answer.ok().filter(|a| !a.addresses.is_empty()).map(|_| evidence::query(format!("* @{ip}"), answer))
+    });
+    let certainty = if wildcard.is_some() { Certainty::Proven } else { Certainty::Likely };
+    let foreign = Verdict::new(Cause::DnsHijacked, Subject::Name(host.to_owned()), certainty);
+    Some(Standing::Broken(vec![foreign.because([evidence::lookup(host, outcome)]).because(wildcard)]))
+}
+
+fn unresolved(way: &Way<'_>, host: &str, lookup: &Outcome<Lookup>) -> Standing {
+    let scene = way.scene;
+    let asked = evidence::lookup(host, lookup);
+    let Some(setup) = scene.world.resolvers().and_then(Outcome::ok) else {
+        return Standing::Unknown;
+    };
+    if setup.servers.is_empty() {
+        let none = Verdict::new(Cause::DnsNoResolver, Subject::Terminal, Certainty::Proven);
+        return Standing::Broken(vec![none.because([evidence::state("dns.resolvers", "terminal", "none"), asked])]);
+    }
+    if let Some(wrong) = wrong_resolver(scene, host, &setup.servers) {
+        return Standing::Broken(vec![wrong.because([asked])]);
+    }
+    let mut verdicts: Vec<Verdict> = Vec::new();
+    for ip in &setup.servers {
+        let Some(outcome) = scene.world.query(*ip, host) else { continue };
+        let Some((cause, certainty)) = fault(scene, *ip, outcome) else { continue };
+        let proof = evidence::query(format!("{host} @{ip}"), outcome);
+        match verdicts.iter_mut().find(|v| v.cause == cause) {
+            Some(same) => same.evidence.push(proof),
+            None => verdicts.push(reachable(Verdict::new(cause, subject(cause, *ip, host), certainty).because([proof]), scene, *ip)),
+        }
+    }
+    if verdicts.len() > 1 {
+        verdicts.iter_mut().for_each(|v| v.certainty = v.certainty.min(Certainty::Likely));
+    }
+    if verdicts.is_empty() {
+        let strange = Verdict::new(Cause::DnsTimeout, Subject::Name(host.to_owned()), Certainty::Possible);
+        verdicts.push(strange.because([asked]));
+    }
+    Standing::Broken(verdicts)
+}
+
+fn subject(cause: Cause, ip: IpAddr, host: &str) -> Subject {
+    if cause == Cause::DnsNxdomain { Subject::Name(host.to_owned()) } else { Subject::Resolver(ip) }
+}
+
+/// A name server that is there rules out everything below it.
+fn reachable(verdict: Verdict, scene: &Scene<'_>, ip: IpAddr) -> Verdict {
+    match scene.alive(ip) {
+        Some(sign) => verdict.not(Cause::LineDown, Reason::Answered(sign.who.to_string())),
+        None => verdict,
+    }
+}
+
+/// The system asks one that does not know the name; one of the configured inner resolvers does.
+fn wrong_resolver(scene: &Scene<'_>, host: &str, servers: &[IpAddr]) -> Option<Verdict> {
+    let in_use = servers.iter().filter_map(|ip| Some((ip, scene.world.query(*ip, host)?)));
+    let (wrong, says) = in_use.into_iter().find(|(_, outcome)| unknown_there(outcome))?;
+    let knows = |ip: &&IpAddr| scene.world.query(**ip, host).and_then(Outcome::ok).is_some_and(|a| !a.addresses.is_empty());
+    let right = scene.config.dns.resolvers.iter().filter(|ip| !servers.contains(ip)).find(knows)?;
+    let found = scene.world.query(*right, host)?;
+    Some(
+        Verdict::new(Cause::DnsWrongResolver, Subject::Resolver(*wrong), Certainty::Proven)
+            .because([evidence::query(format!("{host} @{wrong}"), says), evidence::query(format!("{host} @{right}"), found)])
+            .not(Cause::DnsNxdomain, Reason::Answered(right.to_string())),
+    )
+}
+
+fn unknown_there(outcome: &Outcome<Answer>) -> bool {
+    match outcome {
+        Outcome::Ok(answer) => answer.addresses.is_empty(),
+        Outcome::Failed(failure) => matches!(failure.kind, FailureKind::Rcode(_)),
+        Outcome::Unknown(_) => false,
+    }
+}
+
+/// What is wrong with one resolver, by its own answer. `None` = nothing, or it is not the resolver's fault.
+fn fault(scene: &Scene<'_>, ip: IpAddr, outcome: &Outcome<Answer>) -> Option<(Cause, Certainty)> {
+    let failure = match outcome {
+        Outcome::Ok(answer) if answer.addresses.is_empty() => return Some((Cause::DnsNxdomain, Certainty::Likely)),
+        Outcome::Ok(_) | Outcome::Unknown(_) => return None,
+        Outcome::Failed(failure) => failure,
+    };
+    let silence = if scene.alive(ip).is_some() { Certainty::Proven } else { Certainty::Likely };
+    match &failure.kind {
+        FailureKind::Rcode(Rcode::ServFail | Rcode::Other(_)) => Some((Cause::DnsServfail, Certainty::Proven)),
+        FailureKind::Rcode(Rcode::NxDomain) => Some((Cause::DnsNxdomain, Certainty::Proven)),
+        FailureKind::Rcode(Rcode::Refused) => Some((Cause::DnsRefused, Certainty::Proven)),
+        FailureKind::Refused => Some((Cause::DnsPortRefused, Certainty::Proven)),
+        FailureKind::Icmp(error) if error.kind == IcmpKind::PortUnreachable => Some((Cause::DnsPortRefused, Certainty::Proven)),
+        FailureKind::Local(Errno::ECONNREFUSED) => Some((Cause::DnsPortRefused, Certainty::Proven)),
+        // A refusal of this PC's own, to which the layers below have their say.
+        FailureKind::Local(Errno::EPERM | Errno::ENETUNREACH | Errno::EACCES | Errno::EINVAL) => None,
+        FailureKind::Silence | FailureKind::Icmp(_) | FailureKind::Local(_) => Some((Cause::DnsTimeout, silence)),
+        FailureKind::Garbage(_) | FailureKind::Closed { .. } | FailureKind::TooLarge | FailureKind::Tls(..) => {
+            Some((Cause::DnsServfail, Certainty::Likely))
+        }
+    }
+}

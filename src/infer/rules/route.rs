@@ -1,0 +1,113 @@
+//! Routing and the terminal's own packet policy. The kernel tells these faults apart at 0 ms by its error number, before any packet
+//! leaves.
+
+use super::Standing;
+use crate::infer::evidence;
+use crate::infer::scene::Way;
+use crate::model::{Cause, Certainty, Errno, Evidence, FailureKind, LinkKind, Outcome, Reason, Route, RouteKind, Subject, Verdict};
+use std::net::IpAddr;
+
+pub fn judge(way: &Way<'_>) -> Standing {
+    if let Some(black_hole) = mtu_black_hole(way) {
+        return Standing::Broken(vec![black_hole]);
+    }
+    if way.centre_alive().is_some() {
+        return Standing::Passed;
+    }
+    if let Some(blocked) = firewall(way) {
+        return Standing::Broken(vec![blocked]);
+    }
+    let destinations = destinations(way);
+    let decided: Vec<_> = destinations.iter().filter_map(|ip| way.scene.world.route_to(*ip).map(|outcome| (*ip, outcome))).collect();
+    let verdicts: Vec<_> =
+        decided.iter().filter_map(|(ip, outcome)| refused(*ip, outcome).or_else(|| captured(way, *ip, outcome))).collect();
+    match (decided.len(), verdicts.len()) {
+        (0, _) => Standing::Unknown,
+        // One family without a route is normal where the other has one.
+        (all, bad) if bad < all => Standing::Passed,
+        _ => Standing::Broken(verdicts.into_iter().take(1).collect()),
+    }
+}
+
+/// Where packets must go: to the centre, or, while its address is not known, to whom would tell it.
+fn destinations(way: &Way<'_>) -> Vec<IpAddr> {
+    let candidates = way.candidates();
+    if candidates.is_empty() { way.scene.resolvers().iter().copied().filter(|ip| !ip.is_loopback()).collect() } else { candidates }
+}
+
+fn refused(ip: IpAddr, outcome: &Outcome<Route>) -> Option<Verdict> {
+    let (cause, result) = match outcome {
+        Outcome::Ok(route) => match route.kind {
+            RouteKind::Blackhole | RouteKind::Unreachable | RouteKind::Prohibit => (Cause::RouteBlocked, None),
+            RouteKind::Unicast | RouteKind::Local => return None,
+        },
+        Outcome::Failed(failure) => match failure.kind {
+            FailureKind::Local(Errno::ENETUNREACH) => (Cause::RouteMissing, None),
+            FailureKind::Local(errno @ (Errno::EINVAL | Errno::EACCES | Errno::EHOSTUNREACH)) => (Cause::RouteBlocked, Some(errno)),
+            _ => return None,
+        },
+        Outcome::Unknown(_) => return None,
+    };
+    let refused = Verdict::new(cause, Subject::Route(ip), Certainty::Proven).because([evidence::route(ip, outcome)]);
+    Some(match result {
+        Some(errno) => refused.not(Cause::CentreOutage, Reason::RefusedLocally(errno.to_string())),
+        None => refused,
+    })
+}
+
+/// The route leaves through the wrong device: beside the tunnel that leads to the centre, or into a tunnel that does not.
+fn captured(way: &Way<'_>, ip: IpAddr, outcome: &Outcome<Route>) -> Option<Verdict> {
+    let device = outcome.ok()?.device.as_ref()?;
+    let subject = Subject::Route(ip);
+    let (certainty, expected) = match way.vpn {
+        Some(vpn) if !vpn.interface.matches(device.as_str()) => {
+            way.vpn_facts()?.interface.as_ref()?;
+            (Certainty::Proven, vpn.interface.as_str())
+        }
+        Some(_) => return None,
+        None => match way.scene.world.link(device)?.kind {
+            LinkKind::Tun | LinkKind::Wireguard => (Certainty::Likely, "-"),
+            _ => return None,
+        },
+    };
+    let found = Verdict::new(Cause::RouteCaptured, subject, certainty)
+        .because([evidence::route(ip, outcome), evidence::state("route.expected", ip, format!("dev {expected}"))]);
+    Some(match &way.vpn {
+        Some(vpn) => found.not(Cause::VpnNotStarted, Reason::Running(vpn.name.clone())),
+        None => found,
+    })
+}
+
+/// Only a local filter answers a datagram with EPERM, and it does so at once; TCP through the same filter merely times out.
+fn firewall(way: &Way<'_>) -> Option<Verdict> {
+    let world = way.scene.world;
+    let filtered = |kind: Option<&FailureKind>| kind == Some(&FailureKind::Local(Errno::EPERM));
+    let pings = way.candidates().into_iter().filter_map(|ip| {
+        let outcome = world.ping(ip)?;
+        filtered(outcome.failure().map(|f| &f.kind)).then(|| (Subject::Host(ip), evidence::ping(ip, outcome)))
+    });
+    let queries = way.scene.resolvers().iter().flat_map(|ip| {
+        let denied = world.queries(*ip).filter(|(_, outcome)| filtered(outcome.failure().map(|f| &f.kind)));
+        denied.map(move |(name, outcome)| (Subject::Resolver(*ip), evidence::query(format!("{name} @{ip}"), outcome)))
+    });
+    let denied: Vec<(Subject, Evidence)> = pings.chain(queries).collect();
+    let subject = denied.first()?.0.clone();
+    let proof = denied.into_iter().map(|(_, evidence)| evidence).take(4);
+    let here = Reason::RefusedLocally("EPERM".to_owned());
+    Some(Verdict::new(Cause::FirewallOutput, subject, Certainty::Proven).because(proof).not(Cause::TcpFiltered, here))
+}
+
+/// A large request stalls and the same request in small segments is answered: proof without any ICMP.
+fn mtu_black_hole(way: &Way<'_>) -> Option<Verdict> {
+    let world = way.scene.world;
+    world.observations().find_map(|o| match &o.sighting {
+        crate::model::Sighting::Upload(at, large @ Outcome::Failed(failure)) if way.candidates().contains(&at.ip()) => {
+            let small = world.upload_small(*at)?;
+            small.ok()?;
+            let stalled = matches!(failure.kind, FailureKind::Silence | FailureKind::Closed { .. });
+            let proof = [evidence::upload("http.upload", at, large), evidence::upload("http.upload-small-segments", at, small)];
+            stalled.then(|| Verdict::new(Cause::PathMtuBlackHole, Subject::Endpoint(*at), Certainty::Proven).because(proof))
+        }
+        _ => None,
+    })
+}

@@ -1,0 +1,251 @@
+//! The tunnel. Three questions in turn: is it there at all, does its server answer outside, does anything answer inside? History (when it
+//! last worked, how often it dropped) belongs to the daemon; one look says at most *possible* where only history could prove.
+
+use super::Standing;
+use crate::config::{Transport, Vpn, VpnKind};
+use crate::infer::evidence;
+use crate::infer::scene::Way;
+use crate::model::{
+    Address, Cause, Certainty, Evidence, FailureKind, IcmpKind, IfName, Outcome, ProcessState, Reason, Reply, Subject, UnitState, Verdict,
+    VpnFacts, VpnLog,
+};
+use std::net::SocketAddr;
+
+/// A WireGuard session without a handshake for this long is dead: the protocol rejects older keys (`REJECT_AFTER_TIME`).
+const HANDSHAKE_MAX_AGE_S: u64 = 180;
+
+pub fn judge(way: &Way<'_>) -> Standing {
+    let Some(vpn) = way.vpn else {
+        return Standing::Absent;
+    };
+    if way.inside().is_some() {
+        return Standing::Passed;
+    }
+    let Some(facts) = way.vpn_facts() else {
+        return Standing::Unknown;
+    };
+    let case = Case { way, vpn, facts, outer: outer(way, facts) };
+    if facts.log == VpnLog::AuthFailed {
+        return Standing::Broken(vec![case.say(Cause::VpnAuthFailed, Certainty::Likely).because([evidence::state(
+            "vpn.log",
+            &vpn.name,
+            "auth failed",
+        )])]);
+    }
+    match &facts.interface {
+        None if case.stopped() => Standing::Broken(vec![case.not_started()]),
+        None => Standing::Broken(case.cannot_connect()),
+        Some(device) => case.with_interface(device),
+    }
+}
+
+struct Case<'a> {
+    way: &'a Way<'a>,
+    vpn: &'a Vpn,
+    facts: &'a VpnFacts,
+    outer: Outer,
+}
+
+/// What was heard of the VPN server on the outer side.
+enum Outer {
+    /// A router on the way says that it cannot be reached.
+    Unreachable(Evidence),
+    /// Its host says that nobody listens on the port.
+    PortClosed(Evidence),
+    /// The VPN service itself answered.
+    PortAnswers(Evidence),
+    /// The host answers, the port is silent (which many VPNs always are to strangers).
+    HostAnswers(Evidence, Vec<Evidence>),
+    /// Nothing.
+    Silent(Vec<Evidence>),
+    /// No server is configured, or it could not be asked.
+    NotAsked,
+}
+
+impl Case<'_> {
+    fn say(&self, cause: Cause, certainty: Certainty) -> Verdict {
+        Verdict::new(cause, Subject::Vpn(self.vpn.name.clone()), certainty)
+    }
+
+    /// Its client does not run. WireGuard has no client: no interface means that it was not set up.
+    fn stopped(&self) -> bool {
+        let no_client = self.vpn.kind == VpnKind::Wireguard && self.facts.process == ProcessState::Unknown;
+        let unit_down = matches!(self.facts.unit, UnitState::Inactive | UnitState::Failed);
+        let owner_unknown = self.facts.process == ProcessState::Unknown && self.facts.unit == UnitState::Unknown;
+        self.facts.process == ProcessState::Absent || unit_down || no_client || owner_unknown
+    }
+
+    fn not_started(&self) -> Verdict {
+        let known =
+            self.facts.process == ProcessState::Absent || self.facts.unit == UnitState::Inactive || self.vpn.kind == VpnKind::Wireguard;
+        let (cause, certainty) = match self.facts.unit {
+            UnitState::Failed => (Cause::VpnClientFailed, Certainty::Likely),
+            _ if known => (Cause::VpnNotStarted, Certainty::Proven),
+            _ => (Cause::VpnNotStarted, Certainty::Likely),
+        };
+        let name = self.vpn.interface.as_str();
+        self.say(cause, certainty)
+            .because([
+                evidence::state("vpn.interface", name, if self.facts.interface.is_some() { "left over" } else { "missing" }),
+                self.client(),
+            ])
+            .not(Cause::VpnTunnelDead, Reason::NotRunning(self.vpn.process.clone().unwrap_or_else(|| name.to_owned())))
+    }
+
+    /// What is known of the client.
+    fn client(&self) -> Evidence {
+        let process = match self.facts.process {
+            ProcessState::Running => "running",
+            ProcessState::Absent => "not running",
+            ProcessState::Unknown => "not known",
+        };
+        evidence::state("vpn.process", self.vpn.process.as_deref().unwrap_or("-"), process)
+    }
+
+    /// The client runs and has no tunnel: it tries in vain.
+    fn cannot_connect(&self) -> Vec<Verdict> {
+        if let Some(how) = &self.facts.server_unresolved {
+            let host = self.vpn.server.as_ref().map_or("-", |server| server.host.as_str());
+            let unresolved = self.say(Cause::VpnServerNameUnresolved, Certainty::Proven);
+            return vec![unresolved.because([evidence::state("dns.lookup", host, how), self.client()])];
+        }
+        match &self.outer {
+            Outer::PortAnswers(proof) => {
+                let answers = [proof.clone(), self.client()];
+                vec![
+                    self.say(Cause::VpnAuthFailed, Certainty::Possible).because(answers.clone()),
+                    self.say(Cause::VpnClientFailed, Certainty::Possible).because(answers),
+                ]
+            }
+            Outer::NotAsked => vec![self.say(Cause::VpnServerUnreachable, Certainty::Possible).because([self.client()])],
+            _ => self.server_trouble().unwrap_or_default(),
+        }
+    }
+
+    fn with_interface(&self, device: &IfName) -> Standing {
+        if self.facts.process == ProcessState::Absent {
+            return Standing::Broken(vec![self.not_started()]);
+        }
+        if !self.way.scene.world.addresses_of(device).any(Address::usable) {
+            let missing = self.say(Cause::VpnAddressMissing, Certainty::Proven);
+            return Standing::Broken(vec![
+                missing
+                    .because([evidence::state("address.list", device, "none"), self.client()])
+                    .not(Cause::VpnNotStarted, Reason::Running(device.to_string())),
+            ]);
+        }
+        let silence = self.inner_silence();
+        if silence.is_empty() {
+            return Standing::Unknown;
+        }
+        let started = |v: Verdict| v.because(silence.clone()).not(Cause::VpnNotStarted, Reason::Running(device.to_string()));
+        let candidates = self.server_trouble().unwrap_or_else(|| self.dead_tunnel());
+        Standing::Broken(candidates.into_iter().map(started).collect())
+    }
+
+    /// Inner addresses that were asked and kept silent.
+    fn inner_silence(&self) -> Vec<Evidence> {
+        let silent = |outcome: &&Outcome<Reply>| outcome.failure().is_some_and(|f| f.kind == FailureKind::Silence);
+        let world = self.way.scene.world;
+        self.way.inner.iter().filter_map(|ip| world.ping(*ip).filter(silent).map(|o| evidence::ping(ip, o))).collect()
+    }
+
+    /// The trouble lies outside the tunnel: at the server or before it. `None` = the server's port is well, or unknown.
+    fn server_trouble(&self) -> Option<Vec<Verdict>> {
+        match &self.outer {
+            Outer::Unreachable(proof) => {
+                let beyond = Reason::ErrorFromBeyond(proof.target.clone());
+                let unreachable = self.say(Cause::VpnServerUnreachable, Certainty::Proven);
+                Some(vec![unreachable.because([proof.clone()]).not(Cause::LineDown, beyond)])
+            }
+            Outer::PortClosed(proof) => {
+                let alive = Reason::Answered(proof.target.clone());
+                Some(vec![self.say(Cause::VpnServerUnreachable, Certainty::Likely).because([proof.clone()]).not(Cause::LineDown, alive)])
+            }
+            Outer::HostAnswers(proof, port) if self.port_should_answer() => {
+                let alive = || Reason::Answered(proof.target.clone());
+                let argue = |v: Verdict| {
+                    v.because(port.clone()).because([proof.clone()]).not(Cause::VpnServerUnreachable, alive()).not(Cause::LineDown, alive())
+                };
+                let blocked = argue(self.say(Cause::VpnPortBlocked, Certainty::Likely));
+                // Servers with tls-auth or tls-crypt keep silent to strangers even when all is well.
+                let dead = argue(self.say(Cause::VpnTunnelDead, Certainty::Possible));
+                Some(if self.facts.interface.is_some() { vec![blocked, dead] } else { vec![blocked] })
+            }
+            Outer::Silent(proof) => Some(vec![self.say(Cause::VpnServerUnreachable, Certainty::Likely).because(proof.clone())]),
+            Outer::HostAnswers(..) | Outer::PortAnswers(_) | Outer::NotAsked => None,
+        }
+    }
+
+    /// A stranger's first packet is answered by this kind of VPN.
+    fn port_should_answer(&self) -> bool {
+        self.vpn.transport == Transport::Tcp || self.vpn.kind == VpnKind::Openvpn
+    }
+
+    /// The server is there; the session is not.
+    fn dead_tunnel(&self) -> Vec<Verdict> {
+        let name = self.vpn.name.as_str();
+        let mut proof = vec![evidence::counters(name, self.facts)];
+        if let Some(age) = self.facts.handshake_age_s {
+            proof.push(evidence::state("wireguard.handshake", name, format!("{age} s ago")));
+        }
+        let (answered, port_alive) = match &self.outer {
+            Outer::PortAnswers(e) => (Some(e.clone()), true),
+            Outer::HostAnswers(e, _) => (Some(e.clone()), false),
+            _ => (None, false),
+        };
+        let argue = |v: Verdict| {
+            let v = v.because(proof.clone()).because(answered.clone());
+            match &answered {
+                Some(e) => v.not(Cause::VpnServerUnreachable, Reason::Answered(e.target.clone())),
+                None => v,
+            }
+        };
+        let stale = self.facts.handshake_age_s.is_some_and(|age| age > HANDSHAKE_MAX_AGE_S);
+        let receives = self.facts.received > 0;
+        let dead = argue(self.say(Cause::VpnTunnelDead, if stale { Certainty::Proven } else { Certainty::Likely }));
+        let lost_inside = |certainty| argue(self.say(Cause::VpnNoInnerPath, certainty));
+        match (stale, receives) {
+            (true, _) => vec![dead],
+            (false, true) => vec![lost_inside(Certainty::Likely)],
+            (false, false) if port_alive => vec![dead, lost_inside(Certainty::Possible)],
+            (false, false) => vec![dead, argue(self.say(Cause::VpnPortBlocked, Certainty::Possible)), lost_inside(Certainty::Possible)],
+        }
+    }
+}
+
+fn outer(way: &Way<'_>, facts: &VpnFacts) -> Outer {
+    let world = way.scene.world;
+    let refused = |outcome: &Outcome<Reply>| match outcome.failure().map(|f| &f.kind) {
+        Some(FailureKind::Refused) => true,
+        Some(FailureKind::Icmp(error)) => error.kind == IcmpKind::PortUnreachable,
+        _ => false,
+    };
+    let asked: Vec<(SocketAddr, &Outcome<Reply>, Evidence)> = facts
+        .server
+        .iter()
+        .flat_map(|at| {
+            let udp = world.udp(*at).map(|o| (*at, o, evidence::udp(at, o)));
+            let tcp = world.tcp(*at).map(|o| (*at, o, evidence::tcp(at, o)));
+            udp.into_iter().chain(tcp)
+        })
+        .collect();
+    if let Some((_, _, proof)) = asked.iter().find(|(_, o, _)| o.ok().is_some()) {
+        return Outer::PortAnswers(proof.clone());
+    }
+    if let Some((_, _, proof)) = asked.iter().find(|(_, o, _)| refused(o)) {
+        return Outer::PortClosed(proof.clone());
+    }
+    let port: Vec<_> = asked.iter().map(|(_, _, proof)| proof.clone()).collect();
+    if let Some(sign) = facts.server.iter().find_map(|at| way.scene.alive(at.ip())) {
+        return Outer::HostAnswers(sign.evidence.clone(), port);
+    }
+    let refusal = |kind| matches!(kind, Some(IcmpKind::NetUnreachable | IcmpKind::HostUnreachable | IcmpKind::AdminProhibited));
+    let from_beyond = way.scene.signs.iter().filter(|sign| way.outer.contains(&sign.to) && Some(sign.who) != way.uplink.gateway);
+    if let Some(sign) = from_beyond.into_iter().find(|sign| refusal(sign.error)) {
+        return Outer::Unreachable(sign.evidence.clone());
+    }
+    let pings = facts.server.iter().filter_map(|at| world.ping(at.ip()).map(|o| evidence::ping(at.ip(), o)));
+    let silent: Vec<_> = port.into_iter().chain(pings).collect();
+    if silent.is_empty() { Outer::NotAsked } else { Outer::Silent(silent) }
+}

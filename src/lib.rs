@@ -3,3 +3,4 @@ pub mod catalogue;
 pub mod config;
 pub mod infer;
 pub mod model;
+pub mod sys;

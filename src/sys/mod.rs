@@ -1,0 +1,15 @@
+//! The only edge to the operating system, and the only place where `unsafe` may stand.
+//!
+//! Everything here asks the kernel one thing and returns the model's words for it. What decodes bytes is a pure function beside the
+//! call, so that it can be tested with hostile input. A failure of the peer comes back as [`Outcome::Failed`](crate::model::Outcome),
+//! a failure of ours as [`Outcome::Unknown`](crate::model::Outcome): nothing here panics or waits past the time it is given.
+
+pub mod caps;
+pub mod clock;
+pub mod files;
+pub mod icmp;
+pub mod netlink;
+pub mod udp;
+
+mod errqueue;
+mod socket;

@@ -1,0 +1,49 @@
+//! Small socket calls that no safe wrapper offers.
+
+#![allow(unsafe_code, reason = "setsockopt with options that the wrappers lack, and the name calls of libc")]
+
+use crate::model::{Errno, IfName};
+use std::ffi::{CStr, CString};
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+/// Length of an integer option.
+const INT_LENGTH: libc::socklen_t = 4;
+const _: () = assert!(size_of::<libc::c_int>() == INT_LENGTH as usize);
+
+/// Sets an integer socket option.
+pub(super) fn set_int(fd: BorrowedFd<'_>, level: libc::c_int, name: libc::c_int, value: libc::c_int) -> io::Result<()> {
+    // SAFETY: the descriptor is borrowed and hence open; the pointer is to a live c_int and the length is its size.
+    let result = unsafe { libc::setsockopt(fd.as_raw_fd(), level, name, (&raw const value).cast(), INT_LENGTH) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// The name of an interface by its index, in this network namespace.
+pub(super) fn if_name(index: u32) -> Option<IfName> {
+    let mut buffer = [0_u8; libc::IF_NAMESIZE];
+    // SAFETY: the buffer is writable and IF_NAMESIZE bytes long, which is what the call requires.
+    let found = unsafe { libc::if_indextoname(index, buffer.as_mut_ptr().cast()) };
+    if found.is_null() {
+        return None;
+    }
+    CStr::from_bytes_until_nul(&buffer).ok().map(|name| IfName::new(name.to_string_lossy()))
+}
+
+/// The index of an interface by its name; `ENODEV` when there is none.
+pub(super) fn if_index(name: &IfName) -> io::Result<u32> {
+    let name = CString::new(name.as_str()).map_err(|_| io::Error::from_raw_os_error(libc::ENODEV))?;
+    // SAFETY: the pointer is to a NUL-terminated string that lives through the call.
+    let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
+    if index == 0 { Err(io::Error::last_os_error()) } else { Ok(index) }
+}
+
+/// The kernel's error number; errors without one do not come from the kernel and count as `EIO`.
+pub(super) fn errno(error: &io::Error) -> Errno {
+    Errno(error.raw_os_error().unwrap_or(libc::EIO))
+}
+
+/// Random enough to tell our packets from a stranger's; not for secrets.
+pub(super) fn nonce() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    std::hash::RandomState::new().build_hasher().finish()
+}

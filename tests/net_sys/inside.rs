@@ -1,0 +1,79 @@
+//! What runs within the terminal's namespace: one question, answered as JSON.
+
+use isonet::model::{Address, IfName, Link, Outcome, RouteTable};
+use isonet::sys::{icmp, netlink, udp};
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+/// A snapshot, to be sent across.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Local {
+    pub(crate) links: Outcome<Vec<Link>>,
+    pub(crate) addresses: Outcome<Vec<Address>>,
+    pub(crate) routes: Outcome<RouteTable>,
+    pub(crate) neighbours: Vec<(IpAddr, Option<String>)>,
+    pub(crate) took: Duration,
+}
+
+/// The words of a question: verb, target, milliseconds, then `key=value`.
+struct Question<'a> {
+    words: Vec<&'a str>,
+}
+
+impl<'a> Question<'a> {
+    fn word<T: std::str::FromStr>(&self, at: usize) -> T {
+        self.words.get(at).and_then(|word| word.parse().ok()).unwrap_or_else(|| panic!("word {at} of {:?}", self.words))
+    }
+
+    fn time(&self) -> Duration {
+        Duration::from_millis(self.word(2))
+    }
+
+    fn key(&self, key: &str) -> Option<&'a str> {
+        self.words.iter().find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
+    }
+
+    fn route(&self) -> icmp::Route {
+        icmp::Route { device: self.key("device").map(IfName::new), ttl: self.key("ttl").map(|ttl| ttl.parse().expect("a TTL")) }
+    }
+}
+
+async fn answer(question: &Question<'_>) -> serde_json::Value {
+    match question.word::<String>(0).as_str() {
+        "echo" => {
+            let how = icmp::Echo { route: question.route(), ..icmp::Echo::once(question.time()) };
+            json(&icmp::echo(question.word(1), &how).await)
+        }
+        "udp" => json(&match udp::exchange(question.word(1), b"isonet", &question.route(), question.time()).await {
+            Outcome::Ok(datagram) => Outcome::Ok(datagram.reply),
+            Outcome::Failed(failure) => Outcome::Failed(failure),
+            Outcome::Unknown(why) => Outcome::Unknown(why),
+        }),
+        "route" => json(&netlink::route_to(question.word(1)).await),
+        "snapshot" => {
+            let began = Instant::now();
+            let seen = netlink::snapshot().await;
+            let took = began.elapsed();
+            let neighbours = seen.neighbours.ok().into_iter().flatten().map(|entry| (entry.address, entry.mac.clone())).collect();
+            json(&Local { links: seen.links, addresses: seen.addresses, routes: seen.routes, neighbours, took })
+        }
+        other => panic!("no such question: {other}"),
+    }
+}
+
+fn json<T: Serialize>(value: &T) -> serde_json::Value {
+    serde_json::to_value(value).expect("the model is serialisable")
+}
+
+#[test]
+#[ignore = "runs only inside a namespace, started by the other tests"]
+fn answers_one_question() {
+    let Ok(text) = std::env::var("ISONET_SYS_ASK") else {
+        println!("SKIPPED: runs only inside a namespace");
+        return;
+    };
+    let question = Question { words: text.split_whitespace().collect() };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    println!("ANSWER {}", runtime.block_on(answer(&question)));
+}

@@ -1,0 +1,111 @@
+//! The lab's command line, by hand: it also has to bear what test runners pass to any test binary.
+
+use crate::plan::Kind;
+use crate::shell::Done;
+
+pub(crate) const HELP: &str = "\
+the lab: stages real network faults in namespaces and asks `isonet diagnose` about each
+
+  cargo test --test lab -- [OPTIONS] [FILTER...]     a FILTER is part of a case's name
+
+  --kind KIND      leased | leased-v6 | openvpn | wireguard; again for more (default: all)
+  --seed N         draw addresses, names, ports from N (default: fresh, printed)
+  --list           name the cases
+  --hold           bring one topology up, print how to enter it, wait for ENTER or a signal
+  --stage CASE     with --hold: stage this case first
+  --no-product     only stage, prove and undo; do not ask the product
+  --json           print the product's whole answer for each case that fails
+  --full           fail instead of skipping when something is missing
+  --clean          remove what dead runs left, and stop
+";
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Task {
+    Help,
+    /// A test runner's question; this binary runs as a whole, so it names no tests of its own.
+    ListForRunner,
+    List,
+    Clean,
+    Stub(Vec<String>),
+    Hold,
+    Pass,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Args {
+    pub(crate) task: Task,
+    pub(crate) kinds: Vec<Kind>,
+    pub(crate) seed: Option<u64>,
+    pub(crate) stage: Option<String>,
+    pub(crate) filters: Vec<String>,
+    pub(crate) product: bool,
+    pub(crate) full: bool,
+    pub(crate) json: bool,
+}
+
+impl Args {
+    pub(crate) fn parse(words: impl Iterator<Item = String>) -> Done<Args> {
+        let mut args = Args {
+            task: Task::Pass,
+            kinds: Vec::new(),
+            seed: None,
+            stage: None,
+            filters: Vec::new(),
+            product: true,
+            full: false,
+            json: false,
+        };
+        let mut words = words;
+        while let Some(word) = words.next() {
+            let mut value = |what: &str| words.next().ok_or(format!("{what} needs a value"));
+            match word.as_str() {
+                "--help" | "-h" => args.task = Task::Help,
+                "--list" => args.task = Task::List,
+                "--clean" => args.task = Task::Clean,
+                "--hold" => args.task = Task::Hold,
+                "--stub" => {
+                    args.task = Task::Stub(words.collect());
+                    return Ok(args);
+                }
+                "--kind" => args.kinds.push(kind(&value("--kind")?)?),
+                "--seed" => {
+                    let text = value("--seed")?;
+                    args.seed = Some(text.parse().map_err(|_| format!("not a seed: {text}"))?);
+                }
+                "--stage" => args.stage = Some(value("--stage")?),
+                "--no-product" => args.product = false,
+                "--full" => args.full = true,
+                "--json" => args.json = true,
+                // What cargo test and nextest say to every test binary.
+                "--format" => {
+                    if value("--format")? == "terse" {
+                        args.task = Task::ListForRunner;
+                    }
+                }
+                "--exact" | "--nocapture" | "--no-capture" | "--ignored" | "--include-ignored"
+                | "-q" | "--quiet" => {}
+                "--test-threads" | "--color" | "--skip" => drop(value(&word)?),
+                other if other.starts_with('-') => {
+                    return Err(format!("unknown option {other}\n\n{HELP}"));
+                }
+                filter => args.filters.push(filter.to_owned()),
+            }
+        }
+        if args.kinds.is_empty() {
+            args.kinds = Kind::ALL.to_vec();
+        }
+        Ok(args)
+    }
+
+    pub(crate) fn wants(&self, name: &str) -> bool {
+        self.filters.is_empty() || self.filters.iter().any(|f| name.contains(f.as_str()))
+    }
+}
+
+fn kind(text: &str) -> Done<Kind> {
+    Kind::ALL
+        .into_iter()
+        .find(|kind| kind.name() == text)
+        .ok_or(format!("no kind is called {text}"))
+}

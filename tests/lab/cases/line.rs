@@ -1,0 +1,85 @@
+//! Gateway and line: the shop's router and the operator behind it.
+
+use super::{Case, ROUTED};
+use crate::ask::Ask;
+use crate::check::{Echo, eventually, holds, is};
+use crate::judge::{
+    Certainty::{Likely, Proven},
+    Expect,
+};
+use crate::lab::{Lab, Place};
+use crate::plan::Host;
+use crate::shell::Done;
+
+pub(super) const CASES: &[Case] = &[
+    Case {
+        name: "gateway.unreachable",
+        on: ROUTED,
+        stage: |lab| lab.link_down(Place::Shop, "lan"),
+        prove: |lab| {
+            super::link::link_shows(lab, &["LOWER_UP"])?;
+            lab.misses("the gateway", lab.plan.gateway)?;
+            lab.misses("the centre", lab.plan.centre())
+        },
+        ask: Ask::default,
+        expect: Expect::broken(&["gateway.unreachable"], Proven),
+    },
+    Case {
+        name: "line.down/told",
+        on: ROUTED,
+        stage: |lab| lab.link_down(Place::Shop, "wan"),
+        prove: |lab| {
+            lab.reaches("the gateway", lab.plan.gateway)?;
+            for ip in beyond(lab).ips(families(lab)) {
+                eventually("the gateway says that it has no way", || {
+                    let echo = lab.terminal().ping(ip)?;
+                    let told = matches!(&echo, Echo::Told(who, _) if is_gateway(lab, who));
+                    holds(told, format!("{echo:?}"))
+                })?;
+            }
+            lab.misses("the centre", lab.plan.centre())
+        },
+        ask: Ask::default,
+        expect: Expect::broken(&["line.down"], Proven),
+    },
+    Case {
+        name: "line.down/silent",
+        on: ROUTED,
+        stage: |lab| lab.filter(Place::Shop, "forward", &["drop".to_owned()]),
+        prove: |lab| {
+            lab.reaches("the gateway", lab.plan.gateway)?;
+            for ip in beyond(lab).ips(families(lab)) {
+                eventually("nothing behind the gateway answers", || {
+                    is(&lab.terminal().ping(ip)?, &Echo::Silence)
+                })?;
+            }
+            lab.misses("the centre", lab.plan.centre())
+        },
+        ask: Ask::default,
+        expect: Expect::broken(&["line.down"], Likely)
+            .or(&["vpn.server-unreachable", "centre.outage"]),
+    },
+];
+
+/// The first thing beyond the operator: the centre's own router, or the VPN server.
+fn beyond(lab: &Lab) -> Host {
+    lab.plan.isp_edge.host(2)
+}
+
+fn families(lab: &Lab) -> crate::plan::Families {
+    lab.plan.families
+}
+
+/// One of the shop router's addresses, on either side.
+fn is_gateway(lab: &Lab, who: &str) -> bool {
+    [lab.plan.gateway, lab.plan.shop_isp.host(1)]
+        .iter()
+        .flat_map(|host| lab.ips(*host))
+        .any(|ip| ip.to_string() == who)
+}
+
+/// The operator's first router still answers.
+pub(super) fn line_works(lab: &Lab) -> Done {
+    lab.reaches("the gateway", lab.plan.gateway)?;
+    lab.reaches("the operator's router", lab.plan.shop_isp.host(2))
+}

@@ -1,0 +1,98 @@
+//! Link and address: what breaks at the terminal's own plug.
+
+use super::{Case, LEASED, ROUTED};
+use crate::ask::Ask;
+use crate::check::{Echo, eventually, holds};
+use crate::judge::{Certainty::Proven, Expect};
+use crate::lab::{Lab, Place};
+use crate::shell::Done;
+
+pub(super) const CASES: &[Case] = &[
+    Case {
+        name: "link.no-carrier",
+        on: ROUTED,
+        stage: |lab| lab.link_down(Place::Switch, "port1"),
+        prove: |lab| {
+            link_shows(lab, &["NO-CARRIER", ",UP"])?;
+            holds_addresses(lab)?;
+            lab.misses("the gateway", lab.plan.gateway)
+        },
+        ask: Ask::default,
+        expect: Expect::broken(&["link.no-carrier"], Proven),
+    },
+    Case {
+        name: "link.admin-down",
+        on: ROUTED,
+        stage: |lab| lab.link_down(Place::Terminal, lab.plan.nic),
+        prove: |lab| {
+            link_shows(lab, &["state DOWN"])?;
+            eventually("the kernel knows no way", || {
+                let echo = lab.terminal().ping(lab.ip(lab.plan.gateway))?;
+                holds(matches!(echo, Echo::Local(_)), format!("{echo:?}"))
+            })
+        },
+        ask: Ask::default,
+        expect: Expect::broken(&["link.admin-down"], Proven),
+    },
+    Case {
+        name: "addr.none",
+        on: LEASED,
+        stage: |lab| {
+            let nic = lab.plan.nic;
+            lab.change(Place::Terminal, &format!("addr flush dev {nic}\n"), "")
+        },
+        prove: |lab| {
+            link_shows(lab, &["LOWER_UP"])?;
+            let said = lab
+                .terminal()
+                .run(&["ip", "-o", "addr", "show", "dev", lab.plan.nic])?;
+            holds(said.out.trim().is_empty(), said.out)?;
+            lab.misses("the gateway", lab.plan.gateway)
+        },
+        ask: Ask::default,
+        expect: Expect::broken(&["addr.none"], Proven),
+    },
+    Case {
+        name: "addr.gateway-not-on-link",
+        on: LEASED,
+        stage: |lab| {
+            let (nic, gateway) = (lab.plan.nic, lab.ips(lab.plan.gateway));
+            let mut lines = format!("addr flush dev {nic}\naddr add 192.168.251.23/24 dev {nic}\n");
+            for ip in gateway.iter().filter(|ip| ip.is_ipv4()) {
+                lines.push_str(&format!("route add 0.0.0.0/0 via {ip} dev {nic} onlink\n"));
+            }
+            lab.change(
+                Place::Terminal,
+                &lines,
+                &format!("addr del 192.168.251.23/24 dev {nic}\n"),
+            )
+        },
+        prove: |lab| {
+            link_shows(lab, &["LOWER_UP"])?;
+            let route = lab.terminal().route(lab.ip(lab.plan.centre()))?;
+            holds(route.contains(&lab.ip(lab.plan.gateway).to_string()), route)?;
+            lab.misses("the centre", lab.plan.centre())
+        },
+        ask: Ask::default,
+        expect: Expect::broken(&["addr.gateway-not-on-link"], Proven),
+    },
+];
+
+/// `ip link` shows all of these words for the terminal's interface.
+pub(super) fn link_shows(lab: &Lab, words: &[&str]) -> Done {
+    eventually(&format!("the link shows {words:?}"), || {
+        let said = lab
+            .terminal()
+            .run(&["ip", "-o", "link", "show", "dev", lab.plan.nic])?;
+        let shown = words.iter().all(|word| said.out.contains(word));
+        holds(shown, said.out)
+    })
+}
+
+fn holds_addresses(lab: &Lab) -> Done {
+    let said = lab
+        .terminal()
+        .run(&["ip", "-o", "addr", "show", "dev", lab.plan.nic])?;
+    let address = lab.ip(lab.plan.terminal).to_string();
+    holds(said.out.contains(&address), said.out)
+}

@@ -1,0 +1,328 @@
+//! Comparing an answer with what was staged. Pure, and tested before every pass by [`self_check`].
+
+use serde_json::{Value, json};
+
+use crate::ask::Answer;
+use crate::shell::Said;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Certainty {
+    Likely,
+    Proven,
+}
+
+impl Certainty {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Certainty::Likely => "likely",
+            Certainty::Proven => "proven",
+        }
+    }
+}
+
+/// What must be answered, fixed before the product is asked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Expect {
+    /// The root causes that are right; empty = healthy, no verdict at all.
+    pub(crate) roots: &'static [&'static str],
+    pub(crate) certainty: Certainty,
+    /// Honest twins that may stand behind the root, never proven.
+    pub(crate) also: &'static [&'static str],
+    pub(crate) status: &'static [i32],
+    pub(crate) connected: Option<bool>,
+    /// Exactly one verdict, and not a critical one.
+    pub(crate) alone_and_mild: bool,
+    /// Hostile input: any honest answer will do, as long as it is one, and in time.
+    pub(crate) any: bool,
+}
+
+impl Expect {
+    pub(crate) const HEALTHY: Expect = Expect {
+        roots: &[],
+        certainty: Certainty::Proven,
+        also: &[],
+        status: &[0],
+        connected: Some(true),
+        alone_and_mild: false,
+        any: false,
+    };
+
+    pub(crate) const fn broken(roots: &'static [&'static str], certainty: Certainty) -> Expect {
+        Expect {
+            roots,
+            certainty,
+            status: &[20],
+            connected: Some(false),
+            ..Expect::HEALTHY
+        }
+    }
+
+    pub(crate) const fn or(self, also: &'static [&'static str]) -> Expect {
+        Expect { also, ..self }
+    }
+
+    /// In words, for the table.
+    pub(crate) fn text(&self) -> String {
+        if self.any {
+            return "any answer in time".to_owned();
+        }
+        let connected = connected_text(self.connected);
+        let status = self
+            .status
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("|");
+        if self.roots.is_empty() {
+            return format!("no verdict, exit {status}, {connected}");
+        }
+        let roots = self.roots.join("|");
+        format!(
+            "{roots} {}, exit {status}, {connected}",
+            self.certainty.name()
+        )
+    }
+}
+
+fn connected_text(connected: Option<bool>) -> &'static str {
+    match connected {
+        Some(true) => "connected",
+        Some(false) => "disconnected",
+        None => "unknown",
+    }
+}
+
+/// What was answered, in the same words as [`Expect::text`].
+pub(crate) fn answer_text(answer: &Answer) -> String {
+    let status = answer
+        .said
+        .status
+        .map_or("killed".to_owned(), |s| s.to_string());
+    let Ok(json) = &answer.json else {
+        return format!("no JSON, exit {status}");
+    };
+    let list: Vec<String> = verdicts(json)
+        .iter()
+        .map(|v| format!("{} {}", text(v, "cause"), text(v, "certainty")))
+        .collect();
+    let list = if list.is_empty() {
+        "no verdict".to_owned()
+    } else {
+        list.join(" + ")
+    };
+    format!(
+        "{list}, exit {status}, {}",
+        connected_text(json["connected"].as_bool())
+    )
+}
+
+/// The cause the answer puts first, for the confusion table.
+pub(crate) fn root(answer: &Answer) -> String {
+    let Ok(json) = &answer.json else {
+        return "(no JSON)".to_owned();
+    };
+    verdicts(json)
+        .first()
+        .map_or("(none)".to_owned(), |v| text(v, "cause").to_owned())
+}
+
+pub(crate) fn took_ms(answer: &Answer) -> Option<f64> {
+    answer.json.as_ref().ok()?["took_ms"].as_f64()
+}
+
+fn verdicts(json: &Value) -> &[Value] {
+    json["verdicts"].as_array().map_or(&[], Vec::as_slice)
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap_or("?")
+}
+
+/// Everything that is wrong with an answer; empty if it is right.
+pub(crate) fn judge(expect: &Expect, answer: &Answer) -> Vec<String> {
+    let json = match &answer.json {
+        Ok(json) => json,
+        Err(e) => return vec![format!("stdout is not one JSON document: {e}")],
+    };
+    let mut wrong = Vec::new();
+    if text(json, "schema") != "diagnosis/1" {
+        wrong.push(format!("schema is {}", json["schema"]));
+    }
+    if took_ms(answer).is_none_or(|ms| ms > 10_000.0) {
+        wrong.push(format!("took_ms is {}", json["took_ms"]));
+    }
+    if !json["verdicts"].is_array() || !json["path"].is_array() {
+        wrong.push("verdicts and path are not both lists".to_owned());
+    }
+    if expect.any {
+        if !matches!(answer.said.status, Some(0 | 10 | 20 | 40)) {
+            wrong.push(format!("exit {:?}", answer.said.status));
+        }
+        return wrong;
+    }
+    if !answer
+        .said
+        .status
+        .is_some_and(|s| expect.status.contains(&s))
+    {
+        wrong.push(format!(
+            "exit {:?} instead of {:?}",
+            answer.said.status, expect.status
+        ));
+    }
+    if json["connected"].as_bool() != expect.connected
+        || (expect.connected.is_none() && !json["connected"].is_null())
+    {
+        wrong.push(format!("connected is {}", json["connected"]));
+    }
+    judge_verdicts(expect, verdicts(json), &mut wrong);
+    wrong
+}
+
+fn judge_verdicts(expect: &Expect, verdicts: &[Value], wrong: &mut Vec<String>) {
+    match verdicts.first() {
+        None if !expect.roots.is_empty() => wrong.push("no verdict".to_owned()),
+        Some(first) if !expect.roots.is_empty() => {
+            if !expect.roots.contains(&text(first, "cause")) {
+                wrong.push(format!("the root is {}", text(first, "cause")));
+            } else if text(first, "certainty") != expect.certainty.name() {
+                wrong.push(format!(
+                    "the root is only or already {}",
+                    text(first, "certainty")
+                ));
+            }
+        }
+        _ => {}
+    }
+    for verdict in verdicts {
+        let (cause, certainty) = (text(verdict, "cause"), text(verdict, "certainty"));
+        let is_root = expect.roots.contains(&cause);
+        if !is_root && !expect.also.contains(&cause) {
+            wrong.push(format!("false cause {cause} ({certainty})"));
+        }
+        if !is_root && certainty == "proven" {
+            wrong.push(format!("falsely proven: {cause}"));
+        }
+    }
+    if expect.alone_and_mild {
+        if verdicts.len() != 1 {
+            wrong.push(format!("{} verdicts instead of one", verdicts.len()));
+        }
+        if verdicts.iter().any(|v| text(v, "severity") == "critical") {
+            wrong.push("critical though one can settle".to_owned());
+        }
+    }
+}
+
+/// A judge that lets everything pass would make a green lab worthless: it must refuse these.
+#[expect(clippy::too_many_lines, reason = "a table of answers")]
+pub(crate) fn self_check() -> Vec<String> {
+    const FAULT: Expect =
+        Expect::broken(&["dns.timeout"], Certainty::Likely).or(&["centre.outage"]);
+    let verdict = |cause: &str, certainty: &str| json!({"cause": cause, "certainty": certainty, "severity": "high"});
+    let document = |connected: Value, verdicts: Vec<Value>| json!({"schema": "diagnosis/1", "took_ms": 12, "connected": connected, "path": [], "verdicts": verdicts});
+    let broken = |verdicts: Vec<Value>| document(json!(false), verdicts);
+    let right = verdict("dns.timeout", "likely");
+    let twin = verdict("centre.outage", "possible");
+    let one_mild = Expect {
+        alone_and_mild: true,
+        ..FAULT
+    };
+    let table: [(&str, Expect, i32, Value, bool); 12] = [
+        (
+            "the right root passes",
+            FAULT,
+            20,
+            broken(vec![right.clone()]),
+            true,
+        ),
+        (
+            "an honest twin behind it passes",
+            FAULT,
+            20,
+            broken(vec![right.clone(), twin.clone()]),
+            true,
+        ),
+        (
+            "a twin in front fails",
+            FAULT,
+            20,
+            broken(vec![twin.clone(), right.clone()]),
+            false,
+        ),
+        ("no verdict fails", FAULT, 20, broken(vec![]), false),
+        (
+            "more certain than fixed fails",
+            FAULT,
+            20,
+            broken(vec![verdict("dns.timeout", "proven")]),
+            false,
+        ),
+        (
+            "a proven twin fails",
+            FAULT,
+            20,
+            broken(vec![right.clone(), verdict("centre.outage", "proven")]),
+            false,
+        ),
+        (
+            "a false cause fails",
+            FAULT,
+            20,
+            broken(vec![right.clone(), verdict("line.down", "possible")]),
+            false,
+        ),
+        (
+            "a wrong exit status fails",
+            FAULT,
+            0,
+            broken(vec![right.clone()]),
+            false,
+        ),
+        (
+            "unknown for disconnected fails",
+            FAULT,
+            20,
+            document(Value::Null, vec![right.clone()]),
+            false,
+        ),
+        (
+            "health passes",
+            Expect::HEALTHY,
+            0,
+            document(json!(true), vec![]),
+            true,
+        ),
+        (
+            "a verdict on health fails",
+            Expect::HEALTHY,
+            0,
+            document(json!(true), vec![twin.clone()]),
+            false,
+        ),
+        (
+            "two where one is due fails",
+            one_mild,
+            20,
+            broken(vec![right, twin]),
+            false,
+        ),
+    ];
+    let mut wrong = Vec::new();
+    for (what, expect, status, json, passes) in table {
+        let said = Said {
+            status: Some(status),
+            out: String::new(),
+            err: String::new(),
+        };
+        let answer = Answer {
+            said,
+            json: Ok(json),
+            wall_ms: 0,
+        };
+        if judge(&expect, &answer).is_empty() != passes {
+            wrong.push(format!("the judge is wrong: {what}"));
+        }
+    }
+    wrong
+}

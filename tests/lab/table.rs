@@ -1,0 +1,110 @@
+//! What a pass showed: the confusion table, the timings, the last line. Markdown, to be pasted into the README.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// How one case on one topology ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Pass,
+    Fail,
+    Skip,
+}
+
+impl Verdict {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Verdict::Pass => "PASS",
+            Verdict::Fail => "FAIL",
+            Verdict::Skip => "SKIP",
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    pub(crate) verdict: Verdict,
+    /// The staged cause, or the healthy twin's name.
+    pub(crate) staged: String,
+    /// The cause answered first; none if the product was not asked.
+    pub(crate) answered: Option<String>,
+    /// The certainty that was due.
+    pub(crate) due: String,
+    pub(crate) healthy: bool,
+    pub(crate) took_ms: Option<f64>,
+}
+
+pub(crate) fn count(rows: &[Row], verdict: Verdict) -> usize {
+    rows.iter().filter(|row| row.verdict == verdict).count()
+}
+
+/// Staged against answered, one line a staged state.
+pub(crate) fn confusion(rows: &[Row]) -> String {
+    let mut order: Vec<&str> = Vec::new();
+    let mut lines: BTreeMap<&str, Line<'_>> = BTreeMap::new();
+    for row in rows {
+        let Some(answered) = &row.answered else {
+            continue;
+        };
+        if !order.contains(&row.staged.as_str()) {
+            order.push(&row.staged);
+        }
+        let line = lines.entry(&row.staged).or_default();
+        line.due = &row.due;
+        line.asked += 1;
+        line.right += usize::from(row.verdict == Verdict::Pass);
+        *line.answers.entry(answered).or_default() += 1;
+    }
+    if order.is_empty() {
+        return String::new();
+    }
+    let mut text =
+        "| staged | due | asked | right | root cause answered |\n|---|---|--:|--:|---|\n"
+            .to_owned();
+    for staged in order {
+        let line = &lines[staged];
+        let answers: Vec<String> = line
+            .answers
+            .iter()
+            .map(|(cause, n)| format!("{cause} x{n}"))
+            .collect();
+        let _ = writeln!(
+            text,
+            "| {staged} | {} | {} | {} | {} |",
+            line.due,
+            line.asked,
+            line.right,
+            answers.join(", ")
+        );
+    }
+    text
+}
+
+#[derive(Default)]
+struct Line<'a> {
+    due: &'a str,
+    asked: usize,
+    right: usize,
+    answers: BTreeMap<&'a str, usize>,
+}
+
+/// Median and maximum of the product's own `took_ms`, healthy and broken.
+pub(crate) fn timings(rows: &[Row]) -> String {
+    let mut text = String::new();
+    for (what, healthy) in [("healthy", true), ("broken", false)] {
+        let mut times: Vec<f64> = rows
+            .iter()
+            .filter(|row| row.healthy == healthy)
+            .filter_map(|row| row.took_ms)
+            .collect();
+        times.sort_unstable_by(f64::total_cmp);
+        if let (Some(median), Some(most)) = (times.get(times.len() / 2), times.last()) {
+            let _ = writeln!(
+                text,
+                "{what}: {} runs, median {median:.0} ms, max {most:.0} ms",
+                times.len()
+            );
+        }
+    }
+    text
+}

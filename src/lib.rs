@@ -3,4 +3,5 @@ pub mod catalogue;
 pub mod config;
 pub mod infer;
 pub mod model;
+pub mod report;
 pub mod sys;

@@ -1,0 +1,103 @@
+//! What a diagnosis comes down to: which verdicts are the candidates for the one root, which stand beside it, who is called in what order.
+
+use crate::model::{Actor, Cause, Certainty, Diagnosis, NoteCode, Severity, Verdict};
+
+/// The diagnosis, sorted for a reader.
+pub(super) struct Answer<'a> {
+    /// One proven root, or the candidates that this terminal cannot tell apart. Empty when nothing disconnects.
+    pub(super) candidates: Vec<&'a Verdict>,
+    /// Everything else that is wrong.
+    pub(super) beside: Vec<&'a Verdict>,
+    /// What the first lines say.
+    pub(super) kind: Kind,
+}
+
+/// What can be said about settling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Connected, nothing wrong.
+    Fine,
+    /// Connected, something worse than it should be.
+    Degraded,
+    /// Connected, yet something at the counter stands in the way of settling.
+    Hindered,
+    /// Not connected.
+    Cut,
+    /// Could not tell, because no centre is configured.
+    NotConfigured,
+    /// Could not tell.
+    Unclear,
+}
+
+impl<'a> Answer<'a> {
+    pub(super) fn of(diagnosis: &'a Diagnosis) -> Self {
+        let wrong = diagnosis.verdicts.iter().filter(|verdict| verdict.severity > Severity::Info);
+        let (cutting, mut beside): (Vec<_>, Vec<_>) = wrong.partition(|verdict| verdict.disconnects);
+        let proven = cutting.first().is_some_and(|root| root.certainty == Certainty::Proven);
+        let mut candidates = Vec::new();
+        let mut others = Vec::new();
+        for verdict in cutting {
+            if candidates.is_empty() || (!proven && verdict.certainty < Certainty::Proven) {
+                candidates.push(verdict);
+            } else {
+                others.push(verdict);
+            }
+        }
+        others.append(&mut beside);
+        let kind = match diagnosis.connected {
+            Some(false) => Kind::Cut,
+            Some(true) if !candidates.is_empty() => Kind::Hindered,
+            Some(true) if !others.is_empty() => Kind::Degraded,
+            Some(true) => Kind::Fine,
+            None if diagnosis.notes.iter().any(|note| note.code == NoteCode::CentreNotConfigured) => Kind::NotConfigured,
+            None => Kind::Unclear,
+        };
+        Self { candidates, beside: others, kind }
+    }
+
+    /// What the first lines are about: the candidates, or else the worst of the rest.
+    pub(super) fn subject(&self) -> Vec<&'a Verdict> {
+        if self.candidates.is_empty() { self.beside.first().copied().into_iter().collect() } else { self.candidates.clone() }
+    }
+
+    /// The causes of [`subject`](Self::subject).
+    pub(super) fn causes(&self) -> Vec<Cause> {
+        self.subject().iter().map(|verdict| verdict.cause).collect()
+    }
+
+    /// The one cause is proved and nobody in the house can have anything to do with it.
+    pub(super) fn elsewhere(&self) -> bool {
+        self.candidates.len() == 1
+            && self.candidates[0].certainty == Certainty::Proven
+            && actors(self.candidates[0]).iter().all(|actor| matches!(actor, Actor::Operator | Actor::Bureau | Actor::Centre))
+    }
+
+    /// Whom to call, in order, nobody twice: the first of every candidate, then the second. The counter does not call itself.
+    pub(super) fn callees(&self) -> Vec<Actor> {
+        let verdicts = self.subject();
+        let lists: Vec<Vec<Actor>> = verdicts
+            .iter()
+            .map(|verdict| actors(verdict).iter().copied().filter(|actor| *actor != Actor::Shop).collect())
+            .collect();
+        let longest = lists.iter().map(Vec::len).max().unwrap_or_default();
+        let mut callees = Vec::new();
+        for actor in (0..longest).flat_map(|rank| lists.iter().filter_map(move |list| list.get(rank))) {
+            if !callees.contains(actor) {
+                callees.push(*actor);
+            }
+        }
+        if callees.is_empty() {
+            callees = match self.kind {
+                Kind::Fine => vec![Actor::Software, Actor::Insured],
+                Kind::NotConfigured => vec![Actor::Vendor, Actor::Software],
+                Kind::Degraded | Kind::Hindered | Kind::Cut | Kind::Unclear => vec![Actor::Vendor, Actor::Bureau],
+            };
+        }
+        callees
+    }
+}
+
+/// Who acts on a verdict; the cause's own list where the verdict names nobody.
+pub(super) fn actors(verdict: &Verdict) -> &[Actor] {
+    if verdict.who_acts.is_empty() { verdict.cause.actors() } else { &verdict.who_acts }
+}

@@ -1,0 +1,67 @@
+//! What the report knows besides the diagnosis: whose PC, when, whom to call, for what kind of screen.
+
+use crate::config::{Config, Contact, Terminal};
+use crate::model::Actor;
+use jiff::Zoned;
+use std::collections::BTreeMap;
+
+/// The surroundings of a report.
+#[derive(Debug, Clone)]
+pub struct Facing {
+    /// When the round ended, in the terminal's own time zone.
+    pub at: Zoned,
+    /// How long the round took, milliseconds.
+    pub took_ms: u64,
+    /// How many samples the diagnosis rests on.
+    pub samples: u32,
+    /// The terminal's short id as people say it; `None` = not known.
+    pub id: Option<String>,
+    /// What the configuration says of the terminal.
+    pub terminal: Terminal,
+    /// Whom to call. An actor that is missing is named by role alone.
+    pub contacts: BTreeMap<Actor, Contact>,
+    /// The file to which a missing fact of the site is to be added.
+    pub config_file: String,
+}
+
+impl Facing {
+    /// One look of one sample for this configuration. The id `auto` is for the shell to derive: until then it is not known.
+    pub fn new(config: &Config, at: Zoned, took_ms: u64) -> Self {
+        let actors = [
+            Actor::Vendor,
+            Actor::Software,
+            Actor::Operator,
+            Actor::Bureau,
+            Actor::Centre,
+            Actor::Insured,
+            Actor::Institution,
+        ];
+        Self {
+            at,
+            took_ms,
+            samples: 1,
+            id: Some(config.terminal.id.clone()).filter(|id| id != "auto"),
+            terminal: config.terminal.clone(),
+            contacts: actors.into_iter().filter_map(|actor| Some((actor, config.contact(actor)?.clone()))).collect(),
+            config_file: "/etc/isonet/isonet.toml".to_owned(),
+        }
+    }
+}
+
+/// How the text is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    /// Colour by ANSI sequences. Nothing is said by colour alone.
+    pub color: bool,
+    /// Columns of the screen; less than 40 counts as 40.
+    pub width: usize,
+    /// For an engineer: every piece of evidence, where to look, what could not be seen.
+    pub verbose: bool,
+}
+
+impl Default for Style {
+    /// Plain text of 80 columns for a clerk.
+    fn default() -> Self {
+        Self { color: false, width: 80, verbose: false }
+    }
+}

@@ -1,0 +1,141 @@
+//! The first three lines: can one settle and whose fault it is not, the one act, whom to call and what to read out.
+
+use super::page::{Ink, Page};
+use crate::catalogue::{self, Lang};
+use crate::model::{Actor, Verdict};
+use crate::report::Facing;
+use crate::report::answer::{Answer, Kind};
+
+/// Writes the three lines.
+pub(super) fn write(page: &mut Page, answer: &Answer<'_>, facing: &Facing, lang: Lang) {
+    let ink = match answer.kind {
+        Kind::Fine => Ink::Good,
+        Kind::Degraded | Kind::Hindered | Kind::NotConfigured | Kind::Unclear => Ink::Warn,
+        Kind::Cut => Ink::Bad,
+    };
+    page.paragraph("", &first(answer, lang), ink);
+    page.paragraph("", &act(answer, facing, lang), Ink::Bold);
+    page.paragraph("", &call(answer, facing, lang), Ink::Bold);
+}
+
+fn first(answer: &Answer<'_>, lang: Lang) -> String {
+    let fault = catalogue::exoneration(answer.elsewhere(), lang);
+    let titles = titles(&answer.subject(), lang);
+    match (answer.kind, lang) {
+        (Kind::Fine, Lang::ZhCn) => "可以结算：从这台电脑到医保中心，网络都是通的。".to_owned(),
+        (Kind::Fine, Lang::En) => "You can settle: the network from this PC to the centre works.".to_owned(),
+        (Kind::Degraded, Lang::ZhCn) => format!("可以结算，网络是通的，只是有一处要留意：{titles}。{fault}"),
+        (Kind::Degraded, Lang::En) => format!("You can settle, the network works; one thing needs attention: {titles}. {fault}"),
+        (Kind::Hindered, Lang::ZhCn) => format!("网络是通的，但是结算会受影响：{titles}。{fault}"),
+        (Kind::Hindered, Lang::En) => format!("The network works, but settling is hindered: {titles}. {fault}"),
+        (Kind::Cut, Lang::ZhCn) => cut_zh(answer.candidates.len(), &titles, fault),
+        (Kind::Cut, Lang::En) => cut_en(answer.candidates.len(), &titles, fault),
+        (Kind::NotConfigured | Kind::Unclear, Lang::ZhCn) if !titles.is_empty() => {
+            format!("说不准能不能结算，但是查到了问题：{titles}。{fault}")
+        }
+        (Kind::NotConfigured | Kind::Unclear, Lang::En) if !titles.is_empty() => {
+            format!("Whether you can settle is not known, but this is wrong: {titles}. {fault}")
+        }
+        (Kind::NotConfigured, Lang::ZhCn) => format!("说不准能不能结算：还没有填写医保中心的地址。{fault}"),
+        (Kind::NotConfigured, Lang::En) => format!("Whether you can settle is not known: the centre's address is not set yet. {fault}"),
+        (Kind::Unclear, Lang::ZhCn) => format!("说不准能不能结算：这次没有看全。{fault}"),
+        (Kind::Unclear, Lang::En) => format!("Whether you can settle is not known: not enough could be seen. {fault}"),
+    }
+}
+
+fn cut_zh(candidates: usize, titles: &str, fault: &str) -> String {
+    match candidates {
+        0 => format!("现在不能结算，原因还没查清。{fault}"),
+        1 => format!("现在不能结算：{titles}。{fault}"),
+        _ => format!("现在不能结算。{fault}原因是下面其中一个：{titles}。"),
+    }
+}
+
+fn cut_en(candidates: usize, titles: &str, fault: &str) -> String {
+    match candidates {
+        0 => format!("You cannot settle now; the cause is not clear yet. {fault}"),
+        1 => format!("You cannot settle now: {titles}. {fault}"),
+        _ => format!("You cannot settle now. {fault} It is one of these: {titles}."),
+    }
+}
+
+/// The titles of candidates inside a sentence.
+fn titles(verdicts: &[&Verdict], lang: Lang) -> String {
+    let titles: Vec<_> = verdicts.iter().map(|verdict| inside(catalogue::text(verdict.cause, lang).title, lang)).collect();
+    titles.join(lang.pick("；或者", "; or "))
+}
+
+/// A title as it stands inside a sentence: English loses its capital unless the word is an abbreviation.
+pub(super) fn inside(title: &str, lang: Lang) -> String {
+    let mut signs = title.chars();
+    match (lang, signs.next()) {
+        (Lang::En, Some(first)) if signs.clone().next().is_some_and(|second| !second.is_ascii_uppercase()) => {
+            first.to_lowercase().chain(signs).collect()
+        }
+        (Lang::En | Lang::ZhCn, _) => title.to_owned(),
+    }
+}
+
+fn act(answer: &Answer<'_>, facing: &Facing, lang: Lang) -> String {
+    let causes = answer.causes();
+    if !causes.is_empty() {
+        let act = catalogue::one_act(&causes, lang);
+        return format!("{}{act}", lang.pick("先做这一件：", "Do this first: "));
+    }
+    match answer.kind {
+        Kind::Fine => lang
+            .pick(
+                "要是还刷不了卡，那不是网络的事，请看结算软件上提示的是什么。",
+                "If the card still fails, it is not the network: read what the settlement software says.",
+            )
+            .to_owned(),
+        Kind::NotConfigured => match lang {
+            Lang::ZhCn => format!("请负责这台电脑的人在 {} 里填上，要加的几行见下面。", facing.config_file),
+            Lang::En => format!("Have whoever looks after this PC add it to {}; the lines are below.", facing.config_file),
+        },
+        Kind::Degraded | Kind::Hindered | Kind::Cut | Kind::Unclear => {
+            format!("{}{}", lang.pick("先做这一件：", "Do this first: "), catalogue::one_act(&[], lang))
+        }
+    }
+}
+
+fn call(answer: &Answer<'_>, facing: &Facing, lang: Lang) -> String {
+    let callees = answer.callees();
+    let whom = callees.first().map(|actor| contact(*actor, facing, lang)).unwrap_or_default();
+    let reference = reference(answer, facing, lang);
+    match (answer.kind, lang) {
+        (Kind::Fine, Lang::ZhCn) => format!("要问人就打给{whom}。报给对方：{reference}。"),
+        (Kind::Fine, Lang::En) => format!("To ask somebody, call {whom}. Read out: {reference}."),
+        (_, Lang::ZhCn) => format!("打电话给{whom}。报给对方：{reference}。"),
+        (_, Lang::En) => format!("Call {whom}. Read out: {reference}."),
+    }
+}
+
+/// Role, name and number; says so when the number is not known.
+pub(super) fn contact(actor: Actor, facing: &Facing, lang: Lang) -> String {
+    let role = catalogue::actor(actor, lang);
+    match (facing.contacts.get(&actor), lang) {
+        (Some(found), Lang::ZhCn) => format!("{role}（{}，电话 {}）", found.name, found.phone),
+        (Some(found), Lang::En) => format!("{role} ({}, phone {})", found.name, found.phone),
+        (None, Lang::ZhCn) => format!("{role}（还没有登记电话）"),
+        (None, Lang::En) => format!("{role} (no number on file)"),
+    }
+}
+
+/// What to read out on the phone: which PC, when, and the code of the cause.
+fn reference(answer: &Answer<'_>, facing: &Facing, lang: Lang) -> String {
+    let when = match lang {
+        Lang::ZhCn => facing.at.strftime("%-m月%-d日 %H:%M"),
+        Lang::En => facing.at.strftime("%-d %b %H:%M"),
+    };
+    let who = facing.id.as_ref().or(facing.terminal.name.as_ref()).map(|id| format!("{id}{}", lang.pick("，", ", "))).unwrap_or_default();
+    let what = answer.causes().first().map_or_else(
+        || match answer.kind {
+            Kind::Fine => lang.pick("网络正常", "network fine").to_owned(),
+            Kind::NotConfigured => lang.pick("还没填医保中心", "no centre set").to_owned(),
+            Kind::Degraded | Kind::Hindered | Kind::Cut | Kind::Unclear => lang.pick("原因不明", "cause unknown").to_owned(),
+        },
+        ToString::to_string,
+    );
+    format!("{who}{when}{}{what}", lang.pick("，", ", "))
+}

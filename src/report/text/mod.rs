@@ -1,0 +1,131 @@
+//! The diagnosis as text: for the person at the counter first, for an engineer when asked.
+//!
+//! Order: three lines that suffice by themselves, the drawn path, why we think so, what to do, whom to call, what never to do, isolation,
+//! notes. Every line fits the width in both languages, and nothing is said by colour alone.
+
+mod head;
+mod page;
+mod path;
+mod why;
+
+use super::answer::{Answer, Kind};
+use super::{Facing, Style};
+use crate::catalogue::{self, Lang};
+use crate::model::{Diagnosis, Isolation, NoteCode};
+use page::{Ink, Page};
+
+/// The whole report, ending in a line end.
+pub fn render(diagnosis: &Diagnosis, facing: &Facing, lang: Lang, style: Style) -> String {
+    let answer = Answer::of(diagnosis);
+    let mut page = Page::new(style.width, style.color);
+    head::write(&mut page, &answer, facing, lang);
+    let open = matches!(diagnosis.isolation, Isolation::Broken | Isolation::Suspect);
+    if open {
+        page.paragraph("", catalogue::isolation(diagnosis.isolation, lang), Ink::Bad);
+    }
+    page.blank();
+    path::draw(&mut page, diagnosis, lang);
+    why::write(&mut page, &answer, lang, style.verbose);
+    steps(&mut page, &answer, lang);
+    missing_centre(&mut page, &answer, facing, lang);
+    contacts(&mut page, &answer, facing, lang);
+    page.blank();
+    page.paragraph("", catalogue::never_do(lang), Ink::Bold);
+    if !open {
+        page.paragraph("", catalogue::isolation(diagnosis.isolation, lang), Ink::Plain);
+    }
+    notes(&mut page, diagnosis, lang);
+    blind(&mut page, diagnosis, lang, style.verbose);
+    page.finish()
+}
+
+fn heading(page: &mut Page, text: &str) {
+    page.blank();
+    page.pieces(&[(text, Ink::Bold)]);
+}
+
+/// What to do, step by step. Several candidates share only the one act and the call.
+fn steps(page: &mut Page, answer: &Answer<'_>, lang: Lang) {
+    let causes = answer.causes();
+    let steps: Vec<&str> = match causes.as_slice() {
+        [] => return,
+        [only] => catalogue::text(*only, lang).shop.to_vec(),
+        several => vec![
+            catalogue::one_act(several, lang),
+            lang.pick("打下面的电话，从第一个打起；对方说他那边没问题，再打下一个。", "Call the numbers below from the first; when one finds nothing wrong, call the next."),
+        ],
+    };
+    heading(page, lang.pick("怎么办", "What to do"));
+    for (i, step) in steps.iter().enumerate() {
+        page.paragraph(&format!("  {}. ", i + 1), step, Ink::Plain);
+    }
+}
+
+/// The lines to add when no centre is configured.
+fn missing_centre(page: &mut Page, answer: &Answer<'_>, facing: &Facing, lang: Lang) {
+    if answer.kind != Kind::NotConfigured {
+        return;
+    }
+    heading(page, lang.pick("要加的几行", "The lines to add"));
+    let ask = match lang {
+        Lang::ZhCn => format!("加到 {}，host 填医保中心的域名或地址（结算软件公司知道）：", facing.config_file),
+        Lang::En => format!("To {}; host is the centre's name or address (the settlement software's vendor knows it):", facing.config_file),
+    };
+    page.paragraph("  ", &ask, Ink::Plain);
+    for line in ["[[centre]]", "name = \"settlement\"", "host = \"...\""] {
+        page.pieces(&[("    ", Ink::Plain), (line, Ink::Plain)]);
+    }
+}
+
+fn contacts(page: &mut Page, answer: &Answer<'_>, facing: &Facing, lang: Lang) {
+    heading(page, lang.pick("联系谁", "Whom to call"));
+    for actor in answer.callees() {
+        page.paragraph("  - ", &head::contact(actor, facing, lang), Ink::Plain);
+    }
+}
+
+fn notes(page: &mut Page, diagnosis: &Diagnosis, lang: Lang) {
+    // A sentence is said once, however many centres it is true of; what the first lines say is not repeated.
+    let mut said: Vec<NoteCode> = vec![NoteCode::CentreNotConfigured];
+    let mut lines = Vec::new();
+    for note in &diagnosis.notes {
+        if !said.contains(&note.code) {
+            said.push(note.code);
+            lines.push(catalogue::note(note.code, lang));
+        }
+    }
+    if lines.is_empty() {
+        return;
+    }
+    heading(page, lang.pick("说明（不是故障）", "Notes (no faults)"));
+    for line in lines {
+        page.paragraph("  - ", line, Ink::Plain);
+    }
+}
+
+fn blind(page: &mut Page, diagnosis: &Diagnosis, lang: Lang, verbose: bool) {
+    if diagnosis.blind.is_empty() {
+        return;
+    }
+    if !verbose {
+        page.blank();
+        let count = diagnosis.blind.len();
+        let line = match lang {
+            Lang::ZhCn => format!("有 {count} 项这次没能看到，详细版里列着。"),
+            Lang::En => format!("{count} thing(s) could not be seen this time; the verbose report lists them."),
+        };
+        page.paragraph("", &line, Ink::Dim);
+        return;
+    }
+    heading(page, lang.pick("这次没能看到的", "What could not be seen"));
+    for item in &diagnosis.blind {
+        let because = catalogue::unseen(&item.because, lang);
+        page.paragraph("  - ", &format!("{}{}{because}", item.what, lang.pick("：", ": ")), Ink::Plain);
+    }
+}
+
+/// A time as people read it.
+fn milliseconds(ms: f64, lang: Lang) -> String {
+    let unit = lang.pick("毫秒", "ms");
+    if ms < 10.0 { format!("{ms:.1} {unit}") } else { format!("{ms:.0} {unit}") }
+}

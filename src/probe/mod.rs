@@ -1,0 +1,3 @@
+//! The probes: one layer, one file. They ask and report what they saw; they decide nothing.
+
+pub mod dns;

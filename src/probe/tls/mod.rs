@@ -1,0 +1,263 @@
+//! TLS: the handshake, the certificate, and the verdict of the configured CA.
+//!
+//! The handshake is completed whatever the certificate, so that facts are seen even of a refused one, and judged afterwards. Nothing
+//! confidential ever travels over such a connection.
+
+mod certificate;
+mod record;
+
+pub use certificate::Trust;
+
+use super::stream::{Received, Tallied, Wall};
+use super::tcp::lost;
+use crate::config::CentreTls;
+use crate::model::{Failure, FailureKind, Outcome, TlsFacts, TlsFault, TlsKey, Unseen};
+use record::Recorder;
+use rustls::client::Resumption;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::sign::CertifiedKey;
+use rustls::{AlertDescription, ClientConfig, Error, InvalidMessage};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::AsyncBufReadExt;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+use tokio_rustls::TlsConnector;
+
+/// A connection after its handshake.
+pub type Stream = tokio_rustls::client::TlsStream<Tallied<TcpStream>>;
+
+/// This terminal's certificate and key.
+pub type Identity = Arc<CertifiedKey>;
+
+/// Largest PEM file read: a store of all public CAs is a fifth of it.
+const LARGEST_PEM: u64 = 1024 * 1024;
+
+/// Longest wait for a TLS 1.3 server's word on our certificate, which comes after its side of the handshake has ended.
+const LAST_WORD: Duration = Duration::from_millis(300);
+
+/// What a handshake needs beside the address.
+#[derive(Debug, Clone, Default)]
+pub struct Setup {
+    /// Whom to trust; `None` = nothing is judged.
+    pub trust: Option<Trust>,
+    /// What to show when asked.
+    pub identity: Option<Identity>,
+}
+
+/// A file of the TLS configuration is of no use.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// It cannot be read.
+    #[error("read {0}")]
+    Read(PathBuf, #[source] io::Error),
+    /// It is not what it should be.
+    #[error("{0}: no PEM {1} in it")]
+    Pem(PathBuf, &'static str),
+    /// The key is not the certificate's, or of an unknown kind.
+    #[error("use {0} and {1} as a client certificate")]
+    Identity(PathBuf, PathBuf, #[source] Error),
+}
+
+impl From<SetupError> for Unseen {
+    fn from(error: SetupError) -> Self {
+        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+        Self::Error(format!("{error}{cause}"))
+    }
+}
+
+impl Setup {
+    /// Reads the files that `config` names.
+    pub fn load(config: &CentreTls) -> Result<Self, SetupError> {
+        let trust = config.ca.as_deref().map(certificates).transpose()?.map(Trust::new);
+        let identity = match (&config.client_cert, &config.client_key) {
+            (Some(cert), Some(key)) => Some(identity(cert, key)?),
+            (Some(_) | None, None) | (None, Some(_)) => None,
+        };
+        Ok(Self { trust, identity })
+    }
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, SetupError> {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read(path)?).collect();
+    found.ok().filter(|all| !all.is_empty()).ok_or_else(|| SetupError::Pem(path.to_owned(), "certificate"))
+}
+
+fn identity(cert: &Path, key: &Path) -> Result<Identity, SetupError> {
+    let chain = certificates(cert)?;
+    let private = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|_| SetupError::Pem(key.to_owned(), "key"))?;
+    CertifiedKey::from_der(chain, private, &ring::default_provider())
+        .map(Arc::new)
+        .map_err(|error| SetupError::Identity(cert.to_owned(), key.to_owned(), error))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, SetupError> {
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(LARGEST_PEM).read_to_end(&mut bytes))
+        .map_err(|error| SetupError::Read(path.to_owned(), error))?;
+    Ok(bytes)
+}
+
+/// Shakes hands over `tcp`. The stream is there whenever the handshake itself went through, also when the certificate was refused.
+pub async fn handshake(
+    key: &TlsKey,
+    tcp: TcpStream,
+    setup: &Setup,
+    wall: Wall,
+    patience: Duration,
+) -> (Outcome<TlsFacts>, Option<Stream>) {
+    let name = match ServerName::try_from(key.server_name.clone()) {
+        Ok(name) => name,
+        Err(_) => return (Outcome::Unknown(Unseen::Error(format!("`{}` is not a server name", key.server_name))), None),
+    };
+    let recorder = Recorder::new(setup.identity.clone());
+    let connector = match connector(&recorder) {
+        Ok(connector) => connector,
+        Err(error) => return (Outcome::Unknown(Unseen::Error(format!("set up TLS: {error}"))), None),
+    };
+    let begun = Instant::now();
+    let tcp = Tallied::new(tcp);
+    let tally = tcp.tally();
+    let failed = |kind| (Outcome::Failed(Failure { kind, elapsed: begun.elapsed() }), None);
+    let mut stream = match timeout(patience, connector.connect(name.clone(), tcp)).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => return failed(broken(&error, recorder.asked(), &tally.received())),
+        Err(_) => return failed(FailureKind::Silence),
+    };
+    let elapsed = begun.elapsed();
+    if recorder.asked()
+        && let Some(error) = last_word(&mut stream, (elapsed * 2).min(LAST_WORD)).await
+    {
+        return failed(broken(&error, true, &tally.received()));
+    }
+    let facts = facts(&stream, &recorder, setup, elapsed);
+    let outcome = match refusal(&recorder, setup, &name, wall) {
+        Some(fault) => Outcome::Failed(Failure { kind: FailureKind::Tls(fault, Some(Box::new(facts))), elapsed }),
+        None => Outcome::Ok(facts),
+    };
+    (outcome, Some(stream))
+}
+
+fn connector(recorder: &Arc<Recorder>) -> Result<TlsConnector, Error> {
+    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(recorder.clone())
+        .with_client_cert_resolver(recorder.clone());
+    // Every handshake is a full one: a resumed session shows no certificate.
+    config.resumption = Resumption::disabled();
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+/// The error with which the server ends the connection right after the handshake, if it does.
+async fn last_word(stream: &mut Stream, patience: Duration) -> Option<io::Error> {
+    match timeout(patience, stream.fill_buf()).await {
+        Ok(Err(error)) => Some(error),
+        Ok(Ok([])) => Some(io::ErrorKind::UnexpectedEof.into()),
+        Ok(Ok(_)) | Err(_) => None,
+    }
+}
+
+fn facts(stream: &Stream, recorder: &Recorder, setup: &Setup, elapsed: Duration) -> TlsFacts {
+    TlsFacts {
+        elapsed,
+        version: stream.get_ref().1.protocol_version().map(|version| format!("{version:?}")),
+        certificate: recorder.chain().first().and_then(certificate::facts),
+        verified: setup.trust.is_some(),
+        date_offset_s: None,
+    }
+}
+
+fn refusal(recorder: &Recorder, setup: &Setup, name: &ServerName<'_>, wall: Wall) -> Option<TlsFault> {
+    let fault = setup.trust.as_ref()?.judge(&recorder.chain(), name, wall.now());
+    // A signature that only our verifier cannot check (a weak key) is no fault of the server's.
+    fault.or_else(|| recorder.bad_signature().then_some(TlsFault::Unsupported))
+}
+
+/// What a failed handshake says.
+fn broken(error: &io::Error, asked: bool, received: &Received) -> FailureKind {
+    match tls_error(error) {
+        None => lost(error, received.bytes),
+        Some(Error::AlertReceived(alert)) => FailureKind::Tls(alerted(*alert, asked), None),
+        Some(Error::PeerIncompatible(_)) => FailureKind::Tls(TlsFault::Unsupported, None),
+        Some(Error::InvalidMessage(message)) => unreadable(message, &received.head),
+        Some(Error::InappropriateMessage { .. } | Error::InappropriateHandshakeMessage { .. } | Error::PeerMisbehaved(_)) => {
+            FailureKind::Garbage("malformed-tls".to_owned())
+        }
+        Some(Error::DecryptError | Error::PeerSentOversizedRecord) => FailureKind::Garbage("malformed-tls".to_owned()),
+        Some(other) => FailureKind::Tls(certificate::fault(other), None),
+    }
+}
+
+/// The TLS error inside an I/O error.
+fn tls_error(error: &io::Error) -> Option<&Error> {
+    error.get_ref().and_then(|inner| inner.downcast_ref())
+}
+
+/// A server's alert over an established connection, found in the error of the layer above.
+pub(super) fn alert_within(error: &io::Error) -> Option<FailureKind> {
+    match tls_error(error)? {
+        Error::AlertReceived(alert) => Some(FailureKind::Tls(alerted(*alert, true), None)),
+        _ => Some(FailureKind::Garbage("malformed-tls".to_owned())),
+    }
+}
+
+/// What an alert says; `asked`: the server had asked for a certificate of ours.
+fn alerted(alert: AlertDescription, asked: bool) -> TlsFault {
+    use AlertDescription as Alert;
+    match alert {
+        Alert::CertificateRequired => TlsFault::ClientCertificate,
+        Alert::HandshakeFailure
+        | Alert::BadCertificate
+        | Alert::UnsupportedCertificate
+        | Alert::CertificateRevoked
+        | Alert::CertificateExpired
+        | Alert::CertificateUnknown
+        | Alert::UnknownCA
+        | Alert::AccessDenied
+            if asked =>
+        {
+            TlsFault::ClientCertificate
+        }
+        Alert::HandshakeFailure | Alert::ProtocolVersion | Alert::InsufficientSecurity => TlsFault::Unsupported,
+        other => TlsFault::Other(format!("alert {}", u8::from(other))),
+    }
+}
+
+/// Bytes that are not TLS as we speak it: the national TLCP (version 1.1) and SSL are protocols, the rest is not.
+fn unreadable(message: &InvalidMessage, head: &[u8]) -> FailureKind {
+    let record = head.first().is_some_and(|kind| (20..=23).contains(kind));
+    match head.get(1..3) {
+        Some([1, 1] | [3, 0] | [2, 0]) if record => FailureKind::Tls(TlsFault::Unsupported, None),
+        Some([3, _]) if record && !matches!(message, InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion) => {
+            FailureKind::Garbage("malformed-tls".to_owned())
+        }
+        Some(_) | None => FailureKind::Garbage("not-tls".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AlertDescription, FailureKind, InvalidMessage, TlsFault, alerted, unreadable};
+
+    #[test]
+    fn a_handshake_alert_is_about_our_certificate_only_when_one_was_asked_for() {
+        assert_eq!(alerted(AlertDescription::HandshakeFailure, true), TlsFault::ClientCertificate);
+        assert_eq!(alerted(AlertDescription::HandshakeFailure, false), TlsFault::Unsupported);
+        assert_eq!(alerted(AlertDescription::CertificateRequired, false), TlsFault::ClientCertificate);
+        assert_eq!(alerted(AlertDescription::ProtocolVersion, true), TlsFault::Unsupported);
+    }
+
+    #[test]
+    fn the_national_protocol_is_unsupported_and_a_web_page_is_garbage() {
+        let unsupported = FailureKind::Tls(TlsFault::Unsupported, None);
+        assert_eq!(unreadable(&InvalidMessage::UnknownProtocolVersion, &[22, 1, 1, 0, 60]), unsupported);
+        assert_eq!(unreadable(&InvalidMessage::InvalidContentType, b"HTTP/1.1"), FailureKind::Garbage("not-tls".to_owned()));
+    }
+}

@@ -4,3 +4,4 @@ pub mod dns;
 pub mod tcp;
 pub mod stream;
 pub mod tls;
+pub mod http;

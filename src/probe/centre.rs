@@ -1,0 +1,366 @@
+//! One centre from its name to its web page: lookup, then for every address TCP, TLS and HTTP, and whether large packets pass.
+//!
+//! Invariants: every address has one budget for its whole chain, all addresses run at once, configured addresses do not wait for
+//! the lookup, and sightings are emitted as they come, so that what was seen survives the caller's deadline. Silence in less time
+//! than an answer may take is `Unknown`, never a failure.
+
+use super::http::{self, Large};
+use super::stream::Wall;
+use super::tcp::{self, Segments};
+use super::tls::{self, Setup};
+use super::{dns, join::join_all};
+use crate::config::{Centre, CentreHttp, CentreTls};
+use crate::model::{Failure, FailureKind, HttpFacts, Outcome, Reply, Sighting, TlsFacts, TlsKey, Unseen};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, timeout};
+use url::Url;
+
+/// What lookup, TCP, TLS and HTTP of one address may take together.
+pub const BUDGET: Duration = Duration::from_secs(3);
+
+/// The kernel gives up on a neighbour after three seconds of ARP and says so a moment later; a connect that stops at three misses
+/// the answer. Only the connect itself may take this much longer.
+const ARP_GRACE: Duration = Duration::from_millis(200);
+
+/// Most addresses of one centre, and most of them that start before the lookup has answered.
+const MOST_ADDRESSES: usize = 6;
+const MOST_EARLY: usize = 3;
+
+/// A lookup may take so much of the budget; the rest must be enough to prove something about the addresses.
+const LOOKUP: Duration = Duration::from_secs(2);
+
+/// An answer over a healthy path comes well within this; silence in a shorter time proves nothing.
+const TELLING_SILENCE: Duration = Duration::from_millis(800);
+
+/// Patience of each upload, and how long the first may take before the control with small segments starts beside it.
+const UPLOAD: Duration = Duration::from_millis(2500);
+const CONTROL_AFTER: Duration = Duration::from_millis(300);
+
+/// Longest wait for the date of a server whose certificate was refused.
+const DATE: Duration = Duration::from_millis(500);
+
+/// Looks at `centre`. `from_hosts` are the addresses that the hosts file has for its name.
+pub async fn centre(centre: &Centre, from_hosts: Option<Vec<IpAddr>>, wall: Wall, budget: Duration, emit: &dyn Fn(Sighting)) {
+    let chain = Chain { centre, services: services(centre), wall, deadline: Instant::now() + budget, emit };
+    let early: Vec<IpAddr> = distinct(&centre.addresses, &[]).into_iter().take(MOST_EARLY).collect();
+    let late = async {
+        let found = dns::lookup(&centre.host, from_hosts, LOOKUP.min(budget)).await;
+        let addresses = match &found {
+            Sighting::Lookup(_, outcome) => outcome.ok().map(|found| found.addresses.clone()).unwrap_or_default(),
+            _ => Vec::new(),
+        };
+        emit(found);
+        let rest = distinct(&[addresses, centre.addresses.clone()].concat(), &early);
+        join_all(rest.into_iter().take(MOST_ADDRESSES - early.len()).map(|ip| chain.address(ip))).await;
+    };
+    tokio::join!(join_all(early.iter().map(|ip| chain.address(*ip))), late);
+}
+
+/// Each address once, without those already taken.
+fn distinct(addresses: &[IpAddr], taken: &[IpAddr]) -> Vec<IpAddr> {
+    let mut kept = Vec::new();
+    for ip in addresses {
+        if !taken.contains(ip) && !kept.contains(ip) {
+            kept.push(*ip);
+        }
+    }
+    kept
+}
+
+/// What is expected to answer on one port.
+#[derive(Debug, Default)]
+struct Service<'a> {
+    /// The TLS name, its files, and the configuration they come from.
+    tls: Option<Tls>,
+    http: Option<&'a CentreHttp>,
+}
+
+#[derive(Debug)]
+struct Tls {
+    server_name: String,
+    /// The files, or why they cannot be used.
+    setup: Result<Setup, Unseen>,
+}
+
+/// What to expect on each port of `centre`. Nothing configured = nothing asked.
+fn services(centre: &Centre) -> BTreeMap<u16, Service<'_>> {
+    let mut services: BTreeMap<u16, Service<'_>> = centre.tcp.iter().map(|port| (*port, Service::default())).collect();
+    if let Some(config) = &centre.tls {
+        services.entry(config.port).or_default().tls = Some(tls_of(config, &centre.host));
+    }
+    if let Some(config) = &centre.http
+        && let Some(port) = config.url.port_or_known_default()
+    {
+        let service = services.entry(port).or_default();
+        service.http = Some(config);
+        if config.url.scheme() == "https" && service.tls.is_none() {
+            let server_name = bare(config.url.host_str().unwrap_or(&centre.host)).to_owned();
+            service.tls = Some(Tls { server_name, setup: Ok(Setup::default()) });
+        }
+    }
+    services
+}
+
+fn tls_of(config: &CentreTls, host: &str) -> Tls {
+    let server_name = bare(config.server_name.as_deref().unwrap_or(host)).to_owned();
+    Tls { server_name, setup: Setup::load(config).map_err(Unseen::from) }
+}
+
+/// An IPv6 address without its brackets.
+fn bare(host: &str) -> &str {
+    host.trim_start_matches('[').trim_end_matches(']')
+}
+
+struct Chain<'a> {
+    centre: &'a Centre,
+    services: BTreeMap<u16, Service<'a>>,
+    wall: Wall,
+    deadline: Instant,
+    emit: &'a dyn Fn(Sighting),
+}
+
+impl Chain<'_> {
+    async fn address(&self, ip: IpAddr) {
+        let services = self.services.iter();
+        join_all(services.map(|(port, service)| self.service(SocketAddr::new(ip, *port), service))).await;
+    }
+
+    /// TCP, and on it what the service is.
+    async fn service(&self, at: SocketAddr, service: &Service<'_>) {
+        let patience = self.remaining() + ARP_GRACE;
+        if service.tls.is_none() && service.http.is_none() {
+            return (self.emit)(honest_tcp(tcp::connect_and_watch(at, patience).await, patience));
+        }
+        let (sighting, stream) = tcp::connect(at, patience).await;
+        (self.emit)(honest_tcp(sighting, patience));
+        let Some(stream) = stream else { return self.skip(at, service) };
+        match service.http {
+            Some(http) => {
+                tokio::join!(self.speak(at, service, stream), self.uploads(at, http, service.tls.as_ref()));
+            }
+            None => self.speak(at, service, stream).await,
+        }
+    }
+
+    /// Says that the layers above a failed connect were not asked.
+    fn skip(&self, at: SocketAddr, service: &Service<'_>) {
+        if let Some(tls) = &service.tls {
+            (self.emit)(Sighting::Tls(tls.key(at), Outcome::Unknown(Unseen::Skipped)));
+        }
+        if let Some(http) = service.http {
+            (self.emit)(Sighting::Http(http.url.to_string(), at, Outcome::Unknown(Unseen::Skipped)));
+        }
+    }
+
+    /// TLS where the service has it, then HTTP where it has that.
+    async fn speak(&self, at: SocketAddr, service: &Service<'_>, stream: TcpStream) {
+        let plain = service.http.filter(|http| http.url.scheme() == "http");
+        match (&service.tls, plain, service.http) {
+            (_, Some(http), _) => self.http(at, http, stream).await,
+            (Some(tls), None, http) => match self.tls(at, tls, http, stream).await {
+                Ok(stream) => {
+                    if let Some(http) = http {
+                        self.http(at, http, stream).await;
+                    }
+                }
+                Err(why) => {
+                    if let Some(http) = http {
+                        (self.emit)(Sighting::Http(http.url.to_string(), at, Outcome::Unknown(why)));
+                    }
+                }
+            },
+            (None, None, _) => {}
+        }
+    }
+
+    /// The error is why HTTP was not asked.
+    async fn tls(&self, at: SocketAddr, tls: &Tls, http: Option<&CentreHttp>, stream: TcpStream) -> Result<tls::Stream, Unseen> {
+        let key = tls.key(at);
+        let setup = match &tls.setup {
+            Ok(setup) => setup,
+            Err(why) => {
+                (self.emit)(Sighting::Tls(key, Outcome::Unknown(why.clone())));
+                return Err(why.clone());
+            }
+        };
+        let patience = self.remaining();
+        let (outcome, stream) = tls::handshake(&key, stream, setup, self.wall, patience).await;
+        match (honest(outcome, patience), stream) {
+            (outcome @ Outcome::Ok(_), Some(stream)) => {
+                (self.emit)(Sighting::Tls(key, outcome));
+                Ok(stream)
+            }
+            (Outcome::Failed(failure), Some(stream)) => {
+                let failure = self.dated(failure, at, http, stream).await;
+                (self.emit)(Sighting::Tls(key, Outcome::Failed(failure)));
+                Err(Unseen::Skipped)
+            }
+            (outcome, _) => {
+                (self.emit)(Sighting::Tls(key, outcome));
+                Err(Unseen::Skipped)
+            }
+        }
+    }
+
+    /// Adds the server's date to a refused certificate: it tells a wrong clock from a bad certificate.
+    async fn dated(&self, failure: Failure, at: SocketAddr, http: Option<&CentreHttp>, stream: tls::Stream) -> Failure {
+        let FailureKind::Tls(fault, Some(mut facts)) = failure.kind else { return failure };
+        let root = Url::parse(&format!("https://{at}/")).ok();
+        if let Some(url) = http.map(|http| &http.url).or(root.as_ref()) {
+            facts.date_offset_s = http::date_offset(stream, url, self.wall, DATE.min(self.remaining())).await;
+        }
+        Failure { kind: FailureKind::Tls(fault, Some(facts)), ..failure }
+    }
+
+    async fn http<S>(&self, at: SocketAddr, config: &CentreHttp, stream: S)
+    where
+        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+    {
+        let patience = self.remaining();
+        let outcome = http::get(stream, &config.url, config.maintenance_marker.as_deref(), self.wall, patience).await;
+        (self.emit)(Sighting::Http(config.url.to_string(), at, honest(outcome, patience)));
+    }
+
+    /// A large request with full segments, and when it is not answered soon, beside it one with small ones.
+    async fn uploads(&self, at: SocketAddr, http: &CentreHttp, tls: Option<&Tls>) {
+        let test = self.centre.upload_test.as_ref();
+        let large = test.map_or(Large::Header(&http.url), |test| Large::Body(&test.url, test.bytes));
+        let url = test.map_or(&http.url, |test| &test.url);
+        let at = SocketAddr::new(at.ip(), url.port_or_known_default().unwrap_or(at.port()));
+        let name = (url.scheme() == "https").then(|| tls.map_or_else(|| Tls::named(url), Tls::unjudged));
+        let full = async {
+            let outcome = self.upload(at, name.as_ref(), large, Segments::Full).await;
+            let passed = outcome.ok().is_some();
+            (self.emit)(Sighting::Upload(at, outcome));
+            passed
+        };
+        let small = async {
+            sleep(CONTROL_AFTER).await;
+            let outcome = self.upload(at, name.as_ref(), large, Segments::Small).await;
+            (self.emit)(Sighting::UploadSmall(at, outcome));
+        };
+        let (mut full, mut small) = (pin!(full), pin!(small));
+        tokio::select! {
+            biased;
+            // Only what did not pass needs its control.
+            passed = &mut full => if !passed { small.await },
+            () = &mut small => drop(full.await),
+        }
+    }
+
+    async fn upload(&self, at: SocketAddr, tls: Option<&Tls>, large: Large<'_>, segments: Segments) -> Outcome<Reply> {
+        let patience = self.remaining().min(UPLOAD);
+        let exchange = async {
+            let stream = match tcp::open(at, segments, patience).await {
+                Ok(stream) => stream,
+                Err(outcome) => return outcome,
+            };
+            let Some(Tls { server_name, setup: Ok(setup) }) = tls else {
+                return http::upload(stream, large, self.wall, patience).await;
+            };
+            let key = TlsKey { at, server_name: server_name.clone() };
+            match tls::handshake(&key, stream, setup, self.wall, patience).await {
+                (_, Some(stream)) => http::upload(stream, large, self.wall, patience).await,
+                (Outcome::Failed(failure), None) => Outcome::Failed(failure),
+                (Outcome::Unknown(why), None) => Outcome::Unknown(why),
+                (Outcome::Ok(_), None) => Outcome::Unknown(Unseen::Skipped),
+            }
+        };
+        let silence = Outcome::Failed(Failure { kind: FailureKind::Silence, elapsed: patience });
+        honest(timeout(patience, exchange).await.unwrap_or(silence), patience)
+    }
+
+    fn remaining(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+}
+
+impl Tls {
+    fn key(&self, at: SocketAddr) -> TlsKey {
+        TlsKey { at, server_name: self.server_name.clone() }
+    }
+
+    /// The same without a judgement: a large request tests the path, not the certificate.
+    fn unjudged(&self) -> Self {
+        let identity = self.setup.as_ref().ok().and_then(|setup| setup.identity.clone());
+        Self { server_name: self.server_name.clone(), setup: Ok(Setup { trust: None, identity }) }
+    }
+
+    fn named(url: &Url) -> Self {
+        Self { server_name: bare(url.host_str().unwrap_or_default()).to_owned(), setup: Ok(Setup::default()) }
+    }
+}
+
+/// Silence that was cut short by the budget says nothing.
+fn honest<T>(outcome: Outcome<T>, patience: Duration) -> Outcome<T> {
+    match outcome {
+        Outcome::Failed(Failure { kind: FailureKind::Silence, .. }) if patience < TELLING_SILENCE => Outcome::Unknown(Unseen::Deadline),
+        other => other,
+    }
+}
+
+fn honest_tcp(sighting: Sighting, patience: Duration) -> Sighting {
+    match sighting {
+        Sighting::Tcp(at, outcome) => Sighting::Tcp(at, honest(outcome, patience)),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{distinct, honest, services};
+    use crate::config::Centre;
+    use crate::model::{Failure, FailureKind, Outcome, Reply, Unseen};
+    use std::net::IpAddr;
+    use std::time::Duration;
+
+    fn centre(text: &str) -> Centre {
+        toml::from_str(&format!("name = 'c'\nhost = 'settle.centre.example'\n{text}")).unwrap()
+    }
+
+    #[test]
+    fn one_port_is_one_connection() {
+        let centre = centre("tcp = [443, 9000]\ntls = { port = 443 }\nhttp = { url = 'https://settle.centre.example/health' }");
+        let services = services(&centre);
+        assert_eq!(services.keys().copied().collect::<Vec<_>>(), [443, 9000]);
+        assert!(services[&443].tls.is_some() && services[&443].http.is_some());
+        assert!(services[&9000].tls.is_none() && services[&9000].http.is_none());
+    }
+
+    #[test]
+    fn an_https_address_brings_its_own_tls() {
+        let centre = centre("http = { url = 'https://[fd00::1]:8443/health' }");
+        assert_eq!(services(&centre)[&8443].tls.as_ref().unwrap().server_name, "fd00::1");
+    }
+
+    #[test]
+    fn nothing_configured_is_nothing_asked() {
+        assert!(services(&centre("")).is_empty());
+    }
+
+    #[test]
+    fn a_ca_that_cannot_be_read_is_our_failure() {
+        let centre = centre("tls = { port = 443, ca = '/nonexistent/ca.pem' }");
+        let services = services(&centre);
+        let why = services[&443].tls.as_ref().unwrap().setup.as_ref().err().unwrap();
+        assert!(matches!(why, Unseen::Error(text) if text.contains("/nonexistent/ca.pem")), "{why:?}");
+    }
+
+    #[test]
+    fn silence_cut_short_says_nothing() {
+        let silence = || Outcome::<Reply>::Failed(Failure { kind: FailureKind::Silence, elapsed: Duration::from_millis(100) });
+        assert_eq!(honest(silence(), Duration::from_millis(100)), Outcome::Unknown(Unseen::Deadline));
+        assert_eq!(honest(silence(), Duration::from_secs(2)), silence());
+    }
+
+    #[test]
+    fn every_address_is_asked_once() {
+        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+        let all = [ip("10.0.0.1"), ip("10.0.0.1"), ip("10.0.0.2"), ip("fd00::1")];
+        assert_eq!(distinct(&all, &[ip("10.0.0.2")]), [ip("10.0.0.1"), ip("fd00::1")]);
+    }
+}

@@ -10,7 +10,7 @@ use super::tcp::{self, Segments};
 use super::tls::{self, Setup};
 use super::{dns, join::join_all};
 use crate::config::{Centre, CentreHttp, CentreTls};
-use crate::model::{Failure, FailureKind, HttpFacts, Outcome, Reply, Sighting, TlsFacts, TlsKey, Unseen};
+use crate::model::{Failure, FailureKind, Outcome, Reply, Sighting, TlsKey, Unseen};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;

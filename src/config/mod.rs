@@ -1,16 +1,30 @@
 //! What the agent is told: types, loading, checking.
 //!
 //! The types are plain data. A value that is `None` or empty is *not configured* and accuses nobody; every other field carries its default.
+//! [`load()`] reads `isonet.toml` and its `conf.d`, checks them along one [`schema`] and reports all problems at once.
 
+#[cfg(test)]
+mod agreement;
 mod duties;
+mod load;
+mod meaning;
+mod problem;
+mod render;
+pub mod schema;
 mod text;
+mod tree;
 mod types;
+mod values;
 mod vpn;
+mod walk;
 
 pub use duties::{
     Anchor, Canary, Clock, Firewall, IsolationMode, IsolationSettings, LogTransport, Retention, Roots, Rules, Sink, Upload, Usb,
     UsbAllowed, Web, WebListen,
 };
+pub use load::{ConfigError, DEFAULT_FILE, LARGEST_FILE, LoadNote, Loaded, load, load_from, parse};
+pub use problem::{Excerpt, Found, Located, Problem};
+pub use render::{render_error, render_note, render_problem};
 pub use text::{ByteSize, TextError, duration};
 pub use types::{
     Access, Centre, CentreHttp, CentreTls, Clear, Config, Contact, ContactRole, Dns, GatewayChoice, LanguageChoice, Maintenance, Network,

@@ -37,7 +37,7 @@ pub mod duration {
     use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
 
     /// Longest duration accepted: a hundred years, so that sums with any clock cannot overflow.
-    const LONGEST: Duration = Duration::from_secs(100 * 366 * 86_400);
+    const LONGEST: Duration = Duration::from_hours(100 * 366 * 24);
 
     /// Reads `15s`, `1.5s`, `500ms`, `2m`, `24h`, `200d`. Down to the millisecond; finer digits are refused, not rounded.
     pub fn parse(text: &str) -> Result<Duration, TextError> {

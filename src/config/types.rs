@@ -343,7 +343,7 @@ pub struct CentreHttp {
     #[serde(default = "status_ok")]
     pub status: Vec<u16>,
     /// Slower than this is slow.
-    #[serde(default = "one_second", with = "duration")]
+    #[serde(default = "default_slow", with = "duration")]
     pub slow: Duration,
     /// A text in the body that means maintenance.
     #[serde(default)]
@@ -354,8 +354,13 @@ fn status_ok() -> Vec<u16> {
     vec![200]
 }
 
-fn one_second() -> Duration {
-    Duration::from_secs(1)
+impl CentreHttp {
+    /// Below the timeout of a probe, or it could never be seen.
+    pub const DEFAULT_SLOW: Duration = Duration::from_secs(1);
+}
+
+fn default_slow() -> Duration {
+    CentreHttp::DEFAULT_SLOW
 }
 
 /// A place that swallows a large request.

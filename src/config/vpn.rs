@@ -45,15 +45,15 @@ pub struct Vpn {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum VpnKind {
-    /// WireGuard, in the kernel or not.
+    /// `WireGuard`, in the kernel or not.
     Wireguard,
-    /// OpenVPN.
+    /// `OpenVPN`.
     Openvpn,
-    /// OpenConnect and the like.
+    /// `OpenConnect` and the like.
     Openconnect,
-    /// L2TP, with or without IPsec.
+    /// L2TP, with or without `IPsec`.
     L2tp,
-    /// IPsec with an interface.
+    /// `IPsec` with an interface.
     Ipsec,
     /// Any other that makes an interface.
     #[default]

@@ -1,0 +1,186 @@
+//! Finding, reading, merging and checking the files.
+//!
+//! Files are read once, bounded, and only here. A problem in any of them fails the whole: a configuration that is half right would watch
+//! half of what was asked for. Nothing is changed by loading.
+
+use super::problem::{Located, Problem, Source};
+use super::tree::{Place, Table, merge, plain};
+use super::types::Config;
+use super::{meaning, walk};
+use serde::Deserialize;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// Where the file is looked for when none is given.
+pub const DEFAULT_FILE: &str = "/etc/isonet/isonet.toml";
+
+/// Largest file read, bytes: a thousand times what anybody writes.
+pub const LARGEST_FILE: u64 = 1 << 20;
+
+/// A configuration that may be used.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loaded {
+    /// What it says.
+    pub config: Config,
+    /// The files read, in the order of merging; empty = the built-in defaults.
+    pub sources: Vec<PathBuf>,
+    /// What is worth telling and no problem.
+    pub notes: Vec<LoadNote>,
+}
+
+/// What is worth telling about loading.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LoadNote {
+    /// There is no file at the default place: the built-in defaults hold.
+    NoFile(PathBuf),
+    /// An entry of `conf.d` that was not read, because it is no plain file that ends in `.toml`.
+    Ignored(PathBuf),
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file that was asked for is not there.
+    #[error("configuration file {0} does not exist")]
+    Missing(PathBuf),
+    /// A file or directory could not be read.
+    #[error("cannot read {path}")]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The files were read and are not right.
+    #[error("{} problem(s) in the configuration", .0.len())]
+    Invalid(Vec<Located>),
+}
+
+impl ConfigError {
+    /// The exit status: 66 missing, 77 not permitted, 74 not readable, 78 not right.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Missing(_) => 66,
+            Self::Unreadable { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => 77,
+            Self::Unreadable { .. } => 74,
+            Self::Invalid(_) => 78,
+        }
+    }
+}
+
+/// Reads the configuration: the given file, or the one at the default place if there is one, and `conf.d/*.toml` beside it in the
+/// order of their names.
+pub fn load(path: Option<&Path>) -> Result<Loaded, ConfigError> {
+    load_from(path, Path::new(DEFAULT_FILE))
+}
+
+/// The same with another default place.
+pub fn load_from(path: Option<&Path>, default: &Path) -> Result<Loaded, ConfigError> {
+    let main = path.unwrap_or(default);
+    let mut notes = Vec::new();
+    let mut files = Vec::new();
+    match read(main) {
+        Ok(bytes) => files.push((main.to_owned(), bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && path.is_none() => notes.push(LoadNote::NoFile(main.to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(ConfigError::Missing(main.to_owned())),
+        Err(source) => return Err(ConfigError::Unreadable { path: main.to_owned(), source }),
+    }
+    for file in drop_ins(main, &mut notes)? {
+        let bytes = read(&file).map_err(|source| ConfigError::Unreadable { path: file.clone(), source })?;
+        files.push((file, bytes));
+    }
+    let sources = files.iter().map(|(path, _)| path.clone()).collect();
+    Ok(Loaded { config: parse(files)?, sources, notes })
+}
+
+/// At most one byte more than is allowed, so that too much can be told from just enough.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn drop_ins(main: &Path, notes: &mut Vec<LoadNote>) -> Result<Vec<PathBuf>, ConfigError> {
+    let directory = main.parent().unwrap_or(Path::new("")).join("conf.d");
+    let unreadable = |source| ConfigError::Unreadable { path: directory.clone(), source };
+    let entries = match std::fs::read_dir(&directory) {
+        Ok(entries) => entries,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(Vec::new()),
+        Err(error) => return Err(unreadable(error)),
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(unreadable)?.path();
+        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        // What cannot be asked (a dangling link) is read and fails with its name. A pipe would never end, so it is no file.
+        let special = std::fs::metadata(&path).is_ok_and(|meta| !meta.is_file());
+        if hidden || special || path.extension() != Some(OsStr::new("toml")) {
+            notes.push(LoadNote::Ignored(path));
+        } else {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Checks and merges files that were read, the later over the earlier. Pure: the same bytes always give the same answer.
+pub fn parse(files: Vec<(PathBuf, Vec<u8>)>) -> Result<Config, ConfigError> {
+    let mut problems = Vec::new();
+    let mut sources = Vec::new();
+    for (path, bytes) in files {
+        match decode(path, bytes) {
+            Ok(source) => sources.push(source),
+            Err(problem) => problems.push(*problem),
+        }
+    }
+    let mut whole = Table::new();
+    for (index, source) in sources.iter().enumerate() {
+        let (table, found) = walk::file(index, source);
+        problems.extend(found);
+        merge(&mut whole, table);
+    }
+    // Where a file was not understood, what it would have added is unknown: nothing can be called missing.
+    let understood = problems.iter().all(|p| !matches!(p.problem, Problem::Syntax(_) | Problem::NotUtf8(_) | Problem::TooLarge(_)));
+    if understood {
+        let misfits = walk::whole(&whole).into_iter().chain(meaning::check(&whole));
+        problems.extend(misfits.filter_map(|(place, key, problem)| locate(&sources, &place, key, problem)));
+    }
+    if problems.is_empty() {
+        let merged = plain(whole);
+        return Config::deserialize(merged).map_err(|error| {
+            // The schema and the types disagree. That is our mistake, yet it must not be a silent one.
+            let path = sources.last().map(|source| source.path.clone()).unwrap_or_default();
+            ConfigError::Invalid(vec![whole_file(path, Problem::Refused(error.message().to_owned()))])
+        });
+    }
+    let rank = |file: &Path| sources.iter().position(|source| source.path == file);
+    problems.sort_by_key(|problem| (rank(&problem.file), problem.line, problem.column));
+    problems.dedup();
+    Err(ConfigError::Invalid(problems))
+}
+
+fn locate(sources: &[Source], place: &Place, key: String, problem: Problem) -> Option<Located> {
+    Some(sources.get(place.file)?.locate(&place.span, key, problem))
+}
+
+fn whole_file(file: PathBuf, problem: Problem) -> Located {
+    Located { file, line: 1, column: 1, key: String::new(), problem, excerpt: None }
+}
+
+fn decode(path: PathBuf, bytes: Vec<u8>) -> Result<Source, Box<Located>> {
+    if bytes.len() as u64 > LARGEST_FILE {
+        return Err(Box::new(whole_file(path, Problem::TooLarge(LARGEST_FILE))));
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(Source { path, text: text.trim_start_matches('\u{feff}').to_owned() }),
+        Err(error) => {
+            let at = error.utf8_error().valid_up_to();
+            let good = String::from_utf8_lossy(&error.as_bytes()[..at]).into_owned();
+            let source = Source { path, text: good };
+            Err(Box::new(Located { excerpt: None, ..source.locate(&(at..at), String::new(), Problem::NotUtf8(at)) }))
+        }
+    }
+}

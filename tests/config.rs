@@ -1,6 +1,7 @@
 //! The configuration from the outside: the shipped file, merging, and every problem at once with its place.
 
 use isonet::catalogue::Lang;
+use isonet::config::schema::{Key, Kind, ROOT};
 use isonet::config::{Config, ConfigError, LoadNote, Located, Problem, load_from, parse, render_error};
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
@@ -74,24 +75,25 @@ fn the_shipped_file_explains_each_example_in_both_languages() {
     }
 }
 
-#[test]
-fn the_shipped_file_shows_every_key_there_is() {
-    use isonet::config::schema::{Key, Kind, ROOT};
-    let shown: toml::Table = uncommented().parse().expect("valid");
-    fn look(keys: &[Key], value: &toml::Value, path: &str) {
-        for key in keys {
-            let tables: Vec<&toml::Value> = match value {
-                toml::Value::Array(items) => items.iter().collect(),
-                other => vec![other],
-            };
-            let below = tables.iter().find_map(|table| table.get(key.name)).unwrap_or_else(|| panic!("{path}.{} is not shown", key.name));
-            match key.kind {
-                Kind::Table(inner) | Kind::Tables(inner, _) => look(inner, below, &format!("{path}.{}", key.name)),
-                Kind::Variants(variants) => variants.iter().for_each(|variant| look(variant.keys, below, variant.kind)),
-                _ => {}
-            }
+/// Every key of these tables is somewhere in the value.
+fn look(keys: &[Key], value: &toml::Value, path: &str) {
+    for key in keys {
+        let tables: Vec<&toml::Value> = match value {
+            toml::Value::Array(items) => items.iter().collect(),
+            other => vec![other],
+        };
+        let below = tables.iter().find_map(|table| table.get(key.name)).unwrap_or_else(|| panic!("{path}.{} is not shown", key.name));
+        match key.kind {
+            Kind::Table(inner) | Kind::Tables(inner, _) => look(inner, below, &format!("{path}.{}", key.name)),
+            Kind::Variants(variants) => variants.iter().for_each(|variant| look(variant.keys, below, variant.kind)),
+            _ => {}
         }
     }
+}
+
+#[test]
+fn the_shipped_file_shows_every_key_there_is() {
+    let shown: toml::Table = uncommented().parse().expect("valid");
     look(ROOT, &toml::Value::Table(shown), "");
 }
 

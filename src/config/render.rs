@@ -367,8 +367,8 @@ mod tests {
             let (line, mark) = underlined(&Excerpt { text: format!("{head}{spot}{tail}"), marked });
             prop_assert!(line.width() <= WINDOW + 10, "{}", line.width());
             prop_assert!(line.contains(spot.as_str()));
-            let column = line[..line.find(spot.as_str()).unwrap()].width();
-            prop_assert_eq!(column, mark.find('^').unwrap());
+            let column = line[..line.find(spot.as_str()).expect("shown")].width();
+            prop_assert_eq!(column, mark.find('^').expect("marked"));
             prop_assert_eq!(mark.len() - column, spot.width());
         }
     }

@@ -205,6 +205,11 @@ fn take_error(socket: &Socket) -> Option<Event> {
     }
 }
 
+/// One datagram, and the TTL where it was asked for. Not from the error queue.
+pub(super) fn plain(socket: &Socket) -> io::Result<(Vec<u8>, Option<u8>)> {
+    receive(socket, 0).map(|(bytes, control)| (bytes, control.ttl))
+}
+
 fn receive(socket: &Socket, flags: libc::c_int) -> io::Result<(Vec<u8>, Control)> {
     let mut data = [MaybeUninit::new(0_u8); DATAGRAM_MAX];
     let mut control = [MaybeUninit::new(0_u8); CONTROL_MAX];

@@ -4,12 +4,16 @@
 //! call, so that it can be tested with hostile input. A failure of the peer comes back as [`Outcome::Failed`](crate::model::Outcome),
 //! a failure of ours as [`Outcome::Unknown`](crate::model::Outcome): nothing here panics or waits past the time it is given.
 
+pub mod arp;
 pub mod caps;
 pub mod clock;
 pub mod files;
 pub mod icmp;
 pub mod netlink;
+pub mod proc;
+pub mod resolv;
 pub mod udp;
+pub mod wireguard;
 
 mod errqueue;
 mod socket;

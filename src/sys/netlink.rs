@@ -5,6 +5,8 @@
 
 mod map;
 
+pub(super) use map::mac;
+
 use super::clock;
 use super::socket::if_name;
 use crate::model::{Address, Errno, Failure, FailureKind, IfName, Link, LinkKind, Neighbour, Outcome, Route, RouteKind, RouteTable, Unseen};

@@ -1,0 +1,108 @@
+//! Programs and units: does the VPN's client run, who holds its tunnel, what became of its unit, what does its log say?
+//!
+//! These calls block (a walk over all processes takes 4-6 ms): run them with `spawn_blocking`. What this user may not see is unknown,
+//! never absent.
+
+mod log;
+mod unit;
+
+pub use log::read_log;
+pub use unit::unit_state;
+
+use super::files;
+use crate::model::{IfName, ProcessState};
+use std::ffi::OsStr;
+use std::fs;
+use std::path::Path;
+use sysinfo::{Process, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System, UpdateKind};
+
+/// Length of a process name in the kernel (`TASK_COMM_LEN` less the NUL).
+const COMM_MAX: usize = 15;
+/// Most file descriptors that are looked at for one process when seeking the holder of a tunnel.
+const DESCRIPTORS_MAX: usize = 4096;
+
+/// Whether a program of this name runs: by its process name or the name of its file, in our own network namespace.
+pub fn process_state(name: &str) -> ProcessState {
+    let Ok(mut system) = System::new() else { return ProcessState::Unknown };
+    let what = ProcessRefreshKind::nothing().with_exe(UpdateKind::Always).without_tasks();
+    system.refresh_processes_specifics(ProcessesToUpdate::All, false, what);
+    let home = network_namespace(Path::new("/proc/self"));
+    let found = system.processes().values().any(|process| is_called(process, name) && is_here(process, home.as_deref()));
+    match found {
+        true => ProcessState::Running,
+        // Mounted with `hidepid`, /proc shows a user only its own processes, and then nothing can be said of others.
+        false if Path::new("/proc/1").exists() => ProcessState::Absent,
+        false => ProcessState::Unknown,
+    }
+}
+
+fn is_called(process: &Process, name: &str) -> bool {
+    if matches!(process.status(), ProcessStatus::Zombie | ProcessStatus::Dead) {
+        return false;
+    }
+    let file = process.exe().and_then(Path::file_name);
+    file == Some(OsStr::new(name)) || process.name().as_encoded_bytes() == cut(name.as_bytes())
+}
+
+fn cut(name: &[u8]) -> &[u8] {
+    name.get(..COMM_MAX).unwrap_or(name)
+}
+
+/// Whether a process is in our network namespace, as far as can be seen: a container's VPN client is not ours.
+fn is_here(process: &Process, home: Option<&Path>) -> bool {
+    let there = network_namespace(&Path::new("/proc").join(process.pid().to_string()));
+    there.is_none() || home.is_none() || there.as_deref() == home
+}
+
+fn network_namespace(process: &Path) -> Option<std::path::PathBuf> {
+    fs::read_link(process.join("ns/net")).ok()
+}
+
+/// The name of the program that holds a userspace tunnel, by `iff:` in `/proc/*/fdinfo`. `None` = nobody does, or we may not see it.
+pub fn tunnel_holder(interface: &IfName) -> Option<String> {
+    fs::read_dir("/proc").ok()?.flatten().map(|entry| entry.path()).find_map(|process| {
+        // Only numbers are processes.
+        process.file_name()?.to_str()?.parse::<u32>().ok()?;
+        holds(&process, interface).then(|| files::read_word(&process.join("comm")).unwrap_or_default())
+    })
+}
+
+fn holds(process: &Path, interface: &IfName) -> bool {
+    let Ok(descriptors) = fs::read_dir(process.join("fd")) else { return false };
+    descriptors.flatten().take(DESCRIPTORS_MAX).any(|entry| {
+        fs::read_link(entry.path()).is_ok_and(|target| target == Path::new("/dev/net/tun"))
+            && files::read_text(&process.join("fdinfo").join(entry.file_name()), 4096)
+                .is_ok_and(|info| tunnel_of(&info) == Some(interface.as_str()))
+    })
+}
+
+/// The interface in the text of an `fdinfo` file.
+fn tunnel_of(fdinfo: &str) -> Option<&str> {
+    fdinfo.lines().find_map(|line| line.strip_prefix("iff:")).map(str::trim)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_itself_and_not_a_name_that_nobody_has() {
+        let me = std::env::current_exe().expect("this program has a path");
+        let name = me.file_name().and_then(OsStr::to_str).expect("with a name");
+        assert_eq!(process_state(name), ProcessState::Running, "{name}");
+        assert_eq!(process_state("no-such-program-anywhere"), ProcessState::Absent);
+        assert_eq!(process_state(""), ProcessState::Absent);
+    }
+
+    #[test]
+    fn a_long_name_is_compared_as_the_kernel_cuts_it() {
+        assert_eq!(cut(b"charon-systemd-long"), b"charon-systemd-");
+        assert_eq!(cut(b"openvpn"), b"openvpn");
+    }
+
+    #[test]
+    fn reads_the_interface_of_a_tunnel_descriptor() {
+        assert_eq!(tunnel_of("pos:\t0\nflags:\t02\niff:\ttun0\n"), Some("tun0"));
+        assert_eq!(tunnel_of("pos:\t0\n"), None);
+    }
+}

@@ -1,5 +1,7 @@
 //! The lab's command line, by hand: it also has to bear what test runners pass to any test binary.
 
+use std::path::PathBuf;
+
 use crate::plan::Kind;
 use crate::shell::Done;
 
@@ -15,6 +17,7 @@ the lab: stages real network faults in namespaces and asks `isonet diagnose` abo
   --stage CASE     with --hold: stage this case first
   --no-product     only stage, prove and undo; do not ask the product
   --json           print the product's whole answer for each case that fails
+  --keep DIR       keep every answer of the product as DIR/KIND.CASE.json
   --full           fail instead of skipping when something is missing
   --clean          remove what dead runs left, and stop
 ";
@@ -42,6 +45,7 @@ pub(crate) struct Args {
     pub(crate) product: bool,
     pub(crate) full: bool,
     pub(crate) json: bool,
+    pub(crate) keep: Option<PathBuf>,
 }
 
 impl Args {
@@ -55,6 +59,7 @@ impl Args {
             product: true,
             full: false,
             json: false,
+            keep: None,
         };
         let mut words = words;
         while let Some(word) = words.next() {
@@ -74,6 +79,7 @@ impl Args {
                     args.seed = Some(text.parse().map_err(|_| format!("not a seed: {text}"))?);
                 }
                 "--stage" => args.stage = Some(value("--stage")?),
+                "--keep" => args.keep = Some(value("--keep")?.into()),
                 "--no-product" => args.product = false,
                 "--full" => args.full = true,
                 "--json" => args.json = true,
@@ -83,8 +89,7 @@ impl Args {
                         args.task = Task::ListForRunner;
                     }
                 }
-                "--exact" | "--nocapture" | "--no-capture" | "--ignored" | "--include-ignored"
-                | "-q" | "--quiet" => {}
+                "--exact" | "--nocapture" | "--no-capture" | "--ignored" | "--include-ignored" | "-q" | "--quiet" => {}
                 "--test-threads" | "--color" | "--skip" => drop(value(&word)?),
                 other if other.starts_with('-') => {
                     return Err(format!("unknown option {other}\n\n{HELP}"));
@@ -104,8 +109,5 @@ impl Args {
 }
 
 fn kind(text: &str) -> Done<Kind> {
-    Kind::ALL
-        .into_iter()
-        .find(|kind| kind.name() == text)
-        .ok_or(format!("no kind is called {text}"))
+    Kind::ALL.into_iter().find(|kind| kind.name() == text).ok_or(format!("no kind is called {text}"))
 }

@@ -14,6 +14,9 @@ use crate::shell::{Done, Said, run};
 /// Past this a run counts as hung; the product promises 10 s at the very most.
 const HARD_LIMIT: &str = "15";
 
+/// The product's address space: generous for a program that should need 12 MB, too little to swallow a hostile body.
+const MEMORY: &str = "--as=536870912";
+
 /// How the configuration names the centre.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Centre {
@@ -49,14 +52,7 @@ pub(crate) struct Ask {
 
 impl Default for Ask {
     fn default() -> Ask {
-        Ask {
-            configured: true,
-            centre: Centre::NameAndAddresses,
-            user: User::Root,
-            ca: true,
-            resolvers: false,
-            clock: None,
-        }
+        Ask { configured: true, centre: Centre::NameAndAddresses, user: User::Root, ca: true, resolvers: false, clock: None }
     }
 }
 
@@ -78,17 +74,8 @@ impl Ask {
             let words: Vec<String> = list.iter().map(|w| format!("{w:?}")).collect();
             format!("[{}]", words.join(", "))
         };
-        let ips = |host| {
-            lab.ips(host)
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-        };
-        let access = if lab.has_vpn() {
-            "vpn-over-internet"
-        } else {
-            "leased-line"
-        };
+        let ips = |host| lab.ips(host).iter().map(ToString::to_string).collect::<Vec<_>>();
+        let access = if lab.has_vpn() { "vpn-over-internet" } else { "leased-line" };
         let mut text = format!(
             "[terminal]\nname = \"Lab terminal\"\nkind = \"pharmacy\"\n\n\
              [contacts]\nvendor = {{ name = \"Vendor\", phone = \"1001\" }}\n\
@@ -117,10 +104,7 @@ impl Ask {
             Kind::Leased | Kind::LeasedV6 => {}
         }
         let resolvers: Vec<String> = if self.resolvers {
-            plan.resolvers()[..plan.resolver_count]
-                .iter()
-                .map(|r| lab.ip(*r).to_string())
-                .collect()
+            plan.resolvers()[..plan.resolver_count].iter().map(|r| lab.ip(*r).to_string()).collect()
         } else {
             Vec::new()
         };
@@ -137,17 +121,9 @@ impl Ask {
                 plan.control,
             ));
         }
-        let url_host = if host.contains(':') {
-            format!("[{host}]")
-        } else {
-            host.clone()
-        };
+        let url_host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
         let port = plan.https;
-        let ca = if self.ca {
-            format!("ca = \"{}\", ", lab.path("ca.pem").display())
-        } else {
-            String::new()
-        };
+        let ca = if self.ca { format!("ca = \"{}\", ", lab.path("ca.pem").display()) } else { String::new() };
         text.push_str(&format!(
             "[[centre]]\nname = \"settlement\"\nhost = \"{host}\"\nping = true\ntcp = [{port}, {}]\n\
              tls = {{ port = {port}, {ca}server-name = \"{}\" }}\n\
@@ -173,12 +149,7 @@ impl Ask {
             words.extend(["faketime", "-f", clock].map(str::to_owned));
         }
         if self.user == User::Nobody {
-            let drop = [
-                "setpriv",
-                "--reuid=65534",
-                "--regid=65534",
-                "--clear-groups",
-            ];
+            let drop = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
             words.extend(drop.map(str::to_owned));
         }
         words.push(product.display().to_string());
@@ -187,24 +158,19 @@ impl Ask {
             words.extend(["--config".to_owned(), config.display().to_string()]);
         }
         let mut command = lab.at(Place::Terminal).command("timeout");
-        command.args(["--signal=KILL", HARD_LIMIT]).args(words);
+        command.args(["--signal=KILL", HARD_LIMIT, "prlimit", MEMORY]).args(words);
         command
     }
 
     pub(crate) fn answer(&self, lab: &Lab, product: &Path) -> Done<Answer> {
         let config = lab.path("isonet.toml");
-        fs::write(&config, self.config(lab))
-            .map_err(|e| format!("cannot write the config: {e}"))?;
+        fs::write(&config, self.config(lab)).map_err(|e| format!("cannot write the config: {e}"))?;
         let command = self.command(lab, product, &config);
         let begin = Instant::now();
         let said = run(command, "")?;
         let wall_ms = begin.elapsed().as_millis();
         // The whole of stdout must be one document: anything before or after it is an error here.
         let json = serde_json::from_str(&said.out).map_err(|e| e.to_string());
-        Ok(Answer {
-            said,
-            json,
-            wall_ms,
-        })
+        Ok(Answer { said, json, wall_ms })
     }
 }

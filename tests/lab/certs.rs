@@ -5,9 +5,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use jiff::{Span, Zoned};
-use rcgen::{
-    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType,
-};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType};
 
 use crate::shell::Done;
 
@@ -48,10 +46,7 @@ fn save(dir: &Path, file: &str, text: &str) -> Done {
 }
 
 fn date(days: i64) -> (i32, u8, u8) {
-    let day = Zoned::now()
-        .checked_add(Span::new().days(days))
-        .expect("a few years around today exist")
-        .date();
+    let day = Zoned::now().checked_add(Span::new().days(days)).expect("a few years around today exist").date();
     let small = |n: i8| u8::try_from(n).expect("months and days are positive");
     (i32::from(day.year()), small(day.month()), small(day.day()))
 }
@@ -74,18 +69,11 @@ fn authority(common: &str) -> Result<(Issuer<'static, KeyPair>, String), rcgen::
     Ok((Issuer::new(params, key), text))
 }
 
-fn leaf(
-    subject: &str,
-    addresses: &[IpAddr],
-    issuer: &Issuer<'_, KeyPair>,
-    days: Days,
-) -> Result<(String, String), rcgen::Error> {
+fn leaf(subject: &str, addresses: &[IpAddr], issuer: &Issuer<'_, KeyPair>, days: Days) -> Result<(String, String), rcgen::Error> {
     let key = KeyPair::generate()?;
     let mut params = CertificateParams::new(vec![subject.to_owned()])?;
     params.distinguished_name.push(DnType::CommonName, subject);
-    params
-        .subject_alt_names
-        .extend(addresses.iter().copied().map(SanType::IpAddress));
+    params.subject_alt_names.extend(addresses.iter().copied().map(SanType::IpAddress));
     params.use_authority_key_identifier_extension = true;
     dated(&mut params, days);
     let cert = params.signed_by(&key, issuer)?;

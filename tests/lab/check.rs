@@ -28,19 +28,11 @@ pub(crate) fn eventually(what: &str, mut probe: impl FnMut() -> Done) -> Done {
 
 /// One comparison, with both sides in the error.
 pub(crate) fn is<T: PartialEq + Debug>(got: &T, wanted: &T) -> Done {
-    if got == wanted {
-        Ok(())
-    } else {
-        Err(format!("{got:?} instead of {wanted:?}"))
-    }
+    if got == wanted { Ok(()) } else { Err(format!("{got:?} instead of {wanted:?}")) }
 }
 
 pub(crate) fn holds(condition: bool, otherwise: impl Into<String>) -> Done {
-    if condition {
-        Ok(())
-    } else {
-        Err(otherwise.into())
-    }
+    if condition { Ok(()) } else { Err(otherwise.into()) }
 }
 
 /// What one echo request met.
@@ -98,9 +90,7 @@ impl Netns {
         }
         if let Some(line) = said.out.lines().find(|l| l.starts_with("From ")) {
             let who = line.split_whitespace().nth(1).unwrap_or_default();
-            let what = line
-                .split_once("icmp_seq=1 ")
-                .map_or(line, |(_, rest)| rest);
+            let what = line.split_once("icmp_seq=1 ").map_or(line, |(_, rest)| rest);
             return Ok(Echo::Told(who.to_owned(), what.to_owned()));
         }
         if let Some(line) = said.err.lines().find(|l| l.contains("ping:")) {
@@ -140,26 +130,12 @@ impl Netns {
 
     pub(crate) fn ask(&self, resolver: IpAddr, name: &str, kind: &str) -> Done<Dns> {
         let at = format!("@{resolver}");
-        let said = self.try_run(&[
-            "dig",
-            &at,
-            name,
-            kind,
-            "+tries=1",
-            "+time=1",
-            "+noall",
-            "+comments",
-            "+answer",
-        ])?;
+        let said = self.try_run(&["dig", &at, name, kind, "+tries=1", "+time=1", "+noall", "+comments", "+answer"])?;
         if said.out.contains("connection refused") {
             return Ok(Dns::Refused);
         }
         let Some(status) = said.out.split("status: ").nth(1) else {
-            return Ok(if said.out.contains("timed out") {
-                Dns::Silence
-            } else {
-                Dns::Other(said.out.trim().to_owned())
-            });
+            return Ok(if said.out.contains("timed out") { Dns::Silence } else { Dns::Other(said.out.trim().to_owned()) });
         };
         let rcode = status.split(',').next().unwrap_or_default();
         if rcode != "NOERROR" {
@@ -176,18 +152,8 @@ impl Netns {
 
     /// What applications get for a name, by `getent ahosts`; empty if nothing.
     pub(crate) fn lookup(&self, name: &str) -> Done<Vec<IpAddr>> {
-        let said = self.try_run(&[
-            "env",
-            "RES_OPTIONS=timeout:1 attempts:1",
-            "getent",
-            "ahosts",
-            name,
-        ])?;
-        let mut list: Vec<IpAddr> = said
-            .out
-            .lines()
-            .filter_map(|line| line.split_whitespace().next()?.parse().ok())
-            .collect();
+        let said = self.try_run(&["env", "RES_OPTIONS=timeout:1 attempts:1", "getent", "ahosts", name])?;
+        let mut list: Vec<IpAddr> = said.out.lines().filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect();
         list.sort_unstable();
         list.dedup();
         Ok(list)
@@ -203,27 +169,25 @@ impl Netns {
 impl Lab {
     /// One HTTPS request from the terminal to a centre address, checked against the private CA.
     pub(crate) fn https(&self, to: IpAddr, before: &[&str]) -> Done<Https> {
+        self.curl(to, before, &[])
+    }
+
+    /// The same with a body of this many bytes.
+    pub(crate) fn upload(&self, to: IpAddr, bytes: usize) -> Done<Https> {
+        self.curl(to, &[], &["-m2", "-H", "Expect:", "--data-binary", &"x".repeat(bytes)])
+    }
+
+    fn curl(&self, to: IpAddr, before: &[&str], after: &[&str]) -> Done<Https> {
         let (name, port) = (&self.plan.name, self.plan.https);
-        let ip = if to.is_ipv6() {
-            format!("[{to}]")
-        } else {
-            to.to_string()
-        };
+        let ip = if to.is_ipv6() { format!("[{to}]") } else { to.to_string() };
         let ca = self.path("ca.pem").display().to_string();
         let resolve = format!("{name}:{port}:{ip}");
         let url = format!("https://{name}:{port}/health");
         let mut words: Vec<&str> = before.to_vec();
-        words.extend([
-            "curl",
-            "-sS",
-            "-m4",
-            "--connect-timeout",
-            "1",
-            "--noproxy",
-            "*",
-        ]);
+        words.extend(["curl", "-sS", "-m4", "--connect-timeout", "1", "--noproxy", "*"]);
         words.extend(["--cacert", &ca, "--resolve", &resolve]);
         words.extend(["-w", "\n%{http_code} %{time_total}", &url]);
+        words.extend(after);
         let said = self.terminal().try_run(&words)?;
         let (body, numbers) = said.out.rsplit_once('\n').unwrap_or(("", &said.out));
         let mut numbers = numbers.split_whitespace();
@@ -238,9 +202,7 @@ impl Lab {
     /// The terminal pings this host in each of its families.
     pub(crate) fn reaches(&self, what: &str, host: crate::plan::Host) -> Done {
         for ip in self.ips(host) {
-            eventually(&format!("{what} answers a ping"), || {
-                is(&self.terminal().ping(ip)?, &Echo::Reply)
-            })?;
+            eventually(&format!("{what} answers a ping"), || is(&self.terminal().ping(ip)?, &Echo::Reply))?;
         }
         Ok(())
     }
@@ -259,9 +221,7 @@ impl Lab {
     /// A TCP port of a host, in each family.
     pub(crate) fn port_is(&self, host: crate::plan::Host, port: u16, wanted: &Tcp) -> Done {
         for ip in self.ips(host) {
-            eventually(&format!("port {port} is {wanted:?}"), || {
-                is(&self.terminal().connect(ip, port)?, wanted)
-            })?;
+            eventually(&format!("port {port} is {wanted:?}"), || is(&self.terminal().connect(ip, port)?, wanted))?;
         }
         Ok(())
     }
@@ -301,9 +261,7 @@ impl Lab {
         if self.has_vpn() {
             self.reaches("the tunnel's far end", plan.tunnel_server())?;
             let server = IpAddr::V4(plan.vpn_server());
-            eventually("the VPN server answers outside", || {
-                is(&self.terminal().ping(server)?, &Echo::Reply)
-            })?;
+            eventually("the VPN server answers outside", || is(&self.terminal().ping(server)?, &Echo::Reply))?;
         }
         self.reaches("the centre", plan.centre())?;
         self.resolvers_know()?;
@@ -319,13 +277,9 @@ impl Lab {
 
     /// The public resolver in the topology's own internet answers next door.
     fn outer_resolver_lives(&self) -> Done {
-        let resolver = crate::lab::OUTER_RESOLVER
-            .parse()
-            .expect("a literal address");
+        let resolver = crate::lab::OUTER_RESOLVER.parse().expect("a literal address");
         eventually("the outer resolver answers", || {
-            let answer = self
-                .at(Place::Internet)
-                .ask(resolver, &self.plan.name, "A")?;
+            let answer = self.at(Place::Internet).ask(resolver, &self.plan.name, "A")?;
             is(&answer, &Dns::Rcode("NXDOMAIN".to_owned()))
         })
     }

@@ -1,9 +1,12 @@
 //! Comparing an answer with what was staged. Pure, and tested before every pass by [`self_check`].
 
+use isonet::model::Cause;
+use jsonschema::Validator;
 use serde_json::{Value, json};
 
 use crate::ask::Answer;
-use crate::shell::Said;
+use crate::shell::{Done, Said};
+use crate::table::Nature;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Certainty {
@@ -48,17 +51,21 @@ impl Expect {
     };
 
     pub(crate) const fn broken(roots: &'static [&'static str], certainty: Certainty) -> Expect {
-        Expect {
-            roots,
-            certainty,
-            status: &[20],
-            connected: Some(false),
-            ..Expect::HEALTHY
-        }
+        Expect { roots, certainty, status: &[20], connected: Some(false), ..Expect::HEALTHY }
     }
 
     pub(crate) const fn or(self, also: &'static [&'static str]) -> Expect {
         Expect { also, ..self }
+    }
+
+    pub(crate) fn nature(&self) -> Nature {
+        if self.any {
+            Nature::Hostile
+        } else if self.roots.is_empty() {
+            Nature::Healthy
+        } else {
+            Nature::Broken
+        }
     }
 
     /// In words, for the table.
@@ -67,20 +74,12 @@ impl Expect {
             return "any answer in time".to_owned();
         }
         let connected = connected_text(self.connected);
-        let status = self
-            .status
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join("|");
+        let status = self.status.iter().map(ToString::to_string).collect::<Vec<_>>().join("|");
         if self.roots.is_empty() {
             return format!("no verdict, exit {status}, {connected}");
         }
         let roots = self.roots.join("|");
-        format!(
-            "{roots} {}, exit {status}, {connected}",
-            self.certainty.name()
-        )
+        format!("{roots} {}, exit {status}, {connected}", self.certainty.name())
     }
 }
 
@@ -94,26 +93,13 @@ fn connected_text(connected: Option<bool>) -> &'static str {
 
 /// What was answered, in the same words as [`Expect::text`].
 pub(crate) fn answer_text(answer: &Answer) -> String {
-    let status = answer
-        .said
-        .status
-        .map_or("killed".to_owned(), |s| s.to_string());
+    let status = answer.said.status.map_or("killed".to_owned(), |s| s.to_string());
     let Ok(json) = &answer.json else {
         return format!("no JSON, exit {status}");
     };
-    let list: Vec<String> = verdicts(json)
-        .iter()
-        .map(|v| format!("{} {}", text(v, "cause"), text(v, "certainty")))
-        .collect();
-    let list = if list.is_empty() {
-        "no verdict".to_owned()
-    } else {
-        list.join(" + ")
-    };
-    format!(
-        "{list}, exit {status}, {}",
-        connected_text(json["connected"].as_bool())
-    )
+    let list: Vec<String> = verdicts(json).iter().map(|v| format!("{} {}", text(v, "cause"), text(v, "certainty"))).collect();
+    let list = if list.is_empty() { "no verdict".to_owned() } else { list.join(" + ") };
+    format!("{list}, exit {status}, {}", connected_text(json["connected"].as_bool()))
 }
 
 /// The cause the answer puts first, for the confusion table.
@@ -121,9 +107,7 @@ pub(crate) fn root(answer: &Answer) -> String {
     let Ok(json) = &answer.json else {
         return "(no JSON)".to_owned();
     };
-    verdicts(json)
-        .first()
-        .map_or("(none)".to_owned(), |v| text(v, "cause").to_owned())
+    verdicts(json).first().map_or("(none)".to_owned(), |v| text(v, "cause").to_owned())
 }
 
 pub(crate) fn took_ms(answer: &Answer) -> Option<f64> {
@@ -160,19 +144,10 @@ pub(crate) fn judge(expect: &Expect, answer: &Answer) -> Vec<String> {
         }
         return wrong;
     }
-    if !answer
-        .said
-        .status
-        .is_some_and(|s| expect.status.contains(&s))
-    {
-        wrong.push(format!(
-            "exit {:?} instead of {:?}",
-            answer.said.status, expect.status
-        ));
+    if !answer.said.status.is_some_and(|s| expect.status.contains(&s)) {
+        wrong.push(format!("exit {:?} instead of {:?}", answer.said.status, expect.status));
     }
-    if json["connected"].as_bool() != expect.connected
-        || (expect.connected.is_none() && !json["connected"].is_null())
-    {
+    if json["connected"].as_bool() != expect.connected || (expect.connected.is_none() && !json["connected"].is_null()) {
         wrong.push(format!("connected is {}", json["connected"]));
     }
     judge_verdicts(expect, verdicts(json), &mut wrong);
@@ -186,10 +161,7 @@ fn judge_verdicts(expect: &Expect, verdicts: &[Value], wrong: &mut Vec<String>) 
             if !expect.roots.contains(&text(first, "cause")) {
                 wrong.push(format!("the root is {}", text(first, "cause")));
             } else if text(first, "certainty") != expect.certainty.name() {
-                wrong.push(format!(
-                    "the root is only or already {}",
-                    text(first, "certainty")
-                ));
+                wrong.push(format!("the root is only or already {}", text(first, "certainty")));
             }
         }
         _ => {}
@@ -214,112 +186,57 @@ fn judge_verdicts(expect: &Expect, verdicts: &[Value], wrong: &mut Vec<String>) 
     }
 }
 
+/// The product's own JSON Schema of `diagnosis/1`, ready to be held against answers.
+pub(crate) fn schema() -> Done<Validator> {
+    let text: Value = serde_json::from_str(isonet::report::SCHEMA).map_err(|e| format!("the product's schema is no JSON: {e}"))?;
+    jsonschema::validator_for(&text).map_err(|e| format!("the product's schema is none: {e}"))
+}
+
+/// Where an answer leaves the schema.
+pub(crate) fn against_schema(schema: &Validator, answer: &Answer) -> Vec<String> {
+    let Ok(json) = &answer.json else {
+        return Vec::new();
+    };
+    schema.iter_errors(json).map(|e| format!("schema: {e} at {}", e.instance_path())).collect()
+}
+
+/// Codes the cases expect and the product does not know.
+pub(crate) fn unknown_codes() -> Vec<String> {
+    crate::cases::all()
+        .flat_map(|case| case.expect.roots.iter().chain(case.expect.also))
+        .filter(|code| !Cause::ALL.iter().any(|cause| cause.code() == **code))
+        .map(|code| format!("the product knows no cause {code}"))
+        .collect()
+}
+
 /// A judge that lets everything pass would make a green lab worthless: it must refuse these.
 #[expect(clippy::too_many_lines, reason = "a table of answers")]
 pub(crate) fn self_check() -> Vec<String> {
-    const FAULT: Expect =
-        Expect::broken(&["dns.timeout"], Certainty::Likely).or(&["centre.outage"]);
+    const FAULT: Expect = Expect::broken(&["dns.timeout"], Certainty::Likely).or(&["centre.outage"]);
     let verdict = |cause: &str, certainty: &str| json!({"cause": cause, "certainty": certainty, "severity": "high"});
     let document = |connected: Value, verdicts: Vec<Value>| json!({"schema": "diagnosis/1", "took_ms": 12, "connected": connected, "path": [], "verdicts": verdicts});
     let broken = |verdicts: Vec<Value>| document(json!(false), verdicts);
     let right = verdict("dns.timeout", "likely");
     let twin = verdict("centre.outage", "possible");
-    let one_mild = Expect {
-        alone_and_mild: true,
-        ..FAULT
-    };
+    let one_mild = Expect { alone_and_mild: true, ..FAULT };
     let table: [(&str, Expect, i32, Value, bool); 12] = [
-        (
-            "the right root passes",
-            FAULT,
-            20,
-            broken(vec![right.clone()]),
-            true,
-        ),
-        (
-            "an honest twin behind it passes",
-            FAULT,
-            20,
-            broken(vec![right.clone(), twin.clone()]),
-            true,
-        ),
-        (
-            "a twin in front fails",
-            FAULT,
-            20,
-            broken(vec![twin.clone(), right.clone()]),
-            false,
-        ),
+        ("the right root passes", FAULT, 20, broken(vec![right.clone()]), true),
+        ("an honest twin behind it passes", FAULT, 20, broken(vec![right.clone(), twin.clone()]), true),
+        ("a twin in front fails", FAULT, 20, broken(vec![twin.clone(), right.clone()]), false),
         ("no verdict fails", FAULT, 20, broken(vec![]), false),
-        (
-            "more certain than fixed fails",
-            FAULT,
-            20,
-            broken(vec![verdict("dns.timeout", "proven")]),
-            false,
-        ),
-        (
-            "a proven twin fails",
-            FAULT,
-            20,
-            broken(vec![right.clone(), verdict("centre.outage", "proven")]),
-            false,
-        ),
-        (
-            "a false cause fails",
-            FAULT,
-            20,
-            broken(vec![right.clone(), verdict("line.down", "possible")]),
-            false,
-        ),
-        (
-            "a wrong exit status fails",
-            FAULT,
-            0,
-            broken(vec![right.clone()]),
-            false,
-        ),
-        (
-            "unknown for disconnected fails",
-            FAULT,
-            20,
-            document(Value::Null, vec![right.clone()]),
-            false,
-        ),
-        (
-            "health passes",
-            Expect::HEALTHY,
-            0,
-            document(json!(true), vec![]),
-            true,
-        ),
-        (
-            "a verdict on health fails",
-            Expect::HEALTHY,
-            0,
-            document(json!(true), vec![twin.clone()]),
-            false,
-        ),
-        (
-            "two where one is due fails",
-            one_mild,
-            20,
-            broken(vec![right, twin]),
-            false,
-        ),
+        ("more certain than fixed fails", FAULT, 20, broken(vec![verdict("dns.timeout", "proven")]), false),
+        ("a proven twin fails", FAULT, 20, broken(vec![right.clone(), verdict("centre.outage", "proven")]), false),
+        ("a false cause fails", FAULT, 20, broken(vec![right.clone(), verdict("line.down", "possible")]), false),
+        ("a wrong exit status fails", FAULT, 0, broken(vec![right.clone()]), false),
+        ("unknown for disconnected fails", FAULT, 20, document(Value::Null, vec![right.clone()]), false),
+        ("health passes", Expect::HEALTHY, 0, document(json!(true), vec![]), true),
+        ("a verdict on health fails", Expect::HEALTHY, 0, document(json!(true), vec![twin.clone()]), false),
+        ("two where one is due fails", one_mild, 20, broken(vec![right, twin]), false),
     ];
     let mut wrong = Vec::new();
     for (what, expect, status, json, passes) in table {
-        let said = Said {
-            status: Some(status),
-            out: String::new(),
-            err: String::new(),
-        };
-        let answer = Answer {
-            said,
-            json: Ok(json),
-            wall_ms: 0,
-        };
+        let said = Said { status: Some(status), out: String::new(), err: String::new() };
+        let answer = Answer { said, json: Ok(json), wall_ms: 0 };
         if judge(&expect, &answer).is_empty() != passes {
             wrong.push(format!("the judge is wrong: {what}"));
         }

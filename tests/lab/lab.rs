@@ -32,16 +32,8 @@ pub(crate) enum Place {
 }
 
 impl Place {
-    pub(crate) const ALL: [Place; 8] = [
-        Place::Terminal,
-        Place::Switch,
-        Place::Shop,
-        Place::Isp,
-        Place::Internet,
-        Place::Edge,
-        Place::Resolvers,
-        Place::Centre,
-    ];
+    pub(crate) const ALL: [Place; 8] =
+        [Place::Terminal, Place::Switch, Place::Shop, Place::Isp, Place::Internet, Place::Edge, Place::Resolvers, Place::Centre];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -73,14 +65,7 @@ pub(crate) enum Role {
 pub(crate) type Undo = Box<dyn FnOnce(&mut Lab) -> Done>;
 
 /// The public addresses that live in the topology's own "internet".
-pub(crate) const PUBLIC: [&str; 6] = [
-    "1.1.1.1",
-    "8.8.8.8",
-    "223.5.5.5",
-    "114.114.114.114",
-    "2400:3200::1",
-    "2606:4700:4700::1111",
-];
+pub(crate) const PUBLIC: [&str; 6] = ["1.1.1.1", "8.8.8.8", "223.5.5.5", "114.114.114.114", "2400:3200::1", "2606:4700:4700::1111"];
 
 /// The public resolver a terminal may wrongly be told to use.
 pub(crate) const OUTER_RESOLVER: &str = "114.114.114.114";
@@ -106,20 +91,8 @@ impl Lab {
         let _ = fs::remove_dir_all(&dir);
         fs::create_dir_all(&dir).map_err(|e| format!("cannot create {}: {e}", dir.display()))?;
         let prefix = format!("{}{kind}-", machine::namespace_prefix(std::process::id()));
-        let mut lab = Lab {
-            plan,
-            dir,
-            prefix,
-            peers: BTreeMap::new(),
-            undo: Vec::new(),
-            sheets: BTreeMap::new(),
-            tables: 0,
-        };
-        let up = lab
-            .lay_wires()
-            .and_then(|()| lab.address_everyone())
-            .and_then(|()| lab.start_peers())
-            .and_then(|()| lab.prove_healthy());
+        let mut lab = Lab { plan, dir, prefix, peers: BTreeMap::new(), undo: Vec::new(), sheets: BTreeMap::new(), tables: 0 };
+        let up = lab.lay_wires().and_then(|()| lab.address_everyone()).and_then(|()| lab.start_peers()).and_then(|()| lab.prove_healthy());
         match up {
             Ok(()) => Ok(lab),
             Err(why) => {
@@ -130,9 +103,7 @@ impl Lab {
     }
 
     pub(crate) fn at(&self, place: Place) -> Netns {
-        Netns {
-            name: format!("{}{}", self.prefix, place.name()),
-        }
+        Netns { name: format!("{}{}", self.prefix, place.name()) }
     }
 
     pub(crate) fn terminal(&self) -> Netns {
@@ -179,10 +150,7 @@ impl Lab {
             let _ = child.kill();
             let _ = child.wait();
         }
-        let lines: String = Place::ALL
-            .iter()
-            .map(|place| format!("netns del {}\n", self.at(*place).name))
-            .collect();
+        let lines: String = Place::ALL.iter().map(|place| format!("netns del {}\n", self.at(*place).name)).collect();
         let _ = ip_batch(&lines);
     }
 
@@ -216,11 +184,7 @@ impl Lab {
         ];
         lines.clear();
         for (a, dev_a, b, dev_b) in wires {
-            lines.push_str(&format!(
-                "link add {dev_a} netns {} type veth peer name {dev_b} netns {}\n",
-                name(a),
-                name(b)
-            ));
+            lines.push_str(&format!("link add {dev_a} netns {} type veth peer name {dev_b} netns {}\n", name(a), name(b)));
         }
         ip_batch(&lines)
     }
@@ -237,10 +201,7 @@ impl Lab {
         for (file, text) in [
             ("resolv.conf", resolv.as_str()),
             ("hosts", "127.0.0.1 localhost\n::1 localhost\n"),
-            (
-                "nsswitch.conf",
-                "passwd: files\ngroup: files\nhosts: files dns\n",
-            ),
+            ("nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"),
         ] {
             let path = etc.join(file);
             fs::write(&path, text).map_err(|e| format!("cannot write {}: {e}", path.display()))?;
@@ -272,18 +233,10 @@ impl Lab {
         sheet.device(Place::Isp, "edge", &plan.isp_edge.host(1).with_bits(outer));
         sheet.device(Place::Edge, "wan", &plan.isp_edge.host(2).with_bits(outer));
         sheet.device(Place::Isp, "net", &plan.isp_net.host(1).with_bits(outer));
-        sheet.device(
-            Place::Internet,
-            "isp",
-            &plan.isp_net.host(2).with_bits(outer),
-        );
+        sheet.device(Place::Internet, "isp", &plan.isp_net.host(2).with_bits(outer));
         sheet.device(Place::Edge, "dns", &plan.edge_dns().with_bits(own));
         sheet.device(Place::Edge, "centre", &plan.edge_centre().with_bits(own));
-        let both: Vec<String> = plan
-            .resolvers()
-            .iter()
-            .flat_map(|r| r.with_bits(own))
-            .collect();
+        let both: Vec<String> = plan.resolvers().iter().flat_map(|r| r.with_bits(own)).collect();
         sheet.device(Place::Resolvers, "eth0", &both);
         sheet.device(Place::Centre, "eth0", &plan.centre().with_bits(own));
         sheet.device(Place::Internet, "lo", &PUBLIC.map(str::to_owned));
@@ -294,12 +247,7 @@ impl Lab {
         sheet.default_via(Place::Internet, plan.isp_net.host(1), outer);
         sheet.default_via(Place::Resolvers, plan.edge_dns(), own);
         sheet.default_via(Place::Centre, plan.edge_centre(), own);
-        sheet.via(
-            Place::Isp,
-            &plan.lan.prefixes(own),
-            plan.shop_isp.host(1),
-            outer,
-        );
+        sheet.via(Place::Isp, &plan.lan.prefixes(own), plan.shop_isp.host(1), outer);
         if self.has_vpn() {
             sheet.default_via(Place::Isp, plan.isp_net.host(2), outer);
             for private in ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"] {
@@ -307,17 +255,9 @@ impl Lab {
             }
         } else {
             // A leased line leads to the centre and nowhere else.
-            sheet.via(
-                Place::Isp,
-                &plan.inner.prefixes(own),
-                plan.isp_edge.host(2),
-                outer,
-            );
+            sheet.via(Place::Isp, &plan.inner.prefixes(own), plan.isp_edge.host(2), outer);
         }
-        sheet.line(
-            Place::Switch,
-            "link add br0 type bridge stp_state 0 forward_delay 0",
-        );
+        sheet.line(Place::Switch, "link add br0 type bridge stp_state 0 forward_delay 0");
         for port in ["port1", "port2"] {
             sheet.line(Place::Switch, &format!("link set {port} master br0 up"));
         }
@@ -327,10 +267,7 @@ impl Lab {
         }
         self.sheets = sheet.lines;
         // A host that is gone is given up after 0.2 s instead of 3 s: what the router then says is the same.
-        self.at(Place::Isp).sysctl(&[
-            "net.ipv4.neigh.edge.retrans_time_ms=100",
-            "net.ipv4.neigh.edge.mcast_solicit=2",
-        ])
+        self.at(Place::Isp).sysctl(&["net.ipv4.neigh.edge.retrans_time_ms=100", "net.ipv4.neigh.edge.mcast_solicit=2"])
     }
 }
 
@@ -342,10 +279,7 @@ struct Sheet {
 
 impl Sheet {
     fn line(&mut self, place: Place, line: &str) {
-        let lines = self
-            .lines
-            .entry(place)
-            .or_insert_with(|| "link set lo up\n".to_owned());
+        let lines = self.lines.entry(place).or_insert_with(|| "link set lo up\n".to_owned());
         lines.push_str(line);
         lines.push('\n');
     }
@@ -364,13 +298,7 @@ impl Sheet {
         }
     }
 
-    fn via(
-        &mut self,
-        place: Place,
-        prefixes: &[String],
-        hop: Host,
-        families: crate::plan::Families,
-    ) {
+    fn via(&mut self, place: Place, prefixes: &[String], hop: Host, families: crate::plan::Families) {
         for prefix in prefixes {
             let six = prefix.contains(':');
             if let Some(ip) = hop.ips(families).into_iter().find(|ip| ip.is_ipv6() == six) {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::shell::{Done, run};
+use crate::shell::{Done, run_even_now};
 
 const NETNS: &str = "/run/netns";
 const NETNS_ETC: &str = "/etc/netns";
@@ -59,8 +59,7 @@ impl Run {
         let dir = directory(pid);
         let say = |what: &str, e: std::io::Error| format!("{what} {}: {e}", dir.display());
         fs::create_dir(&dir).map_err(|e| say("cannot create", e))?;
-        fs::set_permissions(&dir, fs::Permissions::from_mode(0o755))
-            .map_err(|e| say("cannot open up", e))?;
+        fs::set_permissions(&dir, fs::Permissions::from_mode(0o755)).map_err(|e| say("cannot open up", e))?;
         let lock = File::create(dir.join("lock")).map_err(|e| say("cannot lock", e))?;
         lock.lock().map_err(|e| say("cannot lock", e))?;
         Ok(Run { dir, _lock: lock })
@@ -78,11 +77,7 @@ pub(crate) fn clean_dead_runs() -> Vec<u32> {
     let mut dead: Vec<u32> = entries(NETNS)
         .iter()
         .filter_map(|name| name.strip_prefix("isol")?.split('-').next()?.parse().ok())
-        .chain(
-            entries("/tmp")
-                .iter()
-                .filter_map(|name| name.strip_prefix("isonet-lab-")?.parse().ok()),
-        )
+        .chain(entries("/tmp").iter().filter_map(|name| name.strip_prefix("isonet-lab-")?.parse().ok()))
         .collect();
     dead.sort_unstable();
     dead.dedup();
@@ -97,13 +92,23 @@ fn is_alive(pid: u32) -> bool {
     File::open(directory(pid).join("lock")).is_ok_and(|lock| lock.try_lock().is_err())
 }
 
+/// For the signal's way out, while another thread may be in the midst of building: removes until nothing comes back.
+pub(crate) fn remove_until_quiet(pid: u32) {
+    let mut quiet = 0;
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while quiet < 3 && Instant::now() < deadline {
+        let prefix = namespace_prefix(pid);
+        let any = entries(NETNS).iter().any(|name| name.starts_with(&prefix));
+        quiet = if any || directory(pid).exists() { 0 } else { quiet + 1 };
+        remove(pid);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// Ends the processes in the run's namespaces and removes all that bears its name. Does what it can, never fails.
 pub(crate) fn remove(pid: u32) {
     let prefix = namespace_prefix(pid);
-    let spaces: Vec<String> = entries(NETNS)
-        .into_iter()
-        .filter(|name| name.starts_with(&prefix))
-        .collect();
+    let spaces: Vec<String> = entries(NETNS).into_iter().filter(|name| name.starts_with(&prefix)).collect();
     let deadline = Instant::now() + Duration::from_secs(3);
     let mut inhabited = spaces.clone();
     while !inhabited.is_empty() && Instant::now() < deadline {
@@ -112,7 +117,7 @@ pub(crate) fn remove(pid: u32) {
     for space in &spaces {
         let mut command = Command::new("ip");
         command.args(["netns", "del", space]);
-        let _ = run(command, "");
+        let _ = run_even_now(command, "");
     }
     for name in entries(NETNS_ETC) {
         if name.starts_with(&prefix) {
@@ -134,7 +139,7 @@ pub(crate) fn remove(pid: u32) {
 fn end_inhabitants(space: &str) -> usize {
     let mut list = Command::new("ip");
     list.args(["netns", "pids", space]);
-    let Ok(said) = run(list, "") else { return 0 };
+    let Ok(said) = run_even_now(list, "") else { return 0 };
     let pids: Vec<i32> = said.out.lines().filter_map(|l| l.parse().ok()).collect();
     for &pid in &pids {
         if let Some(pid) = rustix::process::Pid::from_raw(pid) {
@@ -148,6 +153,5 @@ fn entries(dir: &str) -> Vec<String> {
     let Ok(list) = fs::read_dir(dir) else {
         return Vec::new();
     };
-    list.filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .collect()
+    list.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect()
 }

@@ -22,6 +22,7 @@ mod ask;
 mod cases;
 mod certs;
 mod check;
+mod hold;
 mod judge;
 mod lab;
 mod machine;
@@ -94,15 +95,8 @@ fn main() -> ExitCode {
 fn supervised(args: &Args) -> ExitCode {
     if let Err(why) = can_run() {
         println!("SKIPPED lab: {why}");
-        println!(
-            "0 passed, {}, 1 skipped",
-            if args.full { "1 failed" } else { "0 failed" }
-        );
-        return if args.full {
-            ExitCode::FAILURE
-        } else {
-            ExitCode::SUCCESS
-        };
+        println!("0 passed, {}, 1 skipped", if args.full { "1 failed" } else { "0 failed" });
+        return if args.full { ExitCode::FAILURE } else { ExitCode::SUCCESS };
     }
     for pid in machine::clean_dead_runs() {
         println!("removed what run {pid} left");
@@ -119,7 +113,7 @@ fn supervised(args: &Args) -> ExitCode {
         }
     };
     let ended = catch_unwind(AssertUnwindSafe(|| match args.task {
-        Task::Hold => pass::hold(args, &run),
+        Task::Hold => hold::hold(args, &run).map(|()| true),
         _ => pass::pass(args, &run),
     }));
     drop(run);
@@ -140,45 +134,27 @@ fn can_run() -> Done {
     if !std::path::Path::new("/dev/net/tun").exists() {
         return Err("needs /dev/net/tun; load the tun module".to_owned());
     }
-    let mut missing: Vec<&str> = NEEDS
-        .iter()
-        .filter(|(program, _)| peers::find(program).is_none())
-        .map(|(_, package)| *package)
-        .collect();
+    let mut missing: Vec<&str> = NEEDS.iter().filter(|(program, _)| peers::find(program).is_none()).map(|(_, package)| *package).collect();
     missing.dedup();
     if missing.is_empty() {
         Ok(())
     } else {
-        Err(format!(
-            "programs are missing; apt-get install --no-install-recommends {}",
-            missing.join(" ")
-        ))
+        Err(format!("programs are missing; apt-get install --no-install-recommends {}", missing.join(" ")))
     }
 }
 
 /// SIGINT, SIGTERM and SIGHUP remove everything before they end the process.
 fn remove_on_signal() -> Done {
     use tokio::signal::unix::{SignalKind, signal};
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| format!("cannot watch for signals: {e}"))?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| format!("cannot watch for signals: {e}"))?;
     let watch = {
         let _inside = runtime.enter();
-        [
-            SignalKind::interrupt(),
-            SignalKind::terminate(),
-            SignalKind::hangup(),
-        ]
-        .map(signal)
+        [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal)
     };
     let [interrupt, terminate, hangup] = watch;
     let told = |e: std::io::Error| format!("cannot watch for signals: {e}");
-    let (mut interrupt, mut terminate, mut hangup) = (
-        interrupt.map_err(told)?,
-        terminate.map_err(told)?,
-        hangup.map_err(told)?,
-    );
+    let (mut interrupt, mut terminate, mut hangup) = (interrupt.map_err(told)?, terminate.map_err(told)?, hangup.map_err(told)?);
     std::thread::spawn(move || {
         runtime.block_on(async {
             tokio::select! {
@@ -187,7 +163,8 @@ fn remove_on_signal() -> Done {
                 _ = hangup.recv() => {}
             }
         });
-        machine::remove(std::process::id());
+        shell::stop_all_others();
+        machine::remove_until_quiet(std::process::id());
         std::process::exit(130);
     });
     Ok(())

@@ -10,7 +10,7 @@ use crate::check::eventually;
 use crate::lab::{Lab, OUTER_RESOLVER, Place, Role, address_line};
 use crate::machine;
 use crate::plan::{Families, Host, Kind};
-use crate::shell::{Done, must};
+use crate::shell::{Done, must, stand_by};
 use crate::stub;
 
 /// Ports on the resolvers' host where a stub of each kind waits; a fault redirects port 53 there.
@@ -57,14 +57,7 @@ impl Lab {
         if self.plan.kind == Kind::WireGuard {
             self.write_wireguard()?;
         }
-        for role in [
-            Role::Dnsmasq,
-            Role::DnsStub,
-            Role::Nginx,
-            Role::CentreStub,
-            Role::ShopStub,
-            Role::OuterResolver,
-        ] {
+        for role in [Role::Dnsmasq, Role::DnsStub, Role::Nginx, Role::CentreStub, Role::ShopStub, Role::OuterResolver] {
             self.start(role)?;
         }
         if self.has_vpn() {
@@ -102,12 +95,8 @@ impl Lab {
                 let spec = format!("dns-nothing@{OUTER_RESOLVER}:53");
                 self.start_stub(role, Place::Internet, &[spec])
             }
-            Role::VpnServer if self.plan.kind == Kind::WireGuard => {
-                self.start_wireguard(role, Place::Edge)
-            }
-            Role::VpnClient if self.plan.kind == Kind::WireGuard => {
-                self.start_wireguard(role, Place::Terminal)
-            }
+            Role::VpnServer if self.plan.kind == Kind::WireGuard => self.start_wireguard(role, Place::Edge),
+            Role::VpnClient if self.plan.kind == Kind::WireGuard => self.start_wireguard(role, Place::Terminal),
             Role::VpnServer => self.start_openvpn_server(),
             Role::VpnClient => self.start_openvpn_client(),
         }
@@ -118,12 +107,8 @@ impl Lab {
         let Some(mut child) = self.peers.remove(&role) else {
             return Ok(());
         };
-        child
-            .kill()
-            .map_err(|e| format!("cannot end {role:?}: {e}"))?;
-        child
-            .wait()
-            .map_err(|e| format!("cannot await {role:?}: {e}"))?;
+        child.kill().map_err(|e| format!("cannot end {role:?}: {e}"))?;
+        child.wait().map_err(|e| format!("cannot await {role:?}: {e}"))?;
         Ok(())
     }
 
@@ -141,30 +126,17 @@ impl Lab {
 
     fn spawn(&mut self, role: Role, mut command: Command) -> Done {
         let log = self.path(&format!("{role:?}.log"));
-        let file =
-            File::create(&log).map_err(|e| format!("cannot create {}: {e}", log.display()))?;
-        let twin = file
-            .try_clone()
-            .map_err(|e| format!("cannot share a log: {e}"))?;
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(file)
-            .stderr(twin)
-            .spawn()
-            .map_err(|e| format!("cannot start {role:?}: {e}"))?;
+        let file = File::create(&log).map_err(|e| format!("cannot create {}: {e}", log.display()))?;
+        let twin = file.try_clone().map_err(|e| format!("cannot share a log: {e}"))?;
+        stand_by();
+        let child = command.stdin(Stdio::null()).stdout(file).stderr(twin).spawn().map_err(|e| format!("cannot start {role:?}: {e}"))?;
         self.peers.insert(role, child);
         Ok(())
     }
 
     fn start_stub(&mut self, role: Role, place: Place, specs: &[String]) -> Done {
-        let own =
-            std::env::current_exe().map_err(|e| format!("cannot find the lab's binary: {e}"))?;
-        let words = |list: Vec<IpAddr>| {
-            list.iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join(" ")
-        };
+        let own = std::env::current_exe().map_err(|e| format!("cannot find the lab's binary: {e}"))?;
+        let words = |list: Vec<IpAddr>| list.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         let mut command = self.at(place).command(&own.display().to_string());
         command
             .arg("--stub")
@@ -172,10 +144,7 @@ impl Lab {
             .env(stub::NAME, &self.plan.name)
             .env(stub::CONTROL, &self.plan.control)
             .env(stub::ADDRESSES, words(self.ips(self.plan.centre())))
-            .env(
-                stub::CONTROL_ADDRESSES,
-                words(self.ips(self.plan.resolvers()[0])),
-            )
+            .env(stub::CONTROL_ADDRESSES, words(self.ips(self.plan.resolvers()[0])))
             .env(stub::LIES, words(self.lies()));
         self.spawn(role, command)
     }
@@ -193,17 +162,8 @@ impl Lab {
         };
         let mut command = self.at(Place::Resolvers).command("dnsmasq");
         command
-            .args([
-                "--keep-in-foreground",
-                "--conf-file=/dev/null",
-                "--pid-file=",
-            ])
-            .args([
-                "--no-resolv",
-                "--no-hosts",
-                "--bind-interfaces",
-                "--user=root",
-            ])
+            .args(["--keep-in-foreground", "--conf-file=/dev/null", "--pid-file="])
+            .args(["--no-resolv", "--no-hosts", "--bind-interfaces", "--user=root"])
             .args(["--cache-size=0", "--log-facility=-"])
             .arg(format!("--local=/{}/", plan.zone))
             .arg(record(&plan.name, plan.centre()))
@@ -225,11 +185,7 @@ impl Lab {
     fn nginx_conf(&self) -> String {
         let dir = self.dir.display();
         let ok = "return 200 'ok\\n';";
-        let proxy = |port: u16| {
-            format!(
-                "proxy_buffering off; proxy_max_temp_file_size 0; proxy_pass http://127.0.0.1:{port};"
-            )
-        };
+        let proxy = |port: u16| format!("proxy_buffering off; proxy_max_temp_file_size 0; proxy_pass http://127.0.0.1:{port};");
         let down = "return 503 'the settlement system is under maintenance until 06:00\\n';";
         let fronts: [(u16, &str, &str); 11] = [
             (self.plan.https, "good", ok),
@@ -270,20 +226,11 @@ impl Lab {
         command
             .args(["--dev", "tun0", "--proto", "udp4", "--topology", "subnet"])
             .args(["--port", &plan.vpn_port.to_string()])
-            .args([
-                "--server",
-                &plan.tunnel.v4_network().to_string(),
-                "255.255.255.0",
-            ])
-            .args([
-                "--push",
-                &format!("route {} 255.255.0.0", plan.inner.v4_network()),
-            ])
+            .args(["--server", &plan.tunnel.v4_network().to_string(), "255.255.255.0"])
+            .args(["--push", &format!("route {} 255.255.0.0", plan.inner.v4_network())])
             .args(["--keepalive", "5", "60", "--dh", "none"]);
         if plan.families.has_v6() {
-            command
-                .args(["--server-ipv6", &prefix(plan.tunnel)[1]])
-                .args(["--push", &format!("route-ipv6 {}", prefix(plan.inner)[1])]);
+            command.args(["--server-ipv6", &prefix(plan.tunnel)[1]]).args(["--push", &format!("route-ipv6 {}", prefix(plan.inner)[1])]);
         }
         self.openvpn_identity(&mut command, "vpn-server");
         self.spawn(Role::VpnServer, command)
@@ -294,25 +241,13 @@ impl Lab {
         let link = self.path(&machine::openvpn_process());
         if !link.exists() {
             let target = must_find("openvpn")?;
-            std::os::unix::fs::symlink(&target, &link)
-                .map_err(|e| format!("cannot link {target}: {e}"))?;
+            std::os::unix::fs::symlink(&target, &link).map_err(|e| format!("cannot link {target}: {e}"))?;
         }
         let plan = &self.plan;
         let mut command = self.terminal().command(&link.display().to_string());
         command
-            .args([
-                "--client",
-                "--nobind",
-                "--proto",
-                "udp4",
-                "--dev",
-                &self.tunnel(),
-            ])
-            .args([
-                "--remote",
-                &plan.vpn_server().to_string(),
-                &plan.vpn_port.to_string(),
-            ])
+            .args(["--client", "--nobind", "--proto", "udp4", "--dev", &self.tunnel()])
+            .args(["--remote", &plan.vpn_server().to_string(), &plan.vpn_port.to_string()])
             .args(["--connect-retry", "1", "1", "--tls-timeout", "1"]);
         self.openvpn_identity(&mut command, "vpn-client");
         self.spawn(Role::VpnClient, command)
@@ -330,25 +265,12 @@ impl Lab {
         let plan = &self.plan;
         let (server, server_public) = wireguard_keys()?;
         let (client, client_public) = wireguard_keys()?;
-        let own: Vec<String> = self
-            .ips(plan.tunnel.host(2))
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        let own: Vec<String> = self.ips(plan.tunnel.host(2)).iter().map(ToString::to_string).collect();
         let mut inside = plan.inner.prefixes(plan.families);
         inside.extend(plan.tunnel.prefixes(plan.families));
-        let peer = format!(
-            "[Peer]\nPublicKey = {client_public}\nAllowedIPs = {}\n",
-            own.join(", ")
-        );
+        let peer = format!("[Peer]\nPublicKey = {client_public}\nAllowedIPs = {}\n", own.join(", "));
         self.write("peer.conf", &peer)?;
-        self.write(
-            "VpnServer.conf",
-            &format!(
-                "[Interface]\nPrivateKey = {server}\nListenPort = {}\n{peer}",
-                plan.vpn_port
-            ),
-        )?;
+        self.write("VpnServer.conf", &format!("[Interface]\nPrivateKey = {server}\nListenPort = {}\n{peer}", plan.vpn_port))?;
         self.write("client.pub", &client_public)?;
         self.write(
             "VpnClient.conf",
@@ -384,11 +306,7 @@ impl Lab {
         command.args(["-f", &dev]).env("LOG_LEVEL", "error");
         self.spawn(role, command)?;
         let conf = self.text_path(&format!("{role:?}.conf"));
-        eventually("wireguard-go takes its configuration", || {
-            self.at(place)
-                .run(&["wg", "setconf", &dev, &conf])
-                .map(drop)
-        })?;
+        eventually("wireguard-go takes its configuration", || self.at(place).run(&["wg", "setconf", &dev, &conf]).map(drop))?;
         self.at(place).ip(&lines)
     }
 }

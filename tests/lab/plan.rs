@@ -19,8 +19,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Kind; 4] =
-        [Kind::Leased, Kind::LeasedV6, Kind::OpenVpn, Kind::WireGuard];
+    pub(crate) const ALL: [Kind; 4] = [Kind::Leased, Kind::LeasedV6, Kind::OpenVpn, Kind::WireGuard];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -166,45 +165,21 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) fn draw(seed: u64, kind: Kind) -> Plan {
-        let mut dice = Dice::new(seed ^ (0x1507_0000 + kind as u64));
+        // Each kind rolls dice of its own: neighbouring seeds do not repeat each other's topologies.
+        let mut dice = Dice::new(Dice::new(seed).next() ^ kind as u64);
         let families = match kind {
             Kind::LeasedV6 => Families::V6,
             _ => dice.pick(&[Families::V4, Families::Dual]),
         };
         let site = dice.below(0xfff) + 1;
-        let lan = subnet(
-            [192, 168, dice.octet(1, 250), 0],
-            24,
-            &format!("fd00:{site:x}:1::"),
-        );
+        let lan = subnet([192, 168, dice.octet(1, 250), 0], 24, &format!("fd00:{site:x}:1::"));
         let inner_second = dice.octet(1, 200);
-        let inner = Subnet {
-            bits6: 48,
-            ..subnet([10, inner_second, 0, 0], 16, &format!("fd10:{site:x}:2::"))
-        };
-        let inner_part = |third: u8| {
-            subnet(
-                [10, inner_second, third, 0],
-                24,
-                &format!("fd10:{site:x}:2:{third:x}::"),
-            )
-        };
+        let inner = Subnet { bits6: 48, ..subnet([10, inner_second, 0, 0], 16, &format!("fd10:{site:x}:2::")) };
+        let inner_part = |third: u8| subnet([10, inner_second, third, 0], 24, &format!("fd10:{site:x}:2:{third:x}::"));
         let (dns_part, centre_part) = (dice.octet(1, 99), dice.octet(100, 199));
-        let outer = [
-            dice.pick(&[61u8, 113, 117, 219]),
-            dice.octet(130, 199),
-            dice.octet(1, 250),
-        ];
-        let outer_part = |number: u8| {
-            subnet(
-                [outer[0], outer[1], outer[2], number * 8],
-                29,
-                &format!("2408:8{site:x}:{number:x}::"),
-            )
-        };
-        let zone = dice
-            .pick(&["centre.example", "yb.example", "hsa-6101.example"])
-            .to_owned();
+        let outer = [dice.pick(&[61u8, 113, 117, 219]), dice.octet(130, 199), dice.octet(1, 250)];
+        let outer_part = |number: u8| subnet([outer[0], outer[1], outer[2], number * 8], 29, &format!("2408:8{site:x}:{number:x}::"));
+        let zone = dice.pick(&["centre.example", "yb.example", "hsa-6101.example"]).to_owned();
         let name = format!("{}.{zone}", dice.pick(&["settle", "claims", "js"]));
         Plan {
             seed,
@@ -220,11 +195,7 @@ impl Plan {
             inner,
             inner_dns: inner_part(dns_part),
             inner_centre: inner_part(centre_part),
-            tunnel: subnet(
-                [10, dice.octet(210, 250), dice.octet(0, 250), 0],
-                24,
-                &format!("fd20:{site:x}:3::"),
-            ),
+            tunnel: subnet([10, dice.octet(210, 250), dice.octet(0, 250), 0], 24, &format!("fd20:{site:x}:3::")),
             control: format!("control.{zone}"),
             name,
             zone,
@@ -269,11 +240,7 @@ impl Plan {
 
     /// Which families the outer transfer nets carry.
     pub(crate) fn outer_families(&self) -> Families {
-        if self.kind.has_vpn() {
-            Families::Dual
-        } else {
-            self.families
-        }
+        if self.kind.has_vpn() { Families::Dual } else { self.families }
     }
 
     pub(crate) fn resolv_conf(&self, count: usize) -> String {
@@ -310,12 +277,7 @@ impl fmt::Display for Plan {
 }
 
 fn subnet(v4: [u8; 4], bits4: u8, v6: &str) -> Subnet {
-    Subnet {
-        v4: Ipv4Addr::from(v4),
-        bits4,
-        v6: v6.parse().expect("the format strings above are addresses"),
-        bits6: 64,
-    }
+    Subnet { v4: Ipv4Addr::from(v4), bits4, v6: v6.parse().expect("the format strings above are addresses"), bits6: 64 }
 }
 
 /// `SplitMix64`: small, known, and the same on every machine.

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Everything in the lab fails with one sentence.
 pub(crate) type Done<T = ()> = Result<T, String>;
@@ -30,8 +31,29 @@ impl From<Output> for Said {
     }
 }
 
+/// Set when a signal has come: from then on only the removal runs anything.
+static STOPPING: AtomicBool = AtomicBool::new(false);
+
+/// From now on whoever wants to run a program waits for the process to end.
+pub(crate) fn stop_all_others() {
+    STOPPING.store(true, Ordering::SeqCst);
+}
+
+/// Waits for ever if the process is about to end.
+pub(crate) fn stand_by() {
+    while STOPPING.load(Ordering::SeqCst) {
+        std::thread::park();
+    }
+}
+
 /// Runs to the end, feeding `input`.
-pub(crate) fn run(mut command: Command, input: &str) -> Done<Said> {
+pub(crate) fn run(command: Command, input: &str) -> Done<Said> {
+    stand_by();
+    run_even_now(command, input)
+}
+
+/// The same, also while everything is being removed.
+pub(crate) fn run_even_now(mut command: Command, input: &str) -> Done<Said> {
     let shown = format!("{command:?}");
     let mut child = command
         .stdin(Stdio::piped())
@@ -43,9 +65,7 @@ pub(crate) fn run(mut command: Command, input: &str) -> Done<Said> {
         // A program that ends without reading its input is judged by its status.
         let _ = stdin.write_all(input.as_bytes());
     }
-    let output = child
-        .wait_with_output()
-        .map_err(|e| format!("cannot wait for {shown}: {e}"))?;
+    let output = child.wait_with_output().map_err(|e| format!("cannot wait for {shown}: {e}"))?;
     Ok(output.into())
 }
 
@@ -53,16 +73,7 @@ pub(crate) fn run(mut command: Command, input: &str) -> Done<Said> {
 pub(crate) fn must(command: Command, input: &str) -> Done<Said> {
     let shown = format!("{command:?}");
     let said = run(command, input)?;
-    if said.ok() {
-        Ok(said)
-    } else {
-        Err(format!(
-            "{shown} ended with {:?}: {}{}",
-            said.status,
-            said.err.trim(),
-            said.out.trim()
-        ))
-    }
+    if said.ok() { Ok(said) } else { Err(format!("{shown} ended with {:?}: {}{}", said.status, said.err.trim(), said.out.trim())) }
 }
 
 /// `ip -batch -` in the machine's own namespace: many changes, one process.

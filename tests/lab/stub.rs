@@ -86,9 +86,7 @@ pub(crate) fn serve(specs: &[String]) -> Done {
         lies: list(LIES),
     });
     for spec in specs {
-        let (kind, place) = spec
-            .split_once('@')
-            .ok_or(format!("not KIND@PLACE: {spec}"))?;
+        let (kind, place) = spec.split_once('@').ok_or(format!("not KIND@PLACE: {spec}"))?;
         let kind = Kind::parse(kind)?;
         let place: SocketAddr = place.parse().map_err(|e| format!("{place}: {e}"))?;
         let told = |e: std::io::Error| format!("cannot listen on {place}: {e}");
@@ -117,10 +115,7 @@ fn text(key: &str) -> String {
 }
 
 fn list(key: &str) -> Vec<IpAddr> {
-    text(key)
-        .split_whitespace()
-        .filter_map(|a| a.parse().ok())
-        .collect()
+    text(key).split_whitespace().filter_map(|a| a.parse().ok()).collect()
 }
 
 fn answer_datagrams(socket: &UdpSocket, manner: Manner, zone: &Arc<Zone>) {
@@ -151,11 +146,9 @@ fn converse(mut stream: TcpStream, kind: Kind, zone: &Zone) {
         Kind::Dns(manner) => converse_dns(&mut stream, manner, zone),
         Kind::SlowHttp => read_some(&mut stream).and_then(|()| {
             thread::sleep(SLOWNESS);
-            stream
-                .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n")
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n")
         }),
-        Kind::Noise => read_some(&mut stream)
-            .and_then(|()| stream.write_all(&[0xff, 0x00, 0x80, 0x16, 0x7f, 0x99].repeat(200))),
+        Kind::Noise => read_some(&mut stream).and_then(|()| stream.write_all(&[0xff, 0x00, 0x80, 0x16, 0x7f, 0x99].repeat(200))),
         Kind::Drip => drip(&mut stream),
         Kind::Flood => flood(&mut stream),
     };
@@ -167,10 +160,7 @@ fn read_some(stream: &mut TcpStream) -> std::io::Result<()> {
 
 fn drip(stream: &mut TcpStream) -> std::io::Result<()> {
     read_some(stream)?;
-    for byte in b"HTTP/1.1 200 OK\r\nX-Slow: "
-        .iter()
-        .chain([b'a'; 600].iter())
-    {
+    for byte in b"HTTP/1.1 200 OK\r\nX-Slow: ".iter().chain([b'a'; 600].iter()) {
         stream.write_all(&[*byte])?;
         thread::sleep(Duration::from_millis(200));
     }
@@ -236,18 +226,7 @@ fn reply(query: &[u8], manner: Manner, zone: &Zone) -> Option<Vec<u8>> {
         .collect();
     let mut out = query[..2].to_vec();
     let count = u8::try_from(data.len()).ok()?;
-    out.extend([
-        0x81 | (query[2] & 0x01),
-        0x80 | rcode,
-        0,
-        1,
-        0,
-        count,
-        0,
-        0,
-        0,
-        0,
-    ]);
+    out.extend([0x81 | (query[2] & 0x01), 0x80 | rcode, 0, 1, 0, count, 0, 0, 0, 0]);
     out.extend(question);
     for rdata in data {
         out.extend([0xc0, 0x0c]);

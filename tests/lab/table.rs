@@ -21,6 +21,14 @@ impl Verdict {
     }
 }
 
+/// What kind of state was staged; timings are told apart by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Nature {
+    Healthy,
+    Broken,
+    Hostile,
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
     pub(crate) verdict: Verdict,
@@ -30,7 +38,7 @@ pub(crate) struct Row {
     pub(crate) answered: Option<String>,
     /// The certainty that was due.
     pub(crate) due: String,
-    pub(crate) healthy: bool,
+    pub(crate) nature: Nature,
     pub(crate) took_ms: Option<f64>,
 }
 
@@ -58,24 +66,11 @@ pub(crate) fn confusion(rows: &[Row]) -> String {
     if order.is_empty() {
         return String::new();
     }
-    let mut text =
-        "| staged | due | asked | right | root cause answered |\n|---|---|--:|--:|---|\n"
-            .to_owned();
+    let mut text = "| staged | due | asked | right | root cause answered |\n|---|---|--:|--:|---|\n".to_owned();
     for staged in order {
         let line = &lines[staged];
-        let answers: Vec<String> = line
-            .answers
-            .iter()
-            .map(|(cause, n)| format!("{cause} x{n}"))
-            .collect();
-        let _ = writeln!(
-            text,
-            "| {staged} | {} | {} | {} | {} |",
-            line.due,
-            line.asked,
-            line.right,
-            answers.join(", ")
-        );
+        let answers: Vec<String> = line.answers.iter().map(|(cause, n)| format!("{cause} x{n}")).collect();
+        let _ = writeln!(text, "| {staged} | {} | {} | {} | {} |", line.due, line.asked, line.right, answers.join(", "));
     }
     text
 }
@@ -91,19 +86,11 @@ struct Line<'a> {
 /// Median and maximum of the product's own `took_ms`, healthy and broken.
 pub(crate) fn timings(rows: &[Row]) -> String {
     let mut text = String::new();
-    for (what, healthy) in [("healthy", true), ("broken", false)] {
-        let mut times: Vec<f64> = rows
-            .iter()
-            .filter(|row| row.healthy == healthy)
-            .filter_map(|row| row.took_ms)
-            .collect();
+    for (what, nature) in [("healthy", Nature::Healthy), ("broken", Nature::Broken), ("hostile", Nature::Hostile)] {
+        let mut times: Vec<f64> = rows.iter().filter(|row| row.nature == nature).filter_map(|row| row.took_ms).collect();
         times.sort_unstable_by(f64::total_cmp);
         if let (Some(median), Some(most)) = (times.get(times.len() / 2), times.last()) {
-            let _ = writeln!(
-                text,
-                "{what}: {} runs, median {median:.0} ms, max {most:.0} ms",
-                times.len()
-            );
+            let _ = writeln!(text, "{what}: {} runs, median {median:.0} ms, max {most:.0} ms", times.len());
         }
     }
     text

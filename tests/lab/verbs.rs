@@ -51,21 +51,15 @@ impl Lab {
     fn chain(&mut self, place: Place, kind: &str, hook: &str, at: &str, rules: &[String]) -> Done {
         self.tables += 1;
         let table = format!("lab{}", self.tables);
-        self.at(place).nft(&format!(
-            "table inet {table} {{\nchain c {{\ntype {kind} hook {hook} priority {at};\n{}\n}}\n}}\n",
-            rules.join("\n")
-        ))?;
+        self.at(place)
+            .nft(&format!("table inet {table} {{\nchain c {{\ntype {kind} hook {hook} priority {at};\n{}\n}}\n}}\n", rules.join("\n")))?;
         self.later(move |lab| lab.at(place).nft(&format!("delete table inet {table}\n")));
         Ok(())
     }
 
     /// Port 53 of both resolvers is answered by a stub of this kind.
     pub(crate) fn dns_answers(&mut self, stub: &str) -> Done {
-        let port = DNS_STUBS
-            .iter()
-            .find(|(kind, _)| *kind == stub)
-            .map(|(_, port)| *port)
-            .ok_or(format!("no stub is called {stub}"))?;
+        let port = DNS_STUBS.iter().find(|(kind, _)| *kind == stub).map(|(_, port)| *port).ok_or(format!("no stub is called {stub}"))?;
         self.redirect(Place::Resolvers, 53, port)
     }
 
@@ -89,15 +83,11 @@ impl Lab {
     }
 
     fn rewrite(&mut self, file: &str, text: &str) -> Done {
-        let path = PathBuf::from("/etc/netns")
-            .join(self.terminal().name)
-            .join(file);
+        let path = PathBuf::from("/etc/netns").join(self.terminal().name).join(file);
         let told = |e: std::io::Error| format!("cannot rewrite {}: {e}", path.display());
         let before = fs::read_to_string(&path).map_err(told)?;
         fs::write(&path, text).map_err(told)?;
-        self.later(move |_| {
-            fs::write(&path, before).map_err(|e| format!("cannot rewrite {}: {e}", path.display()))
-        });
+        self.later(move |_| fs::write(&path, before).map_err(|e| format!("cannot rewrite {}: {e}", path.display())));
         Ok(())
     }
 
@@ -111,11 +101,9 @@ impl Lab {
     /// The VPN server is started anew and knows no session, or no longer knows this terminal.
     pub(crate) fn vpn_server_forgets(&mut self) -> Done {
         if self.plan.kind == crate::plan::Kind::WireGuard {
-            let key = fs::read_to_string(self.path("client.pub"))
-                .map_err(|e| format!("cannot read the client's key: {e}"))?;
+            let key = fs::read_to_string(self.path("client.pub")).map_err(|e| format!("cannot read the client's key: {e}"))?;
             let dev = crate::machine::wireguard_server();
-            self.at(Place::Edge)
-                .run(&["wg", "set", &dev, "peer", key.trim(), "remove"])?;
+            self.at(Place::Edge).run(&["wg", "set", &dev, "peer", key.trim(), "remove"])?;
             self.later(move |lab| {
                 let conf = lab.path("peer.conf").display().to_string();
                 lab.at(Place::Edge).run(&["wg", "addconf", &dev, &conf])?;
@@ -134,10 +122,7 @@ impl Lab {
         self.stop(Role::VpnClient)?;
         let gone = self.tunnel();
         crate::check::eventually("the old tunnel is gone", || {
-            let there = self
-                .terminal()
-                .try_run(&["ip", "link", "show", "dev", &gone])?
-                .ok();
+            let there = self.terminal().try_run(&["ip", "link", "show", "dev", &gone])?.ok();
             crate::check::holds(!there, "it is still there")
         })?;
         self.start(Role::VpnClient)
@@ -166,10 +151,7 @@ impl Lab {
 
     /// Lines that remove the terminal's default routes.
     pub(crate) fn without_default(&self) -> String {
-        self.ips(self.plan.gateway)
-            .into_iter()
-            .map(|ip| format!("route del {}\n", default_prefix(ip)))
-            .collect()
+        self.ips(self.plan.gateway).into_iter().map(|ip| format!("route del {}\n", default_prefix(ip))).collect()
     }
 
     /// A bridge like a container engine's, with a living guest port, owning `addresses`.

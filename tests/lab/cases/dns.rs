@@ -25,13 +25,7 @@ pub(super) const CASES: &[Case] = &[
     Case {
         name: "dns.timeout",
         on: LEASED_AND_OPENVPN,
-        stage: |lab| {
-            lab.filter(
-                Place::Resolvers,
-                "input",
-                &["meta l4proto { tcp, udp } th dport 53 drop".to_owned()],
-            )
-        },
+        stage: |lab| lab.filter(Place::Resolvers, "input", &["meta l4proto { tcp, udp } th dport 53 drop".to_owned()]),
         prove: |lab| resolver_says(lab, &Dns::Silence),
         ask: Ask::default,
         expect: Expect::broken(&["dns.timeout"], Proven),
@@ -80,9 +74,7 @@ pub(super) const CASES: &[Case] = &[
             let mut lies = lab.lies();
             lies.sort_unstable();
             for name in [&lab.plan.name, &format!("no-such-thing.{}", lab.plan.zone)] {
-                eventually("every name has the same wrong address", || {
-                    is(&lab.terminal().lookup(name)?, &lies)
-                })?;
+                eventually("every name has the same wrong address", || is(&lab.terminal().lookup(name)?, &lies))?;
             }
             lab.settles()
         },
@@ -98,20 +90,12 @@ pub(super) const CASES: &[Case] = &[
         },
         prove: |lab| {
             let outer: IpAddr = OUTER_RESOLVER.parse().expect("a literal address");
-            eventually("the outer resolver denies the name", || {
-                is(
-                    &lab.terminal().ask(outer, &lab.plan.name, "A")?,
-                    &rcode("NXDOMAIN"),
-                )
-            })?;
+            eventually("the outer resolver denies the name", || is(&lab.terminal().ask(outer, &lab.plan.name, "A")?, &rcode("NXDOMAIN")))?;
             nobody_finds_it(lab)?;
             lab.resolvers_know()?;
             lab.settles()
         },
-        ask: || Ask {
-            resolvers: true,
-            ..Ask::default()
-        },
+        ask: || Ask { resolvers: true, ..Ask::default() },
         expect: Expect::broken(&["dns.wrong-resolver"], Proven),
     },
     Case {
@@ -121,17 +105,12 @@ pub(super) const CASES: &[Case] = &[
         prove: |lab| {
             let mut stale = lab.ips(lab.plan.dead_centre());
             stale.sort_unstable();
-            eventually("applications get the dead address", || {
-                is(&lab.terminal().lookup(&lab.plan.name)?, &stale)
-            })?;
+            eventually("applications get the dead address", || is(&lab.terminal().lookup(&lab.plan.name)?, &stale))?;
             lab.misses("the dead address", lab.plan.dead_centre())?;
             lab.resolvers_know()?;
             lab.settles()
         },
-        ask: || Ask {
-            centre: Centre::NameAndAddresses,
-            ..Ask::default()
-        },
+        ask: || Ask { centre: Centre::NameAndAddresses, ..Ask::default() },
         expect: Expect::broken(&["hosts.stale"], Proven),
     },
 ];
@@ -143,12 +122,7 @@ fn rcode(name: &str) -> Dns {
 /// Each configured resolver says this of the centre's name, still answers a ping, and the centre itself is fine.
 fn resolver_says(lab: &Lab, wanted: &Dns) -> Done {
     for host in &lab.plan.resolvers()[..lab.plan.resolver_count] {
-        eventually("the resolver fails as staged", || {
-            is(
-                &lab.terminal().ask(lab.ip(*host), &lab.plan.name, "A")?,
-                wanted,
-            )
-        })?;
+        eventually("the resolver fails as staged", || is(&lab.terminal().ask(lab.ip(*host), &lab.plan.name, "A")?, wanted))?;
         lab.reaches("the resolver", *host)?;
     }
     nobody_finds_it(lab)?;
@@ -156,7 +130,5 @@ fn resolver_says(lab: &Lab, wanted: &Dns) -> Done {
 }
 
 fn nobody_finds_it(lab: &Lab) -> Done {
-    eventually("applications do not find the centre", || {
-        is(&lab.terminal().lookup(&lab.plan.name)?, &Vec::new())
-    })
+    eventually("applications do not find the centre", || is(&lab.terminal().lookup(&lab.plan.name)?, &Vec::new()))
 }

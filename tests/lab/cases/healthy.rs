@@ -17,10 +17,7 @@ pub(super) const CASES: &[Case] = &[
             silent(lab, lab.plan.centre())?;
             lab.settles()
         },
-        ..healthy(
-            "healthy/centre-forbids-ping",
-            &[Kind::Leased, Kind::OpenVpn],
-        )
+        ..healthy("healthy/centre-forbids-ping", &[Kind::Leased, Kind::OpenVpn])
     },
     Case {
         stage: |lab| lab.filter(Place::Shop, "input", &no_echo()),
@@ -35,26 +32,13 @@ pub(super) const CASES: &[Case] = &[
         },
         ..healthy("healthy/gateway-forbids-ping", ROUTED)
     },
-    Case {
-        stage: |lab| ping_groups(lab, "1 0"),
-        ask: as_nobody,
-        ..healthy("healthy/unprivileged-no-ping-sockets", ROUTED)
-    },
-    Case {
-        stage: |lab| ping_groups(lab, "0 2147483647"),
-        ask: as_nobody,
-        ..healthy("healthy/unprivileged-ping-sockets", ROUTED)
-    },
+    Case { stage: |lab| ping_groups(lab, "1 0"), ask: as_nobody, ..healthy("healthy/unprivileged-no-ping-sockets", ROUTED) },
+    Case { stage: |lab| ping_groups(lab, "0 2147483647"), ask: as_nobody, ..healthy("healthy/unprivileged-ping-sockets", ROUTED) },
     Case {
         stage: |lab| lab.hosts(lab.plan.centre()),
         prove: |lab| {
-            let said = lab
-                .terminal()
-                .run(&["getent", "-s", "files", "ahosts", &lab.plan.name])?;
-            holds(
-                said.out.contains(&lab.ip(lab.plan.centre()).to_string()),
-                said.out,
-            )?;
+            let said = lab.terminal().run(&["getent", "-s", "files", "ahosts", &lab.plan.name])?;
+            holds(said.out.contains(&lab.ip(lab.plan.centre()).to_string()), said.out)?;
             lab.settles()
         },
         ask: super::by_name,
@@ -62,50 +46,25 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         stage: |lab| {
-            lab.terminal()
-                .ip("link add spare0 type veth peer name spare1\nlink set spare0 up\n")?;
+            lab.terminal().ip("link add spare0 type veth peer name spare1\nlink set spare0 up\n")?;
             lab.later(|lab| lab.terminal().ip("link del spare0\n"));
             Ok(())
         },
         prove: |lab| {
-            let said = lab
-                .terminal()
-                .run(&["ip", "-o", "link", "show", "dev", "spare0"])?;
+            let said = lab.terminal().run(&["ip", "-o", "link", "show", "dev", "spare0"])?;
             holds(said.out.contains("NO-CARRIER"), said.out)?;
             lab.prove_healthy()
         },
         ..healthy("healthy/second-nic-unplugged", ROUTED)
     },
+    Case { ask: || Ask { centre: Centre::Address, ..Ask::default() }, ..healthy("healthy/bare-address", LEASED) },
+    Case { ask: || Ask { ca: false, ..Ask::default() }, ..healthy("healthy/private-ca-not-configured", LEASED) },
     Case {
-        ask: || Ask {
-            centre: Centre::Address,
-            ..Ask::default()
-        },
-        ..healthy("healthy/bare-address", LEASED)
-    },
-    Case {
-        ask: || Ask {
-            ca: false,
-            ..Ask::default()
-        },
-        ..healthy("healthy/private-ca-not-configured", LEASED)
-    },
-    Case {
-        ask: || Ask {
-            configured: false,
-            ..Ask::default()
-        },
-        expect: Expect {
-            status: &[40],
-            connected: None,
-            ..Expect::HEALTHY
-        },
+        ask: || Ask { configured: false, ..Ask::default() },
+        expect: Expect { status: &[40], connected: None, ..Expect::HEALTHY },
         ..healthy("healthy/no-configuration", ROUTED)
     },
-    Case {
-        stage: |lab| lab.container_bridge(&["172.17.0.1/16".to_owned()]),
-        ..healthy("healthy/container-bridge", ROUTED)
-    },
+    Case { stage: |lab| lab.container_bridge(&["172.17.0.1/16".to_owned()]), ..healthy("healthy/container-bridge", ROUTED) },
     Case {
         stage: |lab| {
             lab.resolv_conf(&lab.plan.resolv_conf(2))?;
@@ -117,20 +76,10 @@ pub(super) const CASES: &[Case] = &[
         },
         prove: |lab| {
             let dead = lab.plan.resolvers()[1];
-            eventually("the second resolver is silent", || {
-                is(
-                    &lab.terminal().ask(lab.ip(dead), &lab.plan.name, "A")?,
-                    &Dns::Silence,
-                )
-            })?;
+            eventually("the second resolver is silent", || is(&lab.terminal().ask(lab.ip(dead), &lab.plan.name, "A")?, &Dns::Silence))?;
             lab.reaches("the second resolver", dead)?;
             lab.resolver_knows(lab.plan.resolvers()[0])?;
-            eventually("applications still find the centre", || {
-                holds(
-                    !lab.terminal().lookup(&lab.plan.name)?.is_empty(),
-                    "they do not",
-                )
-            })?;
+            eventually("applications still find the centre", || holds(!lab.terminal().lookup(&lab.plan.name)?.is_empty(), "they do not"))?;
             lab.settles()
         },
         expect: Expect {
@@ -139,10 +88,7 @@ pub(super) const CASES: &[Case] = &[
             alone_and_mild: true,
             ..Expect::broken(&["dns.timeout", "dns.port-refused"], Proven)
         },
-        ..healthy(
-            "degraded/one-of-two-resolvers-dead",
-            &[Kind::Leased, Kind::OpenVpn],
-        )
+        ..healthy("degraded/one-of-two-resolvers-dead", &[Kind::Leased, Kind::OpenVpn])
     },
     Case {
         stage: |lab| lab.filter(Place::Edge, "input", &no_echo()),
@@ -156,44 +102,26 @@ pub(super) const CASES: &[Case] = &[
 
 /// Nothing staged, nothing wrong.
 const fn healthy(name: &'static str, on: &'static [Kind]) -> Case {
-    Case {
-        name,
-        on,
-        stage: |_| Ok(()),
-        prove: Lab::prove_healthy,
-        ask: Ask::default,
-        expect: Expect::HEALTHY,
-    }
+    Case { name, on, stage: |_| Ok(()), prove: Lab::prove_healthy, ask: Ask::default, expect: Expect::HEALTHY }
 }
 
 fn as_nobody() -> Ask {
-    Ask {
-        user: User::Nobody,
-        ..Ask::default()
-    }
+    Ask { user: User::Nobody, ..Ask::default() }
 }
 
 fn no_echo() -> [String; 2] {
-    [
-        "icmp type echo-request drop".to_owned(),
-        "icmpv6 type echo-request drop".to_owned(),
-    ]
+    ["icmp type echo-request drop".to_owned(), "icmpv6 type echo-request drop".to_owned()]
 }
 
 fn silent(lab: &Lab, host: Host) -> Done {
     for ip in lab.ips(host) {
-        eventually("an echo request is ignored", || {
-            is(&lab.terminal().ping(ip)?, &Echo::Silence)
-        })?;
+        eventually("an echo request is ignored", || is(&lab.terminal().ping(ip)?, &Echo::Silence))?;
     }
     Ok(())
 }
 
 fn ping_groups(lab: &mut Lab, range: &'static str) -> Done {
-    let set = |lab: &Lab, range: &str| {
-        lab.terminal()
-            .sysctl(&[&format!("net.ipv4.ping_group_range={range}")])
-    };
+    let set = |lab: &Lab, range: &str| lab.terminal().sysctl(&[&format!("net.ipv4.ping_group_range={range}")]);
     set(lab, range)?;
     lab.later(move |lab| set(lab, "1 0"));
     Ok(())

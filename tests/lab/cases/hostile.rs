@@ -8,10 +8,7 @@ use crate::lab::Lab;
 use crate::peers::Front;
 use crate::shell::Done;
 
-const ANY: Expect = Expect {
-    any: true,
-    ..Expect::HEALTHY
-};
+const ANY: Expect = Expect { any: true, ..Expect::HEALTHY };
 
 pub(super) const CASES: &[Case] = &[
     Case {

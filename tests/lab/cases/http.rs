@@ -47,9 +47,7 @@ pub(super) const CASES: &[Case] = &[
         prove: |lab| {
             lab.port_is(lab.plan.centre(), lab.plan.https, &Tcp::Open)?;
             lab.port_is(lab.plan.dead_centre(), 9, &Tcp::Open)?;
-            centre_says(lab, |answer| {
-                answer.status == 0 && !answer.error.contains("refused")
-            })?;
+            centre_says(lab, |answer| answer.status == 0 && !answer.error.contains("refused"))?;
             lab.reaches("the centre", lab.plan.centre())
         },
         ask: Ask::default,
@@ -93,23 +91,11 @@ pub(super) const CASES: &[Case] = &[
         stage: |_| Ok(()),
         prove: |lab| {
             lab.settles()?;
-            let wrong = [
-                "env",
-                "FAKETIME_DONT_FAKE_MONOTONIC=1",
-                "faketime",
-                "-f",
-                AHEAD,
-            ];
+            let wrong = ["env", "FAKETIME_DONT_FAKE_MONOTONIC=1", "faketime", "-f", AHEAD];
             let answer = lab.https(lab.ip(lab.plan.centre()), &wrong)?;
-            holds(
-                answer.error.contains("certificate has expired"),
-                format!("{answer:?}"),
-            )
+            holds(answer.error.contains("certificate has expired"), format!("{answer:?}"))
         },
-        ask: || Ask {
-            clock: Some(AHEAD),
-            ..Ask::default()
-        },
+        ask: || Ask { clock: Some(AHEAD), ..Ask::default() },
         expect: Expect::broken(&["clock.wrong"], Proven),
     },
     Case {
@@ -142,11 +128,7 @@ pub(super) const CASES: &[Case] = &[
         stage: |lab| lab.front(Front::Slow),
         prove: |lab| centre_says(lab, |a| a.status == 200 && a.seconds > 1.2),
         ask: Ask::default,
-        expect: Expect {
-            status: &[10],
-            connected: Some(true),
-            ..Expect::broken(&["http.slow"], Proven)
-        },
+        expect: Expect { status: &[10], connected: Some(true), ..Expect::broken(&["http.slow"], Proven) },
     },
     Case {
         name: "centre.outage",
@@ -154,9 +136,7 @@ pub(super) const CASES: &[Case] = &[
         stage: |lab| lab.filter(Place::Centre, "input", &["drop".to_owned()]),
         prove: |lab| {
             for ip in lab.ips(lab.plan.centre()) {
-                eventually("the centre is silent", || {
-                    is(&lab.terminal().ping(ip)?, &Echo::Silence)
-                })?;
+                eventually("the centre is silent", || is(&lab.terminal().ping(ip)?, &Echo::Silence))?;
             }
             lab.port_is(lab.plan.centre(), lab.plan.https, &Tcp::Silence)?;
             lab.port_is(lab.plan.centre(), lab.plan.service, &Tcp::Silence)?;
@@ -188,9 +168,7 @@ fn centre_says(lab: &Lab, right: impl Fn(&Https) -> bool) -> Done {
 }
 
 fn curl_complains(lab: &Lab, words: &str) -> Done {
-    centre_says(lab, |answer| {
-        answer.status == 0 && answer.error.contains(words)
-    })?;
+    centre_says(lab, |answer| answer.status == 0 && answer.error.contains(words))?;
     lab.reaches("the centre", lab.plan.centre())?;
     lab.resolvers_know()
 }

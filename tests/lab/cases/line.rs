@@ -49,15 +49,12 @@ pub(super) const CASES: &[Case] = &[
         prove: |lab| {
             lab.reaches("the gateway", lab.plan.gateway)?;
             for ip in beyond(lab).ips(families(lab)) {
-                eventually("nothing behind the gateway answers", || {
-                    is(&lab.terminal().ping(ip)?, &Echo::Silence)
-                })?;
+                eventually("nothing behind the gateway answers", || is(&lab.terminal().ping(ip)?, &Echo::Silence))?;
             }
             lab.misses("the centre", lab.plan.centre())
         },
         ask: Ask::default,
-        expect: Expect::broken(&["line.down"], Likely)
-            .or(&["vpn.server-unreachable", "centre.outage"]),
+        expect: Expect::broken(&["line.down"], Likely).or(&["vpn.server-unreachable", "centre.outage"]),
     },
 ];
 
@@ -72,10 +69,7 @@ fn families(lab: &Lab) -> crate::plan::Families {
 
 /// One of the shop router's addresses, on either side.
 fn is_gateway(lab: &Lab, who: &str) -> bool {
-    [lab.plan.gateway, lab.plan.shop_isp.host(1)]
-        .iter()
-        .flat_map(|host| lab.ips(*host))
-        .any(|ip| ip.to_string() == who)
+    [lab.plan.gateway, lab.plan.shop_isp.host(1)].iter().flat_map(|host| lab.ips(*host)).any(|ip| ip.to_string() == who)
 }
 
 /// The operator's first router still answers.

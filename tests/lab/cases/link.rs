@@ -43,9 +43,7 @@ pub(super) const CASES: &[Case] = &[
         },
         prove: |lab| {
             link_shows(lab, &["LOWER_UP"])?;
-            let said = lab
-                .terminal()
-                .run(&["ip", "-o", "addr", "show", "dev", lab.plan.nic])?;
+            let said = lab.terminal().run(&["ip", "-o", "addr", "show", "dev", lab.plan.nic])?;
             holds(said.out.trim().is_empty(), said.out)?;
             lab.misses("the gateway", lab.plan.gateway)
         },
@@ -61,11 +59,7 @@ pub(super) const CASES: &[Case] = &[
             for ip in gateway.iter().filter(|ip| ip.is_ipv4()) {
                 lines.push_str(&format!("route add 0.0.0.0/0 via {ip} dev {nic} onlink\n"));
             }
-            lab.change(
-                Place::Terminal,
-                &lines,
-                &format!("addr del 192.168.251.23/24 dev {nic}\n"),
-            )
+            lab.change(Place::Terminal, &lines, &format!("addr del 192.168.251.23/24 dev {nic}\n"))
         },
         prove: |lab| {
             link_shows(lab, &["LOWER_UP"])?;
@@ -81,18 +75,14 @@ pub(super) const CASES: &[Case] = &[
 /// `ip link` shows all of these words for the terminal's interface.
 pub(super) fn link_shows(lab: &Lab, words: &[&str]) -> Done {
     eventually(&format!("the link shows {words:?}"), || {
-        let said = lab
-            .terminal()
-            .run(&["ip", "-o", "link", "show", "dev", lab.plan.nic])?;
+        let said = lab.terminal().run(&["ip", "-o", "link", "show", "dev", lab.plan.nic])?;
         let shown = words.iter().all(|word| said.out.contains(word));
         holds(shown, said.out)
     })
 }
 
 fn holds_addresses(lab: &Lab) -> Done {
-    let said = lab
-        .terminal()
-        .run(&["ip", "-o", "addr", "show", "dev", lab.plan.nic])?;
+    let said = lab.terminal().run(&["ip", "-o", "addr", "show", "dev", lab.plan.nic])?;
     let address = lab.ip(lab.plan.terminal).to_string();
     holds(said.out.contains(&address), said.out)
 }

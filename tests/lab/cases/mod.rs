@@ -35,24 +35,10 @@ pub(crate) const LEASED_AND_OPENVPN: &[Kind] = &[Kind::Leased, Kind::OpenVpn];
 
 /// Every case.
 pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
-    [
-        link::CASES,
-        line::CASES,
-        vpn::CASES,
-        route::CASES,
-        dns::CASES,
-        http::CASES,
-        healthy::CASES,
-        hostile::CASES,
-    ]
-    .into_iter()
-    .flatten()
+    [link::CASES, line::CASES, vpn::CASES, route::CASES, dns::CASES, http::CASES, healthy::CASES, hostile::CASES].into_iter().flatten()
 }
 
 /// Asked by name only: what is found out about the centre comes from DNS.
 pub(crate) fn by_name() -> Ask {
-    Ask {
-        centre: crate::ask::Centre::Name,
-        ..Ask::default()
-    }
+    Ask { centre: crate::ask::Centre::Name, ..Ask::default() }
 }

@@ -2,7 +2,7 @@
 
 use super::{Case, LEASED, VPN};
 use crate::ask::Ask;
-use crate::check::{eventually, holds};
+use crate::check::{Echo, eventually, holds, is};
 use crate::judge::{Certainty::Proven, Expect};
 use crate::lab::{Lab, Place};
 use crate::shell::Done;
@@ -25,13 +25,7 @@ pub(super) const CASES: &[Case] = &[
         name: "route.captured/default",
         on: VPN,
         stage: |lab| {
-            let lines: String = lab
-                .plan
-                .inner
-                .prefixes(lab.plan.families)
-                .iter()
-                .map(|prefix| format!("route del {prefix}\n"))
-                .collect();
+            let lines: String = lab.plan.inner.prefixes(lab.plan.families).iter().map(|prefix| format!("route del {prefix}\n")).collect();
             lab.change_tunnel(&lines)
         },
         prove: |lab| {
@@ -104,16 +98,42 @@ pub(super) const CASES: &[Case] = &[
         ask: Ask::default,
         expect: Expect::broken(&["firewall.output"], Proven),
     },
+    Case {
+        name: "path.mtu-black-hole",
+        on: LEASED,
+        stage: |lab| {
+            let plan = &lab.plan;
+            let (mut lines, mut undo) = (String::new(), String::new());
+            for (prefix, hop) in plan.inner.prefixes(plan.families).iter().zip(plan.isp_edge.host(2).ips(plan.families)) {
+                lines.push_str(&format!("route replace {prefix} via {hop} mtu lock {NARROW}\n"));
+                undo.push_str(&format!("route del {prefix}\n"));
+            }
+            lab.change(Place::Isp, &lines, &undo)?;
+            let silent = ["icmp type destination-unreachable icmp code frag-needed drop", "icmpv6 type packet-too-big drop"];
+            lab.filter(Place::Isp, "output", &silent.map(str::to_owned))
+        },
+        prove: |lab| {
+            for ip in lab.ips(lab.plan.centre()) {
+                eventually("large packets vanish without a word", || {
+                    is(&lab.terminal().ping_with(ip, &["-Mdo", "-s1300"])?, &Echo::Silence)
+                })?;
+                let bulk = lab.upload(ip, 3000)?;
+                holds(bulk.error.contains("timed out"), format!("{bulk:?}"))?;
+            }
+            lab.reaches("the centre", lab.plan.centre())?;
+            lab.settles()
+        },
+        ask: Ask::default,
+        expect: Expect::broken(&["path.mtu-black-hole"], Proven),
+    },
 ];
+
+/// What the operator's router lets through towards the centre.
+const NARROW: u16 = 1200;
 
 fn block(lab: &mut Lab, how: &str) -> Done {
     let prefixes = lab.plan.inner.prefixes(lab.plan.families);
-    let lines = |verb: &str| -> String {
-        prefixes
-            .iter()
-            .map(|prefix| format!("route {verb} {how} {prefix}\n"))
-            .collect()
-    };
+    let lines = |verb: &str| -> String { prefixes.iter().map(|prefix| format!("route {verb} {how} {prefix}\n")).collect() };
     let (add, del) = (lines("add"), lines("del"));
     lab.change(Place::Terminal, &add, &del)
 }

@@ -21,9 +21,7 @@ pub(super) const CASES: &[Case] = &[
         stage: |lab| lab.end(Role::VpnClient),
         prove: |lab| {
             eventually("the tunnel is gone", || {
-                let said = lab
-                    .terminal()
-                    .try_run(&["ip", "link", "show", "dev", &lab.tunnel()])?;
+                let said = lab.terminal().try_run(&["ip", "link", "show", "dev", &lab.tunnel()])?;
                 holds(!said.ok(), said.out)
             })?;
             server_answers_outside(lab)?;
@@ -54,10 +52,7 @@ pub(super) const CASES: &[Case] = &[
         on: &[Kind::OpenVpn],
         stage: |lab| {
             let port = lab.plan.vpn_port;
-            let rules = [
-                format!("udp dport {port} drop"),
-                format!("udp sport {port} drop"),
-            ];
+            let rules = [format!("udp dport {port} drop"), format!("udp sport {port} drop")];
             lab.filter(Place::Isp, "forward", &rules)
         },
         prove: |lab| {
@@ -65,8 +60,7 @@ pub(super) const CASES: &[Case] = &[
             tunnel_is_up_and_dead(lab)
         },
         ask: Ask::default,
-        expect: Expect::broken(&["vpn.port-blocked"], Likely)
-            .or(&["vpn.tunnel-dead", "vpn.server-unreachable"]),
+        expect: Expect::broken(&["vpn.port-blocked"], Likely).or(&["vpn.tunnel-dead", "vpn.server-unreachable"]),
     },
     Case {
         name: "vpn.tunnel-dead/openvpn",
@@ -88,8 +82,7 @@ pub(super) const CASES: &[Case] = &[
             tunnel_is_up_and_dead(lab)
         },
         ask: Ask::default,
-        expect: Expect::broken(&["vpn.tunnel-dead"], Likely)
-            .or(&["vpn.no-inner-path", "vpn.port-blocked"]),
+        expect: Expect::broken(&["vpn.tunnel-dead"], Likely).or(&["vpn.no-inner-path", "vpn.port-blocked"]),
     },
     Case {
         name: "vpn.address-missing",
@@ -100,9 +93,7 @@ pub(super) const CASES: &[Case] = &[
         },
         prove: |lab| {
             server_answers_outside(lab)?;
-            let said = lab
-                .terminal()
-                .run(&["ip", "-o", "addr", "show", "dev", &lab.tunnel()])?;
+            let said = lab.terminal().run(&["ip", "-o", "addr", "show", "dev", &lab.tunnel()])?;
             holds(said.out.trim().is_empty(), said.out)?;
             lab.misses("the centre", lab.plan.centre())
         },
@@ -113,18 +104,11 @@ pub(super) const CASES: &[Case] = &[
 
 fn server_answers_outside(lab: &Lab) -> Done {
     lab.reaches("the gateway", lab.plan.gateway)?;
-    eventually("the VPN server answers a ping outside", || {
-        is(
-            &lab.terminal().ping(IpAddr::V4(lab.plan.vpn_server()))?,
-            &Echo::Reply,
-        )
-    })
+    eventually("the VPN server answers a ping outside", || is(&lab.terminal().ping(IpAddr::V4(lab.plan.vpn_server()))?, &Echo::Reply))
 }
 
 fn tunnel_is_up_and_dead(lab: &Lab) -> Done {
-    let said = lab
-        .terminal()
-        .run(&["ip", "-o", "link", "show", "dev", &lab.tunnel()])?;
+    let said = lab.terminal().run(&["ip", "-o", "link", "show", "dev", &lab.tunnel()])?;
     holds(said.out.contains("LOWER_UP"), said.out)?;
     let route = lab.terminal().route(lab.ip(lab.plan.centre()))?;
     holds(route.contains(&lab.tunnel()), route)?;

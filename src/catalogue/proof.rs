@@ -1,54 +1,146 @@
 //! Evidence in words: what was asked and what came back.
 //!
-//! Evidence is language-free and open (a probe may bring a kind nobody has words for yet), so both functions fall back to the fact itself.
+//! Evidence is language-free and open (a probe may bring a kind nobody has words for yet), so both functions answer `None` rather than
+//! guess; the caller then shows the fact itself.
 
 use super::Lang;
 
 /// What was asked, e.g. `tcp.connect`; `None` when there are no words for it.
 pub fn question(kind: &str, lang: Lang) -> Option<&'static str> {
-    let family = kind.split(['.', ' ', ':']).next().unwrap_or(kind);
-    let (zh, en) = match family {
-        "link" | "carrier" => ("看网口", "network port"),
-        "address" | "addr" => ("看本机地址", "PC's address"),
-        "gateway" | "arp" | "neighbour" => ("问路由器", "router"),
-        "route" => ("查路由", "routing"),
-        "walk" | "hop" | "line" => ("逐段往外探", "way outward, step by step"),
-        "ping" | "icmp" => ("探测", "test packet"),
-        "udp" => ("发一个小包", "small packet"),
-        "tcp" => ("连端口", "port"),
-        "tls" | "certificate" => ("核对安全证书", "certificate"),
-        "http" => ("访问服务", "service"),
-        "dns" | "query" | "resolver" | "resolvers" | "lookup" | "hosts" => ("查域名", "name look-up"),
-        "vpn" => ("看 VPN", "VPN"),
-        "upload" | "mtu" => ("传一段大数据", "large data"),
-        "clock" => ("对时间", "clock"),
+    let family = kind.split('.').next().unwrap_or(kind);
+    let (zh, en) = match (kind, family) {
+        ("http.date", _) => ("对时间", "clock against"),
+        ("http.upload" | "http.upload-small", _) => ("传一段大数据", "large data to"),
+        ("tls.certificate", _) => ("证书有效期", "certificate dates of"),
+        ("vpn.process", _) => ("VPN 程序", "VPN program"),
+        ("vpn.interface", _) => ("VPN 网口", "VPN interface"),
+        ("vpn.counters", _) => ("VPN 收发", "VPN traffic of"),
+        ("vpn.log", _) => ("VPN 日志", "VPN log of"),
+        ("dns.resolvers", _) => ("域名服务器", "name servers"),
+        ("route.expected", _) => ("本来该走", "expected way to"),
+        (_, "link") => ("看网口", "network port"),
+        (_, "address") => ("看本机地址", "address of"),
+        (_, "gateway") => ("问路由器", "router"),
+        (_, "route") => ("查本机路由", "routing to"),
+        (_, "path" | "line") => ("逐段往外探", "step by step to"),
+        (_, "icmp") => ("发探测包给", "test packet to"),
+        (_, "udp") => ("发小包给", "small packet to"),
+        (_, "tcp") => ("连", "connect to"),
+        (_, "tls") => ("核对安全证书", "certificate of"),
+        (_, "http") => ("访问", "request to"),
+        (_, "dns") => ("查域名", "look-up"),
+        (_, "vpn") => ("看 VPN", "VPN"),
+        (_, "wireguard") => ("VPN 上次握手", "VPN's last handshake"),
         _ => return None,
     };
     Some(lang.pick(zh, en))
 }
 
-/// What came back, e.g. `ECONNREFUSED`; `None` when there are no words for it.
-pub fn result(result: &str, lang: Lang) -> Option<&'static str> {
+/// What came back, e.g. `ECONNREFUSED` or `icmp host-unreachable from 10.0.0.1`; `None` when there are no words for it.
+pub fn result(result: &str, lang: Lang) -> Option<String> {
+    fixed(result, lang).map(str::to_owned).or_else(|| with_argument(result, lang))
+}
+
+fn fixed(result: &str, lang: Lang) -> Option<&'static str> {
     let (zh, en) = match result {
         "silence" => ("没有回应", "no answer"),
-        "ok" => ("正常", "works"),
-        "refused" | "RST" | "ECONNREFUSED" => ("对方拒绝", "refused"),
-        "no-carrier" | "no carrier" => ("没有信号", "no signal"),
-        "ENETUNREACH" => ("没有可走的路由", "no route"),
-        "EHOSTUNREACH" | "host-unreachable" | "icmp host-unreachable" => ("到不了对方", "cannot be reached"),
+        "answer" => ("有回应", "answers"),
+        "connected" => ("连上了", "connected"),
+        "RST" | "ECONNREFUSED" => ("对方拒绝", "refused"),
+        "up, no carrier" => ("没有信号", "no signal"),
+        "up" => ("有信号", "signal"),
+        "down" => ("停用", "switched off"),
+        "ENETUNREACH" => ("没有可走的路", "no route"),
+        "EHOSTUNREACH" | "host-unreachable" => ("到不了对方", "cannot be reached"),
         "EPERM" | "EACCES" => ("被本机拦下", "stopped on this PC"),
-        "EINVAL" => ("被本机路由丢弃", "dropped by this PC's routing"),
+        "EINVAL" | "blackhole" | "unreachable" | "prohibit" => ("被本机路由拒绝", "refused by this PC's routing"),
         "ENETDOWN" => ("网卡停用", "network card off"),
-        "ECONNRESET" => ("连接被对方断开", "cut off by the other side"),
+        "ECONNRESET" => ("被对方断开", "cut off by the other side"),
         "ETIMEDOUT" => ("等到超时也没有回应", "no answer in time"),
-        "rcode NXDOMAIN" | "NXDOMAIN" => ("说没有这个名字", "says there is no such name"),
-        "rcode SERVFAIL" | "SERVFAIL" => ("说查不出来", "says it cannot find out"),
-        "rcode REFUSED" | "REFUSED" => ("说不给查", "says it does not serve us"),
-        "expired" => ("证书已过期", "certificate has run out"),
-        "port-unreachable" | "icmp port-unreachable" => ("机器在，服务没开", "machine there, service not"),
-        "net-unreachable" | "icmp net-unreachable" => ("路上说走不通", "the way there is closed"),
-        "admin-prohibited" | "icmp admin-prohibited" => ("路上有设备不让过", "forbidden on the way"),
+        "NXDOMAIN" => ("说没有这个名字", "says there is no such name"),
+        "SERVFAIL" => ("说查不出来", "says it cannot find out"),
+        "REFUSED" => ("说不给查", "says it does not serve us"),
+        "port-unreachable" => ("机器在，服务没开", "machine there, service not"),
+        "net-unreachable" => ("路上说走不通", "the way there is closed"),
+        "admin-prohibited" => ("路上有设备不让过", "forbidden on the way"),
+        "certificate expired" => ("证书过期", "certificate has run out"),
+        "certificate not valid yet" => ("证书还没生效", "certificate is not valid yet"),
+        "issuer unknown" => ("不认识签发机构", "issuer is not known"),
+        "other name" => ("写的是别的名字", "made out to another name"),
+        "client certificate" => ("要这边出示证书", "wants a certificate of ours"),
+        "protocol not supported by this tool" => ("加密方式本工具不支持", "encryption not known to this tool"),
+        "none" | "missing" => ("没有", "none"),
+        "left over" => ("残留着", "left over"),
+        "running" => ("在运行", "running"),
+        "not running" => ("没有运行", "not running"),
+        "not known" => ("不清楚", "not known"),
+        "auth failed" => ("验证没通过", "login refused"),
+        "no interface" => ("没有连上", "not connected"),
+        "no address" => ("没有查到地址", "no address"),
+        "outside every on-link prefix" => ("不在本机网段里", "outside this PC's range"),
+        "not finished" => ("没等到结果", "not finished"),
         _ => return None,
     };
     Some(lang.pick(zh, en))
+}
+
+fn with_argument(result: &str, lang: Lang) -> Option<String> {
+    if let Some(rest) = result.strip_prefix("icmp ") {
+        let (kind, from) = rest.split_once(" from ").map_or((rest, None), |(kind, from)| (kind, Some(from)));
+        let words = fixed(kind, lang)?;
+        return Some(match from {
+            Some(from) => lang.pick(format!("{words}（{from} 说的）"), format!("{words} (says {from})")),
+            None => words.to_owned(),
+        });
+    }
+    if let Some(rest) = result.strip_prefix("ttl ") {
+        let (step, what) = rest.split_once(' ')?;
+        return Some(match what.strip_prefix("expired at ") {
+            Some(router) => lang.pick(format!("第 {step} 段 {router} 有回应"), format!("step {step}, {router} answers")),
+            None if what == "reached it" => lang.pick(format!("第 {step} 段就到了"), format!("reached at step {step}")),
+            None => lang.pick(format!("第 {step} 段{}", words(what, lang)), format!("step {step}: {}", words(what, lang))),
+        });
+    }
+    if let Some(speed) = result.strip_prefix("up, ") {
+        return Some(lang.pick(format!("有信号，{speed}"), format!("signal, {speed}")));
+    }
+    if result.starts_with("closed after ") || result.starts_with("reset after ") {
+        return Some(lang.pick("连上后被断开", "cut off after connecting").to_owned());
+    }
+    if result.starts_with("not asked") {
+        return Some(lang.pick("没有问", "not asked").to_owned());
+    }
+    if let Some(seconds) = result.strip_suffix(" s ago") {
+        return Some(lang.pick(format!("{seconds} 秒前"), format!("{seconds} s ago")));
+    }
+    if result.ends_with(" not judged") {
+        return Some(lang.pick("连上了，没有判断真假", "there, not judged").to_owned());
+    }
+    if result.ends_with(" verified") {
+        return Some(lang.pick("核对无误", "verified").to_owned());
+    }
+    traffic(result, lang).or_else(|| way(result, lang))
+}
+
+/// `sent 10 B, received 0 B`.
+fn traffic(result: &str, lang: Lang) -> Option<String> {
+    let (sent, received) = result.strip_prefix("sent ")?.split_once(" B, received ")?;
+    let received = received.strip_suffix(" B")?;
+    Some(lang.pick(
+        format!("发出 {sent} 字节，收到 {received} 字节"),
+        format!("sent {sent} bytes, received {received}"),
+    ))
+}
+
+/// `via 10.0.0.1 dev eth0`, `dev tun0`.
+fn way(result: &str, lang: Lang) -> Option<String> {
+    if let Some(device) = result.strip_prefix("dev ") {
+        return Some(lang.pick(format!("从 {device} 出去"), format!("out by {device}")));
+    }
+    let (gateway, device) = result.strip_prefix("via ")?.split_once(" dev ")?;
+    Some(lang.pick(format!("从 {device} 出去，经 {gateway}"), format!("out by {device} via {gateway}")))
+}
+
+fn words(result: &str, lang: Lang) -> String {
+    self::result(result, lang).unwrap_or_else(|| format!(" {result}"))
 }

@@ -239,14 +239,32 @@ fn one_act_is_right_for_all_candidates() {
         assert_eq!(one_act(&[Cause::LineDown, Cause::VpnServerUnreachable], lang), lamps, "looking harms under none");
         let call = text(Cause::CentreOutage, lang).shop[0];
         assert_eq!(one_act(&[Cause::VpnTunnelDead, Cause::CentreOutage], lang), call);
+        assert_eq!(one_act(&[Cause::TlsExpired, Cause::ClockWrong], lang), call);
+        let reconnect = text(Cause::VpnTunnelDead, lang).shop[0];
+        assert_eq!(one_act(&[Cause::VpnNoInnerPath, Cause::VpnTunnelDead], lang), reconnect, "connecting again harms under neither");
+        assert_eq!(one_act(&[Cause::VpnServerUnreachable, Cause::VpnPortBlocked], lang), call);
         assert!(!one_act(&[], lang).is_empty());
     }
 }
 
 #[test]
 fn evidence_without_words_is_not_invented() {
-    assert_eq!(question("tcp.connect", Lang::En), Some("port"));
+    assert_eq!(question("tcp.connect", Lang::En), Some("connect to"));
     assert_eq!(question("quantum", Lang::ZhCn), None);
-    assert_eq!(result("silence", Lang::ZhCn), Some("没有回应"));
     assert_eq!(result("HTTP 200", Lang::En), None);
+    assert_eq!(result("icmp unheard-of from 10.0.0.1", Lang::En), None);
+}
+
+#[test]
+fn results_keep_their_facts_in_words() {
+    let zh = |fact| result(fact, Lang::ZhCn).unwrap();
+    assert_eq!(zh("silence"), "没有回应");
+    assert_eq!(zh("icmp host-unreachable from 10.0.0.1"), "到不了对方（10.0.0.1 说的）");
+    assert_eq!(zh("ttl 2 expired at 10.0.0.1"), "第 2 段 10.0.0.1 有回应");
+    assert_eq!(zh("ttl 3 silence"), "第 3 段没有回应");
+    assert_eq!(zh("up, 1000 Mbit/s"), "有信号，1000 Mbit/s");
+    assert_eq!(zh("sent 1480 B, received 0 B"), "发出 1480 字节，收到 0 字节");
+    assert_eq!(zh("via 192.168.1.1 dev eth0"), "从 eth0 出去，经 192.168.1.1");
+    assert_eq!(zh("TLSv1_3 verified"), "核对无误");
+    assert_eq!(result("dev tun0", Lang::En).unwrap(), "out by tun0");
 }

@@ -57,7 +57,13 @@ pub fn one_act(causes: &[Cause], lang: Lang) -> &'static str {
     if first.all(|other| other == act) {
         return act;
     }
-    if causes.iter().all(|cause| cause.layer() <= Layer::Vpn) {
+    let reconnect = lang.pick(act::VPN_ZH, act::VPN_EN);
+    let lowest = causes.iter().map(|cause| cause.layer()).min();
+    let highest = causes.iter().map(|cause| cause.layer()).max();
+    if (lowest, highest) == (Some(Layer::Vpn), Some(Layer::Vpn)) && causes.iter().any(|cause| text(*cause, lang).shop[0] == reconnect) {
+        return reconnect;
+    }
+    if lowest <= Some(Layer::Line) && highest <= Some(Layer::Vpn) {
         return lang.pick(act::LAMPS_ZH, act::LAMPS_EN);
     }
     lang.pick(act::CALL_ZH, act::CALL_EN)

@@ -51,14 +51,14 @@ pub(super) static EXPIRED: Pair = Pair {
     zh: Text {
         title: "医保中心的安全证书过期了",
         plain: "网络是通的，医保中心服务器的安全证书过了有效期，电脑不敢跟它通信。要中心那边换证书。",
-        shop: &[act::CALL_ZH, "电脑的时间是对的，不用改。"],
-        engineer: &["证书有效期已过，且本机时钟与服务器时间相符：请中心换发证书。"],
+        shop: &[act::CALL_ZH, "电脑的日期时间不要改，改了也解决不了。"],
+        engineer: &["证书有效期已过；确认本机时钟与服务器时间相符后，请中心换发证书。"],
     },
     en: Text {
         title: "The insurance centre's security certificate has run out",
         plain: "The network works, but the security certificate of the centre's server is past its date, so the PC will not talk to it. The centre must renew it.",
-        shop: &[act::CALL_EN, "This PC's clock is right; leave it alone."],
-        engineer: &["The certificate is past its end and the clock agrees with the server's: the centre must renew it."],
+        shop: &[act::CALL_EN, "Leave this PC's date and time alone: changing them cures nothing."],
+        engineer: &["The certificate is past its end; once the clock is known to agree with the server's, the centre must renew it."],
     },
 };
 
@@ -66,14 +66,14 @@ pub(super) static NOT_YET_VALID: Pair = Pair {
     zh: Text {
         title: "医保中心的安全证书还没生效",
         plain: "网络是通的，医保中心服务器换了新的安全证书，可它的生效日期还没到。要中心那边处理。",
-        shop: &[act::CALL_ZH, "电脑的时间是对的，不用改。"],
-        engineer: &["证书起始时间在将来，且本机时钟与服务器时间相符：请中心核对签发时间。"],
+        shop: &[act::CALL_ZH, "电脑的日期时间不要改，改了也解决不了。"],
+        engineer: &["证书起始时间在将来；确认本机时钟与服务器时间相符后，请中心核对签发时间。"],
     },
     en: Text {
         title: "The insurance centre's security certificate is not valid yet",
         plain: "The network works, but the certificate of the centre's server starts at a later date. The centre must put that right.",
-        shop: &[act::CALL_EN, "This PC's clock is right; leave it alone."],
-        engineer: &["The certificate's start lies ahead and the clock agrees with the server's: the centre must check its issue date."],
+        shop: &[act::CALL_EN, "Leave this PC's date and time alone: changing them cures nothing."],
+        engineer: &["The certificate's start lies ahead; once the clock is known to agree with the server's, the centre must check its issue date."],
     },
 };
 

@@ -138,13 +138,13 @@ pub(super) static NO_INNER_PATH: Pair = Pair {
     zh: Text {
         title: "VPN 连上了，但进不到医保内网",
         plain: "VPN 本身是好的，可是从 VPN 服务器再往医保内网里走就不通了，问题在医保那头。",
-        shop: &[act::CALL_ZH, "VPN 不用重连，重连也没有用。"],
+        shop: &[act::CALL_ZH, "刚重连过 VPN 的，电话里说一声。"],
         engineer: &["握手新鲜而内网探测全部无应答：查服务器侧转发、路由、策略和地址池。"],
     },
     en: Text {
         title: "The VPN is connected but leads nowhere inside",
         plain: "The VPN itself works, but from its server on into the insurance network nothing gets through. The trouble is on the insurance side.",
-        shop: &[act::CALL_EN, "There is no use in connecting the VPN again."],
+        shop: &[act::CALL_EN, "If the VPN was connected again just now, mention it."],
         engineer: &["Handshake fresh, no inner probe answered: check forwarding, routes, policy and address pool at the server."],
     },
 };

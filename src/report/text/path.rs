@@ -105,7 +105,7 @@ fn cells(item: &PathItem, width: usize, room: usize, lang: Lang) -> Vec<String> 
 
 /// The fact in words where there are words for it, with its time.
 fn fact(item: &PathItem, lang: Lang) -> String {
-    let said = catalogue::result(&item.fact, lang).map_or_else(|| clean(&item.fact), str::to_owned);
+    let said = clean(&catalogue::result(&item.fact, lang).unwrap_or_else(|| item.fact.clone()));
     let said = if said == stands_there(&item.subject) { String::new() } else { said };
     match item.ms {
         Some(ms) if said.is_empty() => super::milliseconds(ms, lang),

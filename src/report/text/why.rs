@@ -65,12 +65,13 @@ fn for_engineers(page: &mut Page, verdict: &Verdict, lang: Lang) {
 /// A piece of evidence for a clerk.
 fn in_words(evidence: &Evidence, lang: Lang) -> String {
     let asked = catalogue::question(&evidence.k, lang).unwrap_or(&evidence.k);
-    let result = catalogue::result(&evidence.result, lang).unwrap_or(&evidence.result);
+    let result = catalogue::result(&evidence.result, lang).unwrap_or_else(|| evidence.result.clone());
     let time = evidence.ms.map(|ms| milliseconds(ms, lang));
     let time = time.map(|time| lang.pick(format!("（{time}）"), format!(" ({time})"))).unwrap_or_default();
     let end = lang.pick("。", ".");
-    let space = if evidence.target.is_empty() { "" } else { " " };
-    format!("{asked}{space}{}{}{result}{time}{end}", evidence.target, lang.pick("，", ": "))
+    // The PC itself, and a name nobody gave, need not be named.
+    let target = if ["", "-", "terminal"].contains(&evidence.target.as_str()) { String::new() } else { format!(" {}", evidence.target) };
+    format!("{asked}{target}{}{result}{time}{end}", lang.pick("：", ": "))
 }
 
 /// A piece of evidence for an engineer: the facts themselves.

@@ -9,7 +9,7 @@ use super::Lang;
 pub fn question(kind: &str, lang: Lang) -> Option<&'static str> {
     let family = kind.split('.').next().unwrap_or(kind);
     let (zh, en) = match (kind, family) {
-        ("http.date", _) => ("对时间", "clock against"),
+        ("http.date", _) => ("对时间", "clock compared with"),
         ("http.upload" | "http.upload-small", _) => ("传一段大数据", "large data to"),
         ("tls.certificate", _) => ("证书有效期", "certificate dates of"),
         ("vpn.process", _) => ("VPN 程序", "VPN program"),
@@ -18,18 +18,18 @@ pub fn question(kind: &str, lang: Lang) -> Option<&'static str> {
         ("vpn.log", _) => ("VPN 日志", "VPN log of"),
         ("dns.resolvers", _) => ("域名服务器", "name servers"),
         ("route.expected", _) => ("本来该走", "expected way to"),
-        (_, "link") => ("看网口", "network port"),
-        (_, "address") => ("看本机地址", "address of"),
-        (_, "gateway") => ("问路由器", "router"),
-        (_, "route") => ("查本机路由", "routing to"),
-        (_, "path" | "line") => ("逐段往外探", "step by step to"),
+        (_, "link") => ("网口", "network port"),
+        (_, "address") => ("本机地址", "address of"),
+        (_, "gateway") => ("路由器", "router"),
+        (_, "route") => ("本机路由到", "routing to"),
+        (_, "path" | "line") => ("逐段往外探到", "step by step to"),
         (_, "icmp") => ("发探测包给", "test packet to"),
         (_, "udp") => ("发小包给", "small packet to"),
         (_, "tcp") => ("连", "connect to"),
         (_, "tls") => ("核对安全证书", "certificate of"),
         (_, "http") => ("访问", "request to"),
         (_, "dns") => ("查域名", "look-up"),
-        (_, "vpn") => ("看 VPN", "VPN"),
+        (_, "vpn") => ("VPN", "VPN"),
         (_, "wireguard") => ("VPN 上次握手", "VPN's last handshake"),
         _ => return None,
     };

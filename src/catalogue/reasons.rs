@@ -20,8 +20,8 @@ fn reason_zh(reason: &Reason) -> String {
         Reason::ErrorFromBeyond(ip) => format!("报错的是更远处的 {ip}，说明到那里之前是通的"),
         Reason::ClockAgrees(server) => format!("电脑时间和 {server} 的时间对得上"),
         Reason::ClockDiffers(by) => format!("电脑时间和对面的时间差了 {by}"),
-        Reason::Running(what) => format!("{what} 正在运行"),
-        Reason::NotRunning(what) => format!("{what} 没有在运行"),
+        Reason::Running(what) => format!("{what} 是开着的"),
+        Reason::NotRunning(what) => format!("{what} 没有开"),
         Reason::RouteRight(device) => format!("数据是从该走的 {device} 出去的"),
     }
 }

@@ -55,9 +55,12 @@ impl<'a> Answer<'a> {
         Self { candidates, beside: others, kind }
     }
 
-    /// What the first lines are about: the candidates, or else the worst of the rest.
+    /// What the first lines are about: the candidates, or else the worst of the rest, unless that cannot be why the terminal is cut off.
     pub(super) fn subject(&self) -> Vec<&'a Verdict> {
-        if self.candidates.is_empty() { self.beside.first().copied().into_iter().collect() } else { self.candidates.clone() }
+        if self.candidates.is_empty() && self.kind != Kind::Cut {
+            return self.beside.first().copied().into_iter().collect();
+        }
+        self.candidates.clone()
     }
 
     /// The causes of [`subject`](Self::subject).

@@ -21,11 +21,12 @@ pub(super) fn write(page: &mut Page, answer: &Answer<'_>, facing: &Facing, lang:
 fn first(answer: &Answer<'_>, lang: Lang) -> String {
     let fault = catalogue::exoneration(answer.elsewhere(), lang);
     let titles = titles(&answer.subject(), lang);
+    let many = answer.beside.len();
     match (answer.kind, lang) {
         (Kind::Fine, Lang::ZhCn) => "可以结算：从这台电脑到医保中心，网络都是通的。".to_owned(),
         (Kind::Fine, Lang::En) => "You can settle: the network from this PC to the centre works.".to_owned(),
-        (Kind::Degraded, Lang::ZhCn) => format!("可以结算，网络是通的，只是有一处要留意：{titles}。{fault}"),
-        (Kind::Degraded, Lang::En) => format!("You can settle, the network works; one thing needs attention: {titles}. {fault}"),
+        (Kind::Degraded, Lang::ZhCn) => format!("可以结算，网络是通的。{}：{titles}。{fault}", attention(many, lang)),
+        (Kind::Degraded, Lang::En) => format!("You can settle, the network works. {}: {titles}. {fault}", attention(many, lang)),
         (Kind::Hindered, Lang::ZhCn) => format!("网络是通的，但是结算会受影响：{titles}。{fault}"),
         (Kind::Hindered, Lang::En) => format!("The network works, but settling is hindered: {titles}. {fault}"),
         (Kind::Cut, Lang::ZhCn) => cut_zh(answer.candidates.len(), &titles, fault),
@@ -40,6 +41,16 @@ fn first(answer: &Answer<'_>, lang: Lang) -> String {
         (Kind::NotConfigured, Lang::En) => format!("Whether you can settle is not known: the centre's address is not set yet. {fault}"),
         (Kind::Unclear, Lang::ZhCn) => format!("说不准能不能结算：这次没有看全。{fault}"),
         (Kind::Unclear, Lang::En) => format!("Whether you can settle is not known: not enough could be seen. {fault}"),
+    }
+}
+
+/// How many lesser faults there are; the first is named after it.
+fn attention(many: usize, lang: Lang) -> String {
+    match (many, lang) {
+        (0 | 1, Lang::ZhCn) => "有一处要留意".to_owned(),
+        (0 | 1, Lang::En) => "One thing needs attention".to_owned(),
+        (_, Lang::ZhCn) => format!("有 {many} 处要留意，头一处是"),
+        (_, Lang::En) => format!("{many} things need attention, the first is"),
     }
 }
 
@@ -80,6 +91,11 @@ fn act(answer: &Answer<'_>, facing: &Facing, lang: Lang) -> String {
     let causes = answer.causes();
     if !causes.is_empty() {
         let act = catalogue::one_act(&causes, lang);
+        let go_on = lang.pick("照常结算", "Go on settling");
+        if answer.kind == Kind::Degraded {
+            let lead = lang.pick("照常结算，有空时再处理：", "Go on settling; when there is time: ");
+            return if act.starts_with(go_on) { act.to_owned() } else { format!("{lead}{act}") };
+        }
         return format!("{}{act}", lang.pick("先做这一件：", "Do this first: "));
     }
     match answer.kind {
@@ -104,19 +120,23 @@ fn call(answer: &Answer<'_>, facing: &Facing, lang: Lang) -> String {
     let whom = callees.first().map(|actor| contact(*actor, facing, lang)).unwrap_or_default();
     let reference = reference(answer, facing, lang);
     match (answer.kind, lang) {
-        (Kind::Fine, Lang::ZhCn) => format!("要问人就打给{whom}。报给对方：{reference}。"),
+        (Kind::Fine, Lang::ZhCn) => format!("要问人就打给{whom}，报：{reference}。"),
         (Kind::Fine, Lang::En) => format!("To ask somebody, call {whom}. Read out: {reference}."),
-        (_, Lang::ZhCn) => format!("打电话给{whom}。报给对方：{reference}。"),
+        (_, Lang::ZhCn) => format!("打电话给{whom}，报：{reference}。"),
         (_, Lang::En) => format!("Call {whom}. Read out: {reference}."),
     }
 }
 
 /// Role, name and number; says so when the number is not known.
 pub(super) fn contact(actor: Actor, facing: &Facing, lang: Lang) -> String {
-    let role = catalogue::actor(actor, lang);
+    // The insured are not called: their line is a hotline.
+    let role = match actor {
+        Actor::Insured => lang.pick("参保人咨询热线", "the hotline for insured persons"),
+        other => catalogue::actor(other, lang),
+    };
     match (facing.contacts.get(&actor), lang) {
-        (Some(found), Lang::ZhCn) => format!("{role}（{}，电话 {}）", found.name, found.phone),
-        (Some(found), Lang::En) => format!("{role} ({}, phone {})", found.name, found.phone),
+        (Some(found), Lang::ZhCn) => format!("{role}（{} {}）", found.name, found.phone),
+        (Some(found), Lang::En) => format!("{role} ({} {})", found.name, found.phone),
         (None, Lang::ZhCn) => format!("{role}（还没有登记电话）"),
         (None, Lang::En) => format!("{role} (no number on file)"),
     }
@@ -124,10 +144,7 @@ pub(super) fn contact(actor: Actor, facing: &Facing, lang: Lang) -> String {
 
 /// What to read out on the phone: which PC, when, and the code of the cause.
 fn reference(answer: &Answer<'_>, facing: &Facing, lang: Lang) -> String {
-    let when = match lang {
-        Lang::ZhCn => facing.at.strftime("%-m月%-d日 %H:%M"),
-        Lang::En => facing.at.strftime("%-d %b %H:%M"),
-    };
+    let when = facing.at.strftime("%H:%M");
     let who = facing.id.as_ref().or(facing.terminal.name.as_ref()).map(|id| format!("{id}{}", lang.pick("，", ", "))).unwrap_or_default();
     let what = answer.causes().first().map_or_else(
         || match answer.kind {

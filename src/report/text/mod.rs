@@ -87,6 +87,9 @@ fn contacts(page: &mut Page, answer: &Answer<'_>, facing: &Facing, lang: Lang) {
 fn notes(page: &mut Page, diagnosis: &Diagnosis, lang: Lang) {
     // A sentence is said once, however many centres it is true of; what the first lines say is not repeated.
     let mut said: Vec<NoteCode> = vec![NoteCode::CentreNotConfigured];
+    if diagnosis.isolation == Isolation::Unknown {
+        said.push(NoteCode::NotEnrolled);
+    }
     let mut lines = Vec::new();
     for note in &diagnosis.notes {
         if !said.contains(&note.code) {
@@ -112,7 +115,8 @@ fn blind(page: &mut Page, diagnosis: &Diagnosis, lang: Lang, verbose: bool) {
         let count = diagnosis.blind.len();
         let line = match lang {
             Lang::ZhCn => format!("有 {count} 项这次没能看到，详细版里列着。"),
-            Lang::En => format!("{count} thing(s) could not be seen this time; the verbose report lists them."),
+            Lang::En if count == 1 => "One thing could not be seen this time; the verbose report names it.".to_owned(),
+            Lang::En => format!("{count} things could not be seen this time; the verbose report lists them."),
         };
         page.paragraph("", &line, Ink::Dim);
         return;

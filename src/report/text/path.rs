@@ -16,12 +16,14 @@ pub(super) fn draw(page: &mut Page, diagnosis: &Diagnosis, lang: Lang) {
         return;
     }
     page.pieces(&[(lang.pick("从这台电脑到医保中心", "From this PC to the centre"), Ink::Bold)]);
-    let width = diagnosis.path.iter().map(|item| stands_there(&item.subject).width()).max().unwrap_or_default().min(SUBJECT_MOST);
+    let width = diagnosis.path.iter().map(|item| stands_there(&item.subject).width()).max().unwrap_or_default();
+    // On a narrow screen the fact keeps at least ten columns.
+    let width = width.min(SUBJECT_MOST).min(page.width() - SUBJECT_START - 12);
     let broken_near = draw_chain(page, diagnosis, &Chain::Local, width, false, lang);
     for chain in centres(diagnosis) {
         if let Chain::Centre(name) = chain {
             page.pieces(&[("   |", Ink::Dim)]);
-            page.paragraph("   +--> ", &format!("{} {name}", lang.pick("到医保中心", "to the centre")), Ink::Bold);
+            page.paragraph("   +--> ", &format!("{} {name}", lang.pick("医保中心", "centre")), Ink::Bold);
         }
         draw_chain(page, diagnosis, chain, width, broken_near, lang);
     }
@@ -46,7 +48,7 @@ fn draw_chain(page: &mut Page, diagnosis: &Diagnosis, chain: &Chain, width: usiz
         let arrow = if breaks_here {
             Some((lang.pick("<== 断在这里", "<== broken here"), Ink::Bad))
         } else if worsened(diagnosis, item) {
-            Some((lang.pick("<-- 有毛病", "<-- not well"), Ink::Warn))
+            Some((lang.pick("<-- 要留意", "<-- see below"), Ink::Warn))
         } else {
             None
         };

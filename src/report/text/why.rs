@@ -3,8 +3,8 @@
 use super::head::inside;
 use super::page::{Ink, Page};
 use super::{heading, milliseconds, path::stands_there};
-use crate::catalogue::{self, Lang};
-use crate::model::{Evidence, RuledOut, Verdict};
+use crate::catalogue::{self, Lang, Text};
+use crate::model::{Evidence, RuledOut, Severity, Verdict};
 use crate::report::answer::Answer;
 
 /// Pieces of evidence, and of look-alikes, that a clerk is shown.
@@ -36,11 +36,11 @@ fn argue(page: &mut Page, verdict: &Verdict, lang: Lang, verbose: bool) {
     let at = if at.is_empty() { at } else { lang.pick(format!("（{at}）"), format!(" ({at})")) };
     let sure = catalogue::certainty(verdict.certainty, lang);
     page.paragraph("  * ", &lang.pick(format!("{}{at}：{sure}。", text.title), format!("{}{at}: {sure}.", text.title)), Ink::Bold);
-    page.paragraph("    ", text.plain, Ink::Plain);
+    page.paragraph("    ", meaning(verdict, text, lang), Ink::Plain);
     let limit = if verbose { usize::MAX } else { ENOUGH };
     for evidence in verdict.evidence.iter().take(limit) {
         let words = if verbose { raw(evidence) } else { in_words(evidence, lang) };
-        page.paragraph("    ", &format!("{}{words}", lang.pick("看到：", "Seen: ")), Ink::Plain);
+        page.paragraph("    ", &format!("{}{words}", lang.pick("依据：", "Seen: ")), Ink::Plain);
     }
     for ruled_out in verdict.ruled_out.iter().take(limit) {
         page.paragraph("    ", &not_this(ruled_out, lang), Ink::Plain);
@@ -48,6 +48,17 @@ fn argue(page: &mut Page, verdict: &Verdict, lang: Lang, verbose: bool) {
     if verbose {
         for_engineers(page, verdict, lang);
     }
+}
+
+/// What it means. The words for a cause that cuts off would be too much where it only takes away a reserve.
+fn meaning(verdict: &Verdict, text: &'static Text, lang: Lang) -> &'static str {
+    if verdict.disconnects || verdict.cause.severity() < Severity::Critical {
+        return text.plain;
+    }
+    lang.pick(
+        "单这一处不影响结算，有空时请打电话处理。",
+        "This alone does not stop settlement; have it seen to when there is time.",
+    )
 }
 
 fn for_engineers(page: &mut Page, verdict: &Verdict, lang: Lang) {
@@ -71,7 +82,7 @@ fn in_words(evidence: &Evidence, lang: Lang) -> String {
     let end = lang.pick("。", ".");
     // The PC itself, and a name nobody gave, need not be named.
     let target = if ["", "-", "terminal"].contains(&evidence.target.as_str()) { String::new() } else { format!(" {}", evidence.target) };
-    format!("{asked}{target}{}{result}{time}{end}", lang.pick("：", ": "))
+    format!("{asked}{target}{}{result}{time}{end}", lang.pick("，", ": "))
 }
 
 /// A piece of evidence for an engineer: the facts themselves.
@@ -84,7 +95,7 @@ fn not_this(ruled_out: &RuledOut, lang: Lang) -> String {
     let title = inside(catalogue::text(ruled_out.cause, lang).title, lang);
     let because = catalogue::reason(&ruled_out.because, lang);
     match lang {
-        Lang::ZhCn => format!("排除：{title}。因为{because}。"),
-        Lang::En => format!("Ruled out: {title}, because {because}."),
+        Lang::ZhCn => format!("已排除：{title}（{because}）。"),
+        Lang::En => format!("Ruled out: {title} ({because})."),
     }
 }

@@ -1,0 +1,247 @@
+//! Whole reports: what a clerk reads in both languages, and that every diagnosis there can be is laid out and serialised as promised.
+
+mod report {
+    pub mod any;
+    pub mod scenes;
+}
+
+use isonet::catalogue::Lang;
+use isonet::model::{Cause, Chain, Diagnosis};
+use isonet::report::{SCHEMA, Style, render, to_json};
+use proptest::prelude::*;
+use report::any;
+use report::scenes;
+use serde_json::Value;
+use std::sync::LazyLock;
+use unicode_width::UnicodeWidthStr;
+
+static VALIDATOR: LazyLock<jsonschema::Validator> =
+    LazyLock::new(|| jsonschema::validator_for(&schema()).expect("the schema is a JSON Schema"));
+
+fn schema() -> Value {
+    serde_json::from_str(SCHEMA).expect("the schema is JSON")
+}
+
+fn clerk(diagnosis: &Diagnosis, lang: Lang) -> String {
+    render(diagnosis, &scenes::facing(), lang, Style::default())
+}
+
+fn engineer(diagnosis: &Diagnosis, lang: Lang) -> String {
+    render(diagnosis, &scenes::facing(), lang, Style { verbose: true, ..Style::default() })
+}
+
+fn assert_fits(text: &str, width: usize) {
+    for line in text.lines() {
+        assert!(line.width() <= width, "{} columns: {line}", line.width());
+        assert!(!line.ends_with(' '), "space at the end: {line:?}");
+    }
+}
+
+fn assert_valid(json: &str) -> Value {
+    let document: Value = serde_json::from_str(json).expect("one JSON document");
+    let errors: Vec<_> = VALIDATOR.iter_errors(&document).map(|error| format!("{}: {error}", error.instance_path())).collect();
+    assert!(errors.is_empty(), "{errors:#?}\n{json}");
+    document
+}
+
+macro_rules! snapshots {
+    ($($name:ident),+) => {$(
+        #[test]
+        fn $name() {
+            let diagnosis = scenes::$name();
+            for lang in Lang::ALL {
+                insta::assert_snapshot!(format!("{}_{}", stringify!($name), lang.tag()), clerk(&diagnosis, lang));
+            }
+        }
+    )+};
+}
+
+snapshots!(healthy, cable_out, line_or_vpn_server, certificate_expired_and_a_resolver_dead, a_resolver_dead, no_centre_configured, two_centres_one_refuses);
+
+#[test]
+fn an_engineer_reads_every_fact() {
+    for lang in Lang::ALL {
+        insta::assert_snapshot!(format!("verbose_{}", lang.tag()), engineer(&scenes::line_or_vpn_server(), lang));
+    }
+}
+
+#[test]
+fn the_first_three_lines_answer_before_anything_else() {
+    // Wide enough that nothing is wrapped.
+    let text = render(&scenes::cable_out(), &scenes::facing(), Lang::ZhCn, Style { width: 400, ..Style::default() });
+    let lines: Vec<_> = text.lines().take(4).collect();
+    assert!(lines[0].starts_with("现在不能结算") && lines[0].contains("不是您操作的问题"), "{}", lines[0]);
+    assert!(lines[1].contains("网线"), "{}", lines[1]);
+    assert!(lines[2].contains("电话") && lines[2].contains("link.no-carrier"), "{}", lines[2]);
+    assert_eq!(lines[3], "", "{text}");
+}
+
+#[test]
+fn every_scene_says_what_never_to_do() {
+    for (_, diagnosis) in scenes::all() {
+        for (lang, words) in [(Lang::ZhCn, ["热点", "时间", "重装"]), (Lang::En, ["hotspot", "time", "reinstall"])] {
+            let text = clerk(&diagnosis, lang);
+            assert!(words.iter().all(|word| text.contains(word)), "{text}");
+        }
+    }
+}
+
+#[test]
+fn what_only_takes_away_a_reserve_is_not_said_to_cut_off() {
+    let text = clerk(&scenes::a_resolver_dead(), Lang::ZhCn);
+    assert!(text.starts_with("可以结算") && text.contains("单这一处不影响结算") && !text.contains("找不到医保中心"), "{text}");
+}
+
+#[test]
+fn a_break_without_a_cause_does_not_borrow_the_act_of_a_lesser_fault() {
+    let cut = Diagnosis { connected: Some(false), ..scenes::a_resolver_dead() };
+    let text = clerk(&cut, Lang::ZhCn);
+    assert!(text.starts_with("现在不能结算，原因还没查清"), "{text}");
+    assert!(text.lines().nth(2).is_some_and(|line| line.contains("原因不明")), "{text}");
+}
+
+#[test]
+fn could_not_tell_is_never_called_fine() {
+    for lang in Lang::ALL {
+        let text = clerk(&scenes::no_centre_configured(), lang);
+        assert!(text.contains("[[centre]]"), "{text}");
+        assert!(!text.contains("可以结算：") && !text.contains("You can settle"), "{text}");
+    }
+}
+
+#[test]
+fn the_columns_of_the_path_align_in_both_languages() {
+    for (name, diagnosis) in scenes::all() {
+        for lang in Lang::ALL {
+            let text = clerk(&diagnosis, lang);
+            let starts: Vec<_> = diagnosis
+                .path
+                .iter()
+                .filter(|item| item.layer.code() == "link" || item.layer.code() == "address")
+                .filter_map(|item| {
+                    let at = item.subject.to_string();
+                    let bare = at.split_once(':').map_or("", |(_, bare)| bare).to_owned();
+                    text.lines().filter(|line| line.starts_with("  [")).find_map(|line| line.find(&bare).map(|at| line[..at].width()))
+                })
+                .collect();
+            assert!(!starts.is_empty() && starts.iter().all(|start| *start == 23), "{name}: {starts:?}\n{text}");
+        }
+    }
+}
+
+#[test]
+fn a_layer_that_centres_share_is_drawn_once() {
+    let diagnosis = scenes::two_centres_one_refuses();
+    let shared = diagnosis.path.iter().filter(|item| item.chain == Chain::Local).count();
+    let rows = clerk(&diagnosis, Lang::ZhCn).lines().filter(|line| line.starts_with("  [")).count();
+    assert_eq!(rows, diagnosis.path.len());
+    assert!(shared > 0);
+}
+
+#[test]
+fn colour_adds_nothing_but_colour() {
+    for (_, diagnosis) in scenes::all() {
+        for lang in Lang::ALL {
+            let coloured = render(&diagnosis, &scenes::facing(), lang, Style { color: true, ..Style::default() });
+            assert!(coloured.contains('\u{1b}'));
+            assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), clerk(&diagnosis, lang));
+        }
+    }
+}
+
+#[test]
+fn every_scene_is_diagnosis_1() {
+    for (name, diagnosis) in scenes::all() {
+        for lang in Lang::ALL {
+            let document = assert_valid(&to_json(&diagnosis, &scenes::facing(), lang));
+            assert_eq!(document["schema"], "diagnosis/1", "{name}");
+            assert_eq!(document["at"], "2026-11-22T14:32:05+08:00");
+        }
+    }
+}
+
+#[test]
+fn a_path_item_names_its_chain_and_a_verdict_its_contact() {
+    let document = assert_valid(&to_json(&scenes::two_centres_one_refuses(), &scenes::facing(), Lang::En));
+    let chains: Vec<_> = document["path"].as_array().unwrap().iter().map(|item| item["chain"].as_str().unwrap()).collect();
+    assert!(chains.contains(&"local") && chains.contains(&"settlement") && chains.contains(&"records"), "{chains:?}");
+    let document = assert_valid(&to_json(&scenes::cable_out(), &scenes::facing(), Lang::En));
+    let verdict = &document["verdicts"][0];
+    assert_eq!((verdict["who_acts"].as_str(), verdict["contact"]["role"].as_str()), (Some("shop"), Some("vendor")));
+}
+
+#[test]
+fn the_codes_of_a_document_do_not_depend_on_the_language() {
+    let without_sentences = |lang| {
+        let mut document = assert_valid(&to_json(&scenes::certificate_expired_and_a_resolver_dead(), &scenes::facing(), lang));
+        for verdict in document["verdicts"].as_array_mut().unwrap() {
+            verdict["title"].take();
+            verdict["advice"].take();
+            verdict["ruled_out"].as_array_mut().unwrap().iter_mut().for_each(|it| drop(it["because"].take()));
+        }
+        document["notes"].as_array_mut().unwrap().iter_mut().for_each(|it| drop(it["text"].take()));
+        document["blind"].as_array_mut().unwrap().iter_mut().for_each(|it| drop(it["because"].take()));
+        document
+    };
+    assert_eq!(without_sentences(Lang::ZhCn), without_sentences(Lang::En));
+}
+
+#[test]
+fn the_schema_knows_exactly_the_causes_there_are() {
+    let schema = schema();
+    let listed: Vec<_> = schema["$defs"]["cause"]["enum"].as_array().unwrap().iter().map(|code| code.as_str().unwrap()).collect();
+    assert_eq!(listed, Cause::ALL.iter().map(|cause| cause.code()).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_schema_is_closed_everywhere() {
+    fn walk(place: &str, value: &Value) {
+        if let Value::Object(map) = value {
+            if map.get("type") == Some(&Value::from("object")) {
+                assert_eq!(map.get("additionalProperties"), Some(&Value::Bool(false)), "{place} is open");
+            }
+            map.iter().for_each(|(key, inner)| walk(&format!("{place}/{key}"), inner));
+        }
+    }
+    walk("", &schema());
+}
+
+#[test]
+fn what_is_not_in_the_contract_is_refused() {
+    let mut document = assert_valid(&to_json(&scenes::healthy(), &scenes::facing(), Lang::En));
+    document["mood"] = Value::from("good");
+    assert!(!VALIDATOR.is_valid(&document));
+    document = assert_valid(&to_json(&scenes::cable_out(), &scenes::facing(), Lang::En));
+    document["verdicts"][0]["cause"] = Value::from("link.haunted");
+    assert!(!VALIDATOR.is_valid(&document));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_diagnosis_is_diagnosis_1(diagnosis in any::diagnosis(), zh: bool) {
+        let lang = if zh { Lang::ZhCn } else { Lang::En };
+        assert_valid(&to_json(&diagnosis, &scenes::facing(), lang));
+    }
+
+    #[test]
+    fn any_diagnosis_fits_the_screen(diagnosis in any::diagnosis(), zh: bool, verbose: bool, width in 40usize..140) {
+        let lang = if zh { Lang::ZhCn } else { Lang::En };
+        let text = render(&diagnosis, &scenes::facing(), lang, Style { verbose, width, color: false });
+        assert_fits(&text, width);
+        prop_assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
+    }
+}
+
+#[test]
+fn every_cause_alone_fits_eighty_columns() {
+    for cause in Cause::ALL {
+        for lang in Lang::ALL {
+            let diagnosis = scenes::only(*cause);
+            assert_fits(&clerk(&diagnosis, lang), 80);
+            assert_fits(&engineer(&diagnosis, lang), 80);
+            assert_valid(&to_json(&diagnosis, &scenes::facing(), lang));
+        }
+    }
+}

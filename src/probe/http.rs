@@ -99,8 +99,8 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let request = match large {
-        Large::Header(url) => request(Method::GET, url, Some(Padding::Header)),
-        Large::Body(url, bytes) => request(Method::POST, url, Some(Padding::Body(bytes))),
+        Large::Header(url) => request(Method::GET, url, Some(&Padding::Header)),
+        Large::Body(url, bytes) => request(Method::POST, url, Some(&Padding::Body(bytes))),
     };
     let request = match request {
         Ok(request) => request,
@@ -126,7 +126,7 @@ enum Padding {
     Body(u32),
 }
 
-fn request(method: Method, url: &Url, padding: Option<Padding>) -> Result<Request<Full<Bytes>>, Unseen> {
+fn request(method: Method, url: &Url, padding: Option<&Padding>) -> Result<Request<Full<Bytes>>, Unseen> {
     // Never the user information of the address: it would be sent in the clear, or to an impostor.
     let host = &url[Position::BeforeHost..Position::AfterPort];
     let mut builder = Request::builder()
@@ -142,7 +142,7 @@ fn request(method: Method, url: &Url, padding: Option<Padding>) -> Result<Reques
         Some(Padding::Header) => builder = builder.header(HeaderName::from_static("x-padding"), "0".repeat(PADDING)),
         Some(Padding::Body(bytes)) => {
             builder = builder.header(CONTENT_TYPE, "application/octet-stream");
-            body = vec![b'0'; usize::try_from(bytes.min(LARGEST_UPLOAD)).unwrap_or(PADDING)].into();
+            body = vec![b'0'; usize::try_from((*bytes).min(LARGEST_UPLOAD)).unwrap_or(PADDING)].into();
         }
     }
     builder.body(Full::new(body)).map_err(|error| Unseen::Error(format!("ask for {url}: {error}")))

@@ -3,8 +3,8 @@
 //! A resolver object per question: hickory's own pool would hide a dead first server behind a living second one, and its cache
 //! would answer for both.
 
-use super::wire::{Seen, Step, Wire};
-use crate::model::{Answer, Errno, Failure, FailureKind, IcmpError, IcmpKind, Outcome, QueryKey, Rcode, Sighting, Unseen};
+use super::wire::{Seen, Wire};
+use crate::model::{Answer, Failure, FailureKind, Outcome, QueryKey, Rcode, Sighting, Unseen};
 use hickory_resolver::Resolver;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
 use hickory_resolver::net::{DnsError, NetError};
@@ -54,8 +54,7 @@ pub async fn wildcard_check_at(resolver: SocketAddr, suffix: Option<&str>, patie
     // Without a suffix of the centre's, the second question goes to the same top-level domain under another label.
     let inside = format!("{}.{}", random_label(), suffix.unwrap_or(NOBODYS).trim_matches('.'));
     let (inside, outside) = tokio::join!(ask(resolver, &inside, patience), ask(resolver, &outside, patience));
-    let resolved = |outcome: &Outcome<Answer>| outcome.ok().is_some_and(|answer| !answer.addresses.is_empty());
-    let outcome = if resolved(&inside) { inside } else { outside };
+    let outcome = if has_addresses(&inside) { inside } else { outside };
     Sighting::Query(QueryKey { resolver: resolver.ip(), name: "*".to_owned() }, outcome)
 }
 
@@ -169,7 +168,14 @@ async fn family(
             Some(rcode) => Outcome::Failed(Failure { kind: FailureKind::Rcode(rcode), elapsed }),
         },
         Ok(Err(error)) => refused(&error, &wire.seen(), elapsed),
-        Err(_) => Outcome::Failed(Failure { kind: unanswered(&wire.seen()), elapsed }),
+        Err(_) => failed(unanswered(&wire.seen()), elapsed),
+    }
+}
+
+fn failed(kind: Result<FailureKind, Unseen>, elapsed: Duration) -> Outcome<Answer> {
+    match kind {
+        Ok(kind) => Outcome::Failed(Failure { kind, elapsed }),
+        Err(why) => Outcome::Unknown(why),
     }
 }
 
@@ -199,47 +205,32 @@ fn refused(error: &NetError, seen: &Seen, elapsed: Duration) -> Outcome<Answer> 
         NetError::Dns(DnsError::ResponseCode(code)) => Some(*code),
         _ => None,
     };
+    let garbage = |what| seen.against().unwrap_or_else(|| Ok(FailureKind::Garbage(seen.oddity.unwrap_or(what).to_owned())));
     let kind = match (told.map(code), error) {
         (Some(None), _) => return Outcome::Ok(Answer { addresses: Vec::new(), elapsed }),
-        (Some(Some(rcode)), _) => FailureKind::Rcode(rcode),
+        (Some(Some(rcode)), _) => Ok(FailureKind::Rcode(rcode)),
         (None, NetError::Io(_) | NetError::Timeout | NetError::NoConnections | NetError::Busy) => unanswered(seen),
-        (None, NetError::Truncated) => seen.error.map_or_else(|| FailureKind::Garbage("truncated".to_owned()), wire_error),
-        (None, _) => seen.error.map_or_else(|| FailureKind::Garbage("malformed".to_owned()), wire_error),
+        (None, NetError::Truncated) => garbage("truncated"),
+        (None, _) => garbage("malformed"),
     };
-    Outcome::Failed(Failure { kind, elapsed })
+    failed(kind, elapsed)
 }
 
 /// What the wire says when no answer could be used.
-fn unanswered(seen: &Seen) -> FailureKind {
+fn unanswered(seen: &Seen) -> Result<FailureKind, Unseen> {
     if let Some(rcode) = seen.bare_rcode
         && let Some(rcode) = code(ResponseCode::from(0, rcode))
     {
-        return FailureKind::Rcode(rcode);
+        return Ok(FailureKind::Rcode(rcode));
     }
-    if let Some(error) = seen.error {
-        return wire_error(error);
-    }
-    seen.oddity.map_or(FailureKind::Silence, |what| FailureKind::Garbage(what.to_owned()))
-}
-
-/// An error while waiting is an ICMP error that came back; one before that is our own kernel's.
-fn wire_error((step, errno): (Step, Errno)) -> FailureKind {
-    let icmp = |kind| FailureKind::Icmp(IcmpError { kind, offender: None });
-    match (step, errno) {
-        (Step::Receive | Step::Send, Errno::ECONNREFUSED) => icmp(IcmpKind::PortUnreachable),
-        (Step::Receive, Errno::EHOSTUNREACH) => icmp(IcmpKind::HostUnreachable),
-        (Step::Receive, Errno::ENETUNREACH) => icmp(IcmpKind::NetUnreachable),
-        (Step::Receive, Errno::EACCES) => icmp(IcmpKind::AdminProhibited),
-        (Step::Tcp, Errno::ECONNREFUSED) => FailureKind::Refused,
-        (Step::Tcp, Errno::ECONNRESET) => FailureKind::Closed { received: 0, reset: true },
-        (_, errno) => FailureKind::Local(errno),
-    }
+    let odd = || Ok(seen.oddity.map_or(FailureKind::Silence, |what| FailureKind::Garbage(what.to_owned())));
+    seen.against().unwrap_or_else(odd)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{merge, wire_error};
-    use crate::model::{Answer, Errno, Failure, FailureKind, Outcome, Rcode};
+    use super::merge;
+    use crate::model::{Answer, Failure, FailureKind, Outcome, Rcode};
     use std::net::IpAddr;
     use std::time::Duration;
 
@@ -268,12 +259,5 @@ mod tests {
         let servfail = failed(FailureKind::Rcode(Rcode::ServFail));
         assert_eq!(merge(answer(&[]), Some(servfail.clone())), servfail);
         assert_eq!(merge(failed(FailureKind::Silence), Some(servfail.clone())), servfail);
-    }
-
-    #[test]
-    fn the_same_errno_is_ours_before_sending_and_theirs_after() {
-        assert_eq!(wire_error((super::Step::Connect, Errno::ENETUNREACH)), FailureKind::Local(Errno::ENETUNREACH));
-        assert!(matches!(wire_error((super::Step::Receive, Errno::ENETUNREACH)), FailureKind::Icmp(_)));
-        assert_eq!(wire_error((super::Step::Send, Errno::EPERM)), FailureKind::Local(Errno::EPERM));
     }
 }

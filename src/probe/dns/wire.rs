@@ -1,38 +1,27 @@
-//! The sockets `hickory-resolver` is given: a *connected* UDP socket, so that the kernel hands ICMP errors to it, and a note of
-//! everything seen on the wire. The resolver alone reads a closed port, a refusing route and a stray answer all as "timeout".
+//! The sockets `hickory-resolver` is given: a *connected* UDP socket that reads the error queue, and a note of everything seen on the
+//! wire. The resolver alone reads a closed port, a refusing route and a stray answer all as "timeout".
 
-use crate::model::Errno;
+use crate::model::{Errno, FailureKind, IcmpKind, Unseen};
+use crate::sys::datagrams::{Datagrams, Trouble};
 use hickory_resolver::net::runtime::{DnsUdpSocket, RuntimeProvider, TokioHandle, TokioRuntimeProvider, TokioTime};
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
-use tokio::io::ReadBuf;
-use tokio::net::UdpSocket;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 /// Length of a DNS header.
 const HEADER: usize = 12;
 
-/// At which step an operating system error came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
-    /// Choosing a source and route: nothing was sent.
-    Connect,
-    /// Handing over the datagram.
-    Send,
-    /// Waiting for the answer: an ICMP error came back.
-    Receive,
-    /// The connection for a truncated answer.
-    Tcp,
-}
-
 /// What was seen on the wire during one question.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Seen {
-    /// The first error, and where it came.
-    pub(super) error: Option<(Step, Errno)>,
+    /// The first word of the kernel or the network against it.
+    pub(super) trouble: Option<Trouble>,
+    /// How the connection for a truncated answer failed.
+    pub(super) tcp: Option<Errno>,
     /// Response code of an answer to our question that repeats no question (some servers answer FORMERR and REFUSED so).
     pub(super) bare_rcode: Option<u8>,
     /// What was wrong with the last datagram that could not be an answer.
@@ -69,9 +58,18 @@ impl Seen {
         }
     }
 
-    fn failed(&mut self, step: Step, error: &io::Error) {
-        if let (None, Some(errno)) = (self.error, error.raw_os_error()) {
-            self.error = Some((step, Errno(errno)));
+    /// What stands against an answer, other than answers.
+    pub(super) fn against(&self) -> Option<Result<FailureKind, Unseen>> {
+        let tcp = self.tcp.map(|errno| match errno {
+            Errno::ECONNREFUSED => FailureKind::Refused,
+            Errno::ECONNRESET => FailureKind::Closed { received: 0, reset: true },
+            errno => FailureKind::Local(errno),
+        });
+        match &self.trouble {
+            Some(Trouble::Local(errno)) => Some(Ok(FailureKind::Local(*errno))),
+            Some(Trouble::Icmp(error)) => Some(Ok(FailureKind::Icmp(error.clone()))),
+            Some(Trouble::Unseen(why)) => Some(Err(why.clone())),
+            None => tcp.map(Ok),
         }
     }
 }
@@ -93,8 +91,16 @@ impl Wire {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn noted<T>(&self, step: Step, result: io::Result<T>) -> io::Result<T> {
-        result.inspect_err(|error| self.note().failed(step, error))
+    /// Notes the trouble, and passes on an error that the resolver does not try again.
+    fn troubled(&self, trouble: Trouble) -> io::Error {
+        let error = match &trouble {
+            Trouble::Local(errno) => io::Error::from_raw_os_error(errno.0),
+            Trouble::Icmp(error) if error.kind == IcmpKind::PortUnreachable => io::ErrorKind::ConnectionRefused.into(),
+            Trouble::Icmp(_) => io::ErrorKind::HostUnreachable.into(),
+            Trouble::Unseen(_) => io::ErrorKind::Other.into(),
+        };
+        self.note().trouble.get_or_insert(trouble);
+        error
     }
 }
 
@@ -112,18 +118,22 @@ impl RuntimeProvider for Wire {
         &self,
         server: SocketAddr,
         bind: Option<SocketAddr>,
-        patience: Option<std::time::Duration>,
+        patience: Option<Duration>,
     ) -> Pin<Box<dyn Send + Future<Output = io::Result<Self::Tcp>>>> {
         let connecting = self.tokio.connect_tcp(server, bind, patience);
         let wire = self.clone();
-        Box::pin(async move { wire.noted(Step::Tcp, connecting.await) })
+        Box::pin(async move {
+            connecting.await.inspect_err(|error| {
+                let mut note = wire.note();
+                note.tcp = note.tcp.or(error.raw_os_error().map(Errno));
+            })
+        })
     }
 
-    fn bind_udp(&self, local: SocketAddr, server: SocketAddr) -> Pin<Box<dyn Send + Future<Output = io::Result<Self::Udp>>>> {
+    fn bind_udp(&self, _: SocketAddr, server: SocketAddr) -> Pin<Box<dyn Send + Future<Output = io::Result<Self::Udp>>>> {
         let wire = self.clone();
         Box::pin(async move {
-            let socket = UdpSocket::bind(local).await?;
-            wire.noted(Step::Connect, socket.connect(server).await)?;
+            let socket = Datagrams::open(server).map_err(|trouble| wire.troubled(trouble))?;
             Ok(Connected { socket, server, wire })
         })
     }
@@ -131,24 +141,44 @@ impl RuntimeProvider for Wire {
 
 /// A UDP socket that talks to one server only.
 pub(super) struct Connected {
-    socket: UdpSocket,
+    socket: Datagrams,
     server: SocketAddr,
     wire: Wire,
+}
+
+impl Connected {
+    async fn receive(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        let datagram = self.socket.receive().await.map_err(|trouble| self.wire.troubled(trouble))?;
+        self.wire.note().received(&datagram);
+        let length = datagram.len().min(buf.len());
+        buf[..length].copy_from_slice(&datagram[..length]);
+        Ok((length, self.server))
+    }
 }
 
 impl DnsUdpSocket for Connected {
     type Time = TokioTime;
 
-    fn poll_recv_from(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<(usize, SocketAddr)>> {
-        let mut buf = ReadBuf::new(buf);
-        self.wire.noted(Step::Receive, ready!(self.socket.poll_recv(cx, &mut buf)))?;
-        self.wire.note().received(buf.filled());
-        Poll::Ready(Ok((buf.filled().len(), self.server)))
+    /// Not used: the error queue is announced in a way that only [`Self::recv_from`] waits for.
+    fn poll_recv_from(&self, _: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<(usize, SocketAddr)>> {
+        Poll::Ready(Err(io::ErrorKind::Unsupported.into()))
     }
 
-    fn poll_send_to(&self, cx: &mut Context<'_>, buf: &[u8], _: SocketAddr) -> Poll<io::Result<usize>> {
+    fn recv_from<'a, 'b, 'both>(
+        &'a self,
+        buf: &'b mut [u8],
+    ) -> Pin<Box<dyn Future<Output = io::Result<(usize, SocketAddr)>> + Send + 'both>>
+    where
+        'a: 'both,
+        'b: 'both,
+    {
+        Box::pin(self.receive(buf))
+    }
+
+    fn poll_send_to(&self, _: &mut Context<'_>, buf: &[u8], _: SocketAddr) -> Poll<io::Result<usize>> {
         self.wire.note().sent(buf);
-        Poll::Ready(self.wire.noted(Step::Send, ready!(self.socket.poll_send(cx, buf))))
+        let sent = self.socket.send(buf).map(|()| buf.len());
+        Poll::Ready(sent.map_err(|trouble| self.wire.troubled(trouble)))
     }
 }
 

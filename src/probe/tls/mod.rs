@@ -18,13 +18,13 @@ use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::sign::CertifiedKey;
-use rustls::{AlertDescription, ClientConfig, Error, InvalidMessage};
+use rustls::{AlertDescription, ClientConfig, Error, InvalidMessage, ProtocolVersion};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::AsyncBufReadExt;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
@@ -38,8 +38,14 @@ pub type Identity = Arc<CertifiedKey>;
 /// Largest PEM file read: a store of all public CAs is a fifth of it.
 const LARGEST_PEM: u64 = 1024 * 1024;
 
-/// Longest wait for a TLS 1.3 server's word on our certificate, which comes after its side of the handshake has ended.
+/// Longest and shortest wait for a TLS 1.3 server's word on our certificate, which comes a round trip after our side of the
+/// handshake has ended.
 const LAST_WORD: Duration = Duration::from_millis(300);
+const LEAST_WORD: Duration = Duration::from_millis(50);
+
+/// Patience and most bytes for what a broken connection still holds.
+const UNREAD: Duration = Duration::from_millis(50);
+const MOST_UNREAD: u64 = 16 * 1024;
 
 /// What a handshake needs beside the address.
 #[derive(Debug, Clone, Default)]
@@ -112,9 +118,8 @@ pub async fn handshake(
     wall: Wall,
     patience: Duration,
 ) -> (Outcome<TlsFacts>, Option<Stream>) {
-    let name = match ServerName::try_from(key.server_name.clone()) {
-        Ok(name) => name,
-        Err(_) => return (Outcome::Unknown(Unseen::Error(format!("`{}` is not a server name", key.server_name))), None),
+    let Ok(name) = ServerName::try_from(key.server_name.clone()) else {
+        return (Outcome::Unknown(Unseen::Error(format!("`{}` is not a server name", key.server_name))), None);
     };
     let recorder = Recorder::new(setup.identity.clone());
     let connector = match connector(&recorder) {
@@ -125,14 +130,19 @@ pub async fn handshake(
     let tcp = Tallied::new(tcp);
     let tally = tcp.tally();
     let failed = |kind| (Outcome::Failed(Failure { kind, elapsed: begun.elapsed() }), None);
-    let mut stream = match timeout(patience, connector.connect(name.clone(), tcp)).await {
+    let mut stream = match timeout(patience, connector.connect(name.clone(), tcp).into_fallible()).await {
         Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => return failed(broken(&error, recorder.asked(), &tally.received())),
+        Ok(Err((error, tcp))) => {
+            let unread = if tls_error(&error).is_none() { unread_alert(tcp).await } else { None };
+            let told = unread.map(|alert| FailureKind::Tls(alerted(alert, recorder.asked()), None));
+            return failed(told.unwrap_or_else(|| broken(&error, recorder.asked(), &tally.received())));
+        }
         Err(_) => return failed(FailureKind::Silence),
     };
     let elapsed = begun.elapsed();
     if recorder.asked()
-        && let Some(error) = last_word(&mut stream, (elapsed * 2).min(LAST_WORD)).await
+        && stream.get_ref().1.protocol_version() == Some(ProtocolVersion::TLSv1_3)
+        && let Some(error) = last_word(&mut stream, (LEAST_WORD + elapsed * 2).min(LAST_WORD)).await
     {
         return failed(broken(&error, true, &tally.received()));
     }
@@ -161,6 +171,18 @@ async fn last_word(stream: &mut Stream, patience: Duration) -> Option<io::Error>
         Ok(Err(error)) => Some(error),
         Ok(Ok([])) => Some(io::ErrorKind::UnexpectedEof.into()),
         Ok(Ok(_)) | Err(_) => None,
+    }
+}
+
+/// The alert that a server sent just before it closed, while we were still writing: our write fails first, and the reason is left
+/// unread. Before encryption begins it is in the clear.
+async fn unread_alert(mut tcp: Tallied<TcpStream>) -> Option<AlertDescription> {
+    let mut unread = Vec::new();
+    // Whether it ends by an end, a reset or the deadline: what there is, is there.
+    let _ = timeout(UNREAD, (&mut tcp).take(MOST_UNREAD).read_to_end(&mut unread)).await;
+    match unread.last_chunk()? {
+        [21, 3, _, 0, 2, _, description] => Some(AlertDescription::from(*description)),
+        _ => None,
     }
 }
 
@@ -234,7 +256,7 @@ fn alerted(alert: AlertDescription, asked: bool) -> TlsFault {
 fn unreadable(message: &InvalidMessage, head: &[u8]) -> FailureKind {
     let record = head.first().is_some_and(|kind| (20..=23).contains(kind));
     match head.get(1..3) {
-        Some([1, 1] | [3, 0] | [2, 0]) if record => FailureKind::Tls(TlsFault::Unsupported, None),
+        Some([1, 1] | [2 | 3, 0]) if record => FailureKind::Tls(TlsFault::Unsupported, None),
         Some([3, _]) if record && !matches!(message, InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion) => {
             FailureKind::Garbage("malformed-tls".to_owned())
         }

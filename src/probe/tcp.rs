@@ -103,7 +103,9 @@ pub(super) fn lost(error: &io::Error, received: u64) -> FailureKind {
             FailureKind::Closed { received, reset: false }
         }
         io::ErrorKind::TimedOut => FailureKind::Silence,
-        _ => error.raw_os_error().map_or_else(|| FailureKind::Garbage("not-the-protocol".to_owned()), |errno| FailureKind::Local(Errno(errno))),
+        _ => error
+            .raw_os_error()
+            .map_or_else(|| FailureKind::Garbage("not-the-protocol".to_owned()), |errno| FailureKind::Local(Errno(errno))),
     }
 }
 

@@ -112,7 +112,11 @@ fn merge(first: Outcome<Answer>, second: Option<Outcome<Answer>>) -> Outcome<Ans
             Outcome::Ok(a)
         }
         (Outcome::Ok(answer), other) | (other, Outcome::Ok(answer)) => {
-            if answer.addresses.is_empty() { other } else { Outcome::Ok(answer) }
+            if answer.addresses.is_empty() {
+                other
+            } else {
+                Outcome::Ok(answer)
+            }
         }
         (Outcome::Failed(a), Outcome::Failed(b)) => Outcome::Failed(if telling(&b.kind) > telling(&a.kind) { b } else { a }),
         (Outcome::Failed(failure), Outcome::Unknown(_)) | (Outcome::Unknown(_), Outcome::Failed(failure)) => Outcome::Failed(failure),

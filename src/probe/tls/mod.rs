@@ -111,13 +111,7 @@ fn read(path: &Path) -> Result<Vec<u8>, SetupError> {
 }
 
 /// Shakes hands over `tcp`. The stream is there whenever the handshake itself went through, also when the certificate was refused.
-pub async fn handshake(
-    key: &TlsKey,
-    tcp: TcpStream,
-    setup: &Setup,
-    wall: Wall,
-    patience: Duration,
-) -> (Outcome<TlsFacts>, Option<Stream>) {
+pub async fn handshake(key: &TlsKey, tcp: TcpStream, setup: &Setup, wall: Wall, patience: Duration) -> (Outcome<TlsFacts>, Option<Stream>) {
     let Ok(name) = ServerName::try_from(key.server_name.clone()) else {
         return (Outcome::Unknown(Unseen::Error(format!("`{}` is not a server name", key.server_name))), None);
     };

@@ -2,12 +2,21 @@
 
 use std::net::IpAddr;
 
-use super::{Case, LEASED, LEASED_AND_OPENVPN, by_name};
+use super::{Case, LEASED, LEASED_AND_OPENVPN, as_nobody, by_name};
 use crate::ask::{Ask, Centre};
 use crate::check::{Dns, eventually, holds, is};
 use crate::judge::{Certainty::Proven, Expect};
 use crate::lab::{Lab, OUTER_RESOLVER, Place, Role};
 use crate::shell::Done;
+
+const TIMEOUT: Case = Case {
+    name: "dns.timeout",
+    on: LEASED_AND_OPENVPN,
+    stage: |lab| lab.filter(Place::Resolvers, "input", &["meta l4proto { tcp, udp } th dport 53 drop".to_owned()]),
+    prove: |lab| resolver_says(lab, &Dns::Silence),
+    ask: Ask::default,
+    expect: Expect::broken(&["dns.timeout"], Proven),
+};
 
 pub(super) const CASES: &[Case] = &[
     Case {
@@ -22,14 +31,8 @@ pub(super) const CASES: &[Case] = &[
         ask: Ask::default,
         expect: Expect::broken(&["dns.no-resolver"], Proven),
     },
-    Case {
-        name: "dns.timeout",
-        on: LEASED_AND_OPENVPN,
-        stage: |lab| lab.filter(Place::Resolvers, "input", &["meta l4proto { tcp, udp } th dport 53 drop".to_owned()]),
-        prove: |lab| resolver_says(lab, &Dns::Silence),
-        ask: Ask::default,
-        expect: Expect::broken(&["dns.timeout"], Proven),
-    },
+    TIMEOUT,
+    Case { name: "dns.timeout/unprivileged", on: LEASED, ask: as_nobody, ..TIMEOUT },
     Case {
         name: "dns.port-refused",
         on: LEASED_AND_OPENVPN,

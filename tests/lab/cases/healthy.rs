@@ -1,7 +1,7 @@
 //! Healthy twins: what looks like a fault to a careless eye and is none.
 
-use super::{Case, LEASED, ROUTED, VPN};
-use crate::ask::{Ask, Centre, User};
+use super::{Case, LEASED, ROUTED, VPN, as_nobody};
+use crate::ask::{Ask, Centre};
 use crate::check::{Dns, Echo, eventually, holds, is};
 use crate::judge::{Certainty::Proven, Expect};
 use crate::lab::{Lab, Place};
@@ -103,10 +103,6 @@ pub(super) const CASES: &[Case] = &[
 /// Nothing staged, nothing wrong.
 const fn healthy(name: &'static str, on: &'static [Kind]) -> Case {
     Case { name, on, stage: |_| Ok(()), prove: Lab::prove_healthy, ask: Ask::default, expect: Expect::HEALTHY }
-}
-
-fn as_nobody() -> Ask {
-    Ask { user: User::Nobody, ..Ask::default() }
 }
 
 fn no_echo() -> [String; 2] {

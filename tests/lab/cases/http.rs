@@ -1,6 +1,6 @@
 //! The centre's services: TCP, TLS, HTTP, and the terminal's clock in between.
 
-use super::{Case, LEASED, LEASED_AND_OPENVPN};
+use super::{Case, LEASED, LEASED_AND_OPENVPN, as_nobody};
 use crate::ask::Ask;
 use crate::check::{Echo, Https, Tcp, eventually, holds, is};
 use crate::judge::{
@@ -13,6 +13,15 @@ use crate::shell::Done;
 
 /// How far ahead the wrong clock is: past every certificate of the centre.
 const AHEAD: &str = "+400d";
+
+const EXPIRED: Case = Case {
+    name: "tls.expired",
+    on: LEASED,
+    stage: |lab| lab.front(Front::Expired),
+    prove: |lab| curl_complains(lab, "certificate has expired"),
+    ask: Ask::default,
+    expect: Expect::broken(&["tls.expired"], Proven),
+};
 
 pub(super) const CASES: &[Case] = &[
     Case {
@@ -53,14 +62,8 @@ pub(super) const CASES: &[Case] = &[
         ask: Ask::default,
         expect: Expect::broken(&["tcp.accept-all"], Likely),
     },
-    Case {
-        name: "tls.expired",
-        on: LEASED,
-        stage: |lab| lab.front(Front::Expired),
-        prove: |lab| curl_complains(lab, "certificate has expired"),
-        ask: Ask::default,
-        expect: Expect::broken(&["tls.expired"], Proven),
-    },
+    EXPIRED,
+    Case { name: "tls.expired/unprivileged", ask: as_nobody, ..EXPIRED },
     Case {
         name: "tls.not-yet-valid",
         on: LEASED,

@@ -1,6 +1,6 @@
 //! Gateway and line: the shop's router and the operator behind it.
 
-use super::{Case, ROUTED};
+use super::{Case, LEASED, ROUTED, as_nobody};
 use crate::ask::Ask;
 use crate::check::{Echo, eventually, holds, is};
 use crate::judge::{
@@ -11,18 +11,28 @@ use crate::lab::{Lab, Place};
 use crate::plan::Host;
 use crate::shell::Done;
 
+const GATEWAY: Case = Case {
+    name: "gateway.unreachable",
+    on: ROUTED,
+    stage: |lab| lab.link_down(Place::Shop, "lan"),
+    prove: |lab| {
+        super::link::link_shows(lab, &["LOWER_UP"])?;
+        lab.misses("the gateway", lab.plan.gateway)?;
+        lab.misses("the centre", lab.plan.centre())
+    },
+    ask: Ask::default,
+    expect: Expect::broken(&["gateway.unreachable"], Proven),
+};
+
 pub(super) const CASES: &[Case] = &[
+    GATEWAY,
+    // Without CAP_NET_RAW nobody can ask the gateway by ARP: two honest candidates.
     Case {
-        name: "gateway.unreachable",
-        on: ROUTED,
-        stage: |lab| lab.link_down(Place::Shop, "lan"),
-        prove: |lab| {
-            super::link::link_shows(lab, &["LOWER_UP"])?;
-            lab.misses("the gateway", lab.plan.gateway)?;
-            lab.misses("the centre", lab.plan.centre())
-        },
-        ask: Ask::default,
-        expect: Expect::broken(&["gateway.unreachable"], Proven),
+        name: "gateway.unreachable/unprivileged",
+        on: LEASED,
+        ask: as_nobody,
+        expect: Expect::broken(&["gateway.unreachable", "line.down"], Likely),
+        ..GATEWAY
     },
     Case {
         name: "line.down/told",

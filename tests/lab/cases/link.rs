@@ -1,25 +1,28 @@
 //! Link and address: what breaks at the terminal's own plug.
 
-use super::{Case, LEASED, ROUTED};
+use super::{Case, LEASED, ROUTED, as_nobody};
 use crate::ask::Ask;
 use crate::check::{Echo, eventually, holds};
 use crate::judge::{Certainty::Proven, Expect};
 use crate::lab::{Lab, Place};
 use crate::shell::Done;
 
-pub(super) const CASES: &[Case] = &[
-    Case {
-        name: "link.no-carrier",
-        on: ROUTED,
-        stage: |lab| lab.link_down(Place::Switch, "port1"),
-        prove: |lab| {
-            link_shows(lab, &["NO-CARRIER", ",UP"])?;
-            holds_addresses(lab)?;
-            lab.misses("the gateway", lab.plan.gateway)
-        },
-        ask: Ask::default,
-        expect: Expect::broken(&["link.no-carrier"], Proven),
+const NO_CARRIER: Case = Case {
+    name: "link.no-carrier",
+    on: ROUTED,
+    stage: |lab| lab.link_down(Place::Switch, "port1"),
+    prove: |lab| {
+        link_shows(lab, &["NO-CARRIER", ",UP"])?;
+        holds_addresses(lab)?;
+        lab.misses("the gateway", lab.plan.gateway)
     },
+    ask: Ask::default,
+    expect: Expect::broken(&["link.no-carrier"], Proven),
+};
+
+pub(super) const CASES: &[Case] = &[
+    NO_CARRIER,
+    Case { name: "link.no-carrier/unprivileged", on: LEASED, ask: as_nobody, ..NO_CARRIER },
     Case {
         name: "link.admin-down",
         on: ROUTED,

@@ -42,3 +42,8 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
 pub(crate) fn by_name() -> Ask {
     Ask { centre: crate::ask::Centre::Name, ..Ask::default() }
 }
+
+/// Asked by a user without any privilege.
+pub(crate) fn as_nobody() -> Ask {
+    Ask { user: crate::ask::User::Nobody, ..Ask::default() }
+}

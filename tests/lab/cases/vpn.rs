@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::line::line_works;
-use super::{Case, VPN};
+use super::{Case, VPN, as_nobody};
 use crate::ask::Ask;
 use crate::check::{Echo, eventually, holds, is};
 use crate::judge::{
@@ -14,22 +14,25 @@ use crate::lab::{Lab, Place, Role};
 use crate::plan::Kind;
 use crate::shell::Done;
 
-pub(super) const CASES: &[Case] = &[
-    Case {
-        name: "vpn.not-started",
-        on: VPN,
-        stage: |lab| lab.end(Role::VpnClient),
-        prove: |lab| {
-            eventually("the tunnel is gone", || {
-                let said = lab.terminal().try_run(&["ip", "link", "show", "dev", &lab.tunnel()])?;
-                holds(!said.ok(), said.out)
-            })?;
-            server_answers_outside(lab)?;
-            lab.misses("the centre", lab.plan.centre())
-        },
-        ask: Ask::default,
-        expect: Expect::broken(&["vpn.not-started"], Proven),
+const NOT_STARTED: Case = Case {
+    name: "vpn.not-started",
+    on: VPN,
+    stage: |lab| lab.end(Role::VpnClient),
+    prove: |lab| {
+        eventually("the tunnel is gone", || {
+            let said = lab.terminal().try_run(&["ip", "link", "show", "dev", &lab.tunnel()])?;
+            holds(!said.ok(), said.out)
+        })?;
+        server_answers_outside(lab)?;
+        lab.misses("the centre", lab.plan.centre())
     },
+    ask: Ask::default,
+    expect: Expect::broken(&["vpn.not-started"], Proven),
+};
+
+pub(super) const CASES: &[Case] = &[
+    NOT_STARTED,
+    Case { name: "vpn.not-started/unprivileged", ask: as_nobody, ..NOT_STARTED },
     Case {
         name: "vpn.server-unreachable",
         on: VPN,

@@ -217,7 +217,7 @@ fn what_is_not_in_the_contract_is_refused() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_diagnosis_is_diagnosis_1(diagnosis in any::diagnosis(), zh: bool) {
@@ -231,6 +231,13 @@ proptest! {
         let text = render(&diagnosis, &scenes::facing(), lang, Style { verbose, width, color: false });
         assert_fits(&text, width);
         prop_assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
+    }
+}
+
+#[test]
+fn headings_wrap_on_a_narrow_screen() {
+    for lang in Lang::ALL {
+        assert_fits(&render(&scenes::line_or_vpn_server(), &scenes::facing(), lang, Style { width: 40, ..Style::default() }), 40);
     }
 }
 

@@ -28,7 +28,7 @@ fn word() -> impl Strategy<Value = String> {
 }
 
 fn subject() -> impl Strategy<Value = Subject> {
-    let ip = select(vec!["192.168.1.1", "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff"]).prop_map(|ip| ip.parse().unwrap());
+    let ip = select(vec!["192.168.1.1", "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff"]).prop_map(|ip| ip.parse().expect("an address"));
     (0..11, ip, word()).prop_map(|(kind, ip, name): (i32, std::net::IpAddr, String)| match kind {
         0 => Subject::Terminal,
         1 => Subject::Link(IfName::new(name)),

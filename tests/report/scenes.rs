@@ -12,12 +12,12 @@ use jiff::tz::{Offset, TimeZone};
 /// A pharmacy's second counter, on a November afternoon.
 pub fn facing() -> Facing {
     let mut config = Config::default();
-    config.terminal.id = "T0032".to_owned();
+    "T0032".clone_into(&mut config.terminal.id);
     config.terminal.institution = Some("P61010200123".to_owned());
     config.terminal.name = Some("Example Pharmacy No. 3".to_owned());
     config.terminal.site = Some("counter 2".to_owned());
     let zone = TimeZone::fixed(Offset::constant(8));
-    let at = date(2026, 11, 22).at(14, 32, 5, 0).to_zoned(zone).unwrap();
+    let at = date(2026, 11, 22).at(14, 32, 5, 0).to_zoned(zone).expect("this scene has it");
     let mut facing = Facing::new(&config, at, 2140);
     for (actor, name, phone) in [
         (Actor::Vendor, "小赵", "029-5550-1001"),
@@ -56,7 +56,7 @@ pub fn healthy() -> Diagnosis {
 
 pub fn cable_out() -> Diagnosis {
     let mut path = path("settlement", Some(Layer::Link));
-    path[0].fact = "up, no carrier".to_owned();
+    "up, no carrier".clone_into(&mut path[0].fact);
     let verdict = Verdict {
         evidence: vec![proof("link.state", "eth0", "up, no carrier", None)],
         ruled_out: vec![RuledOut { cause: Cause::LinkAdminDown, because: Reason::Running("eth0".to_owned()) }],
@@ -71,7 +71,7 @@ pub fn line_or_vpn_server() -> Diagnosis {
     path[3].state = LayerState::Unknown;
     path[3].fact = String::new();
     path[4].state = LayerState::Failed;
-    path[4].fact = "no interface".to_owned();
+    "no interface".clone_into(&mut path[4].fact);
     let silence = || proof("udp.datagram", "203.0.113.9:1194", "silence", Some(2000.0));
     let line = Verdict {
         evidence: vec![silence(), proof("path.walk", "203.0.113.9", "ttl 2 silence", Some(900.0))],
@@ -96,8 +96,8 @@ pub fn line_or_vpn_server() -> Diagnosis {
 
 pub fn certificate_expired_and_a_resolver_dead() -> Diagnosis {
     let mut path = path("settlement", Some(Layer::Tls));
-    let tls = path.iter_mut().find(|item| item.layer == Layer::Tls).unwrap();
-    tls.fact = "certificate expired".to_owned();
+    let tls = path.iter_mut().find(|item| item.layer == Layer::Tls).expect("this scene has it");
+    "certificate expired".clone_into(&mut tls.fact);
     tls.ms = Some(12.4);
     let expired = Verdict {
         evidence: vec![
@@ -106,13 +106,13 @@ pub fn certificate_expired_and_a_resolver_dead() -> Diagnosis {
         ],
         ruled_out: vec![RuledOut { cause: Cause::ClockWrong, because: Reason::ClockAgrees("10.20.0.10:443".to_owned()) }],
         explains: vec![Subject::Centre("settlement".to_owned())],
-        ..verdict(Cause::TlsExpired, Subject::Endpoint("10.20.0.10:443".parse().unwrap()), Certainty::Proven)
+        ..verdict(Cause::TlsExpired, Subject::Endpoint("10.20.0.10:443".parse().expect("this scene has it")), Certainty::Proven)
     };
     let second = Verdict {
         severity: Severity::Low,
         disconnects: false,
         evidence: vec![proof("dns.query", "10.20.0.54", "silence", Some(2000.0))],
-        ..verdict(Cause::DnsTimeout, Subject::Resolver("10.20.0.54".parse().unwrap()), Certainty::Proven)
+        ..verdict(Cause::DnsTimeout, Subject::Resolver("10.20.0.54".parse().expect("this scene has it")), Certainty::Proven)
     };
     diagnosis(Some(false), path, vec![expired, second])
 }
@@ -130,12 +130,12 @@ pub fn no_centre_configured() -> Diagnosis {
 pub fn two_centres_one_refuses() -> Diagnosis {
     let mut all = path("settlement", None);
     all.extend(path("records", Some(Layer::Tcp)).into_iter().filter(|item| item.chain != Chain::Local));
-    let refused = all.iter_mut().find(|item| item.state == LayerState::Failed).unwrap();
-    refused.fact = "RST".to_owned();
+    let refused = all.iter_mut().find(|item| item.state == LayerState::Failed).expect("this scene has it");
+    "RST".clone_into(&mut refused.fact);
     refused.ms = Some(8.2);
     let verdict = Verdict {
         evidence: vec![proof("tcp.connect", "10.20.0.10:443", "RST", Some(8.2))],
-        ..verdict(Cause::TcpRefused, Subject::Endpoint("10.20.0.10:443".parse().unwrap()), Certainty::Proven)
+        ..verdict(Cause::TcpRefused, Subject::Endpoint("10.20.0.10:443".parse().expect("this scene has it")), Certainty::Proven)
     };
     diagnosis(Some(false), all, vec![verdict])
 }
@@ -178,13 +178,13 @@ fn path(centre: &str, broken: Option<Layer>) -> Vec<PathItem> {
     let rows = [
         (Layer::Link, link(), "up, 1000 Mbit/s", None),
         (Layer::Address, link(), "192.168.1.20/24", None),
-        (Layer::Gateway, Subject::Gateway("192.168.1.1".parse().unwrap()), "answer", Some(0.412)),
+        (Layer::Gateway, Subject::Gateway("192.168.1.1".parse().expect("this scene has it")), "answer", Some(0.412)),
         (Layer::Line, Subject::Line, "203.0.113.9", None),
         (Layer::Vpn, Subject::Vpn("centre".to_owned()), "tun0", None),
-        (Layer::Route, Subject::Route("10.20.0.10".parse().unwrap()), "dev tun0", None),
+        (Layer::Route, Subject::Route("10.20.0.10".parse().expect("this scene has it")), "dev tun0", None),
         (Layer::Dns, Subject::Name("settle.centre.example".to_owned()), "10.20.0.10", Some(3.9)),
-        (Layer::Tcp, Subject::Endpoint("10.20.0.10:443".parse().unwrap()), "connected", Some(8.214)),
-        (Layer::Tls, Subject::Endpoint("10.20.0.10:443".parse().unwrap()), "TLSv1_3 verified", Some(17.0)),
+        (Layer::Tcp, Subject::Endpoint("10.20.0.10:443".parse().expect("this scene has it")), "connected", Some(8.214)),
+        (Layer::Tls, Subject::Endpoint("10.20.0.10:443".parse().expect("this scene has it")), "TLSv1_3 verified", Some(17.0)),
         (Layer::Http, Subject::Centre(centre.to_owned()), "HTTP 200", Some(31.6)),
     ];
     let item = |(layer, subject, fact, ms): (Layer, Subject, &str, Option<f64>)| {

@@ -41,7 +41,7 @@ pub fn render(diagnosis: &Diagnosis, facing: &Facing, lang: Lang, style: Style) 
 
 fn heading(page: &mut Page, text: &str) {
     page.blank();
-    page.pieces(&[(text, Ink::Bold)]);
+    page.paragraph("", text, Ink::Bold);
 }
 
 /// What to do, step by step. Several candidates share only the one act and the call.

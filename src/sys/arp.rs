@@ -112,7 +112,8 @@ impl Talk {
 
     fn discovery(device: &IfName, target: Ipv6Addr, known: Option<Mac>) -> Result<Self, Unseen> {
         let card = Card::open(device)?;
-        let socket = Socket::new(Domain::IPV6, Type::RAW.nonblocking().cloexec(), Some(Protocol::ICMPV6)).map_err(|e| unseen("open", &e))?;
+        let socket =
+            Socket::new(Domain::IPV6, Type::RAW.nonblocking().cloexec(), Some(Protocol::ICMPV6)).map_err(|e| unseen("open", &e))?;
         socket.bind_device(Some(device.as_str().as_bytes())).map_err(|e| unseen("bind to the interface", &e))?;
         for option in [libc::IPV6_UNICAST_HOPS, libc::IPV6_MULTICAST_HOPS] {
             set_int(socket.as_fd(), libc::IPPROTO_IPV6, option, ND_HOPS.into()).map_err(|e| unseen("set the hop limit", &e))?;

@@ -113,11 +113,8 @@ impl Connected {
     /// Waits for the next event, errors first. May be cancelled at any time without losing one.
     pub(super) async fn next(&self) -> Result<Event, Unseen> {
         loop {
-            let mut guard = self
-                .0
-                .ready(Interest::READABLE | Interest::ERROR)
-                .await
-                .map_err(|e| Unseen::Error(format!("wait for a socket: {e}")))?;
+            let mut guard =
+                self.0.ready(Interest::READABLE | Interest::ERROR).await.map_err(|e| Unseen::Error(format!("wait for a socket: {e}")))?;
             match take(self.0.get_ref()) {
                 Some(event) => return Ok(event),
                 None => guard.clear_ready(),

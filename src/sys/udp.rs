@@ -2,9 +2,9 @@
 //!
 //! With a small TTL this is a walk that needs no privilege at all.
 
+use super::clock;
 pub use super::errqueue::Route;
 use super::errqueue::{Connected, Event, Kind, Refusal};
-use super::clock;
 use crate::model::{Failure, FailureKind, Outcome, Reply, Unseen};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;

@@ -79,7 +79,8 @@ fn from_kernel(interface: &IfName, capabilities: caps::Capabilities) -> Result<N
         Some(libc::EPERM) => Unseen::Capability(caps::Capability::NetAdmin.name().into()),
         _ => Unseen::Error(format!("ask the kernel about {interface}: {e}")),
     };
-    let socket = Socket::new(Domain::from(libc::AF_NETLINK), Type::RAW.cloexec(), Some(Protocol::from(libc::NETLINK_GENERIC))).map_err(trouble)?;
+    let socket =
+        Socket::new(Domain::from(libc::AF_NETLINK), Type::RAW.cloexec(), Some(Protocol::from(libc::NETLINK_GENERIC))).map_err(trouble)?;
     socket.set_read_timeout(Some(ANSWER)).map_err(trouble)?;
     let mut secret = Secret::new();
     socket.send(&parse::family_request()).map_err(trouble)?;
@@ -177,7 +178,10 @@ mod tests {
 
     #[test]
     fn an_interface_without_a_socket_is_unseen() {
-        assert!(matches!(handshake(&IfName::new("nosuch0"), &LinkKind::Tun, caps::Capabilities::NONE), Handshake::Unseen(Unseen::Error(_))));
+        assert!(matches!(
+            handshake(&IfName::new("nosuch0"), &LinkKind::Tun, caps::Capabilities::NONE),
+            Handshake::Unseen(Unseen::Error(_))
+        ));
         let kernel = handshake(&IfName::new("nosuch0"), &LinkKind::Wireguard, caps::Capabilities::NONE);
         assert_eq!(kernel, Handshake::Unseen(Unseen::Capability("CAP_NET_ADMIN".into())));
     }

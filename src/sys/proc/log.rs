@@ -20,17 +20,17 @@ const FRESH: &[&str] = &[
 
 /// Lines by which a server refuses credentials or certificate. Lower case.
 const REFUSED: &[&str] = &[
-    "auth_failed",                        // OpenVPN
-    "authentication_failed",              // strongSwan
-    "chap authentication failed",         // pppd
-    "pap authentication failed",          // pppd
-    "failed to authenticate ourselves",   // pppd
-    "ms-chap authentication failed",      // pppd
-    "failed to obtain webvpn cookie",     // OpenConnect
-    "login failed",                       // OpenConnect
-    "alert certificate ",                 // OpenSSL: expired, revoked, unknown, required
-    "alert bad certificate",              // OpenSSL
-    "alert unknown ca",                   // OpenSSL
+    "auth_failed",                      // OpenVPN
+    "authentication_failed",            // strongSwan
+    "chap authentication failed",       // pppd
+    "pap authentication failed",        // pppd
+    "failed to authenticate ourselves", // pppd
+    "ms-chap authentication failed",    // pppd
+    "failed to obtain webvpn cookie",   // OpenConnect
+    "login failed",                     // OpenConnect
+    "alert certificate ",               // OpenSSL: expired, revoked, unknown, required
+    "alert bad certificate",            // OpenSSL
+    "alert unknown ca",                 // OpenSSL
 ];
 
 /// Reads the end of a log. Blocks.
@@ -59,7 +59,8 @@ mod tests {
 
     #[test]
     fn a_refusal_counts_until_a_session_is_accepted() {
-        let refused = "2026-01-01 OpenVPN 2.6.3 x86_64\n2026-01-01 AUTH: Received control message: AUTH_FAILED\n2026-01-01 SIGTERM received\n";
+        let refused =
+            "2026-01-01 OpenVPN 2.6.3 x86_64\n2026-01-01 AUTH: Received control message: AUTH_FAILED\n2026-01-01 SIGTERM received\n";
         assert_eq!(judge(refused), VpnLog::AuthFailed);
         assert_eq!(judge(&format!("{refused}2026-01-02 Initialization Sequence Completed\n")), VpnLog::Quiet);
         assert_eq!(judge(&format!("{refused}2026-01-02 OpenVPN 2.6.3 x86_64\n")), VpnLog::Quiet);

@@ -11,8 +11,7 @@ use std::time::Duration;
 /// Longest that systemd may take to answer.
 const ANSWER: Duration = Duration::from_millis(500);
 /// Where services live: unified hierarchy, hybrid, and the old one.
-const SLICES: [&str; 3] =
-    ["/sys/fs/cgroup/system.slice", "/sys/fs/cgroup/unified/system.slice", "/sys/fs/cgroup/systemd/system.slice"];
+const SLICES: [&str; 3] = ["/sys/fs/cgroup/system.slice", "/sys/fs/cgroup/unified/system.slice", "/sys/fs/cgroup/systemd/system.slice"];
 
 /// The state of a unit; `name` without a suffix means a service. Blocks for at most half a second.
 pub fn unit_state(name: &str) -> UnitState {
@@ -21,7 +20,11 @@ pub fn unit_state(name: &str) -> UnitState {
         return UnitState::Active;
     }
     // A unit may be active without a process (wg-quick), so their absence alone says nothing.
-    if Path::new("/run/systemd/system").is_dir() { ask_systemd(&unit).map_or(UnitState::Unknown, |text| judge(&text)) } else { UnitState::Unknown }
+    if Path::new("/run/systemd/system").is_dir() {
+        ask_systemd(&unit).map_or(UnitState::Unknown, |text| judge(&text))
+    } else {
+        UnitState::Unknown
+    }
 }
 
 /// The name with its suffix; `None` for what cannot be a unit's name and must not reach a path or a command line.
@@ -45,7 +48,9 @@ fn has_processes(slice: &Path, unit: &str) -> bool {
 /// Whether a control group, or one directly in it, holds a process.
 fn has_process(group: &Path) -> bool {
     let own = |group: &Path| fs::read(group.join("cgroup.procs")).is_ok_and(|list| !list.trim_ascii().is_empty());
-    own(group) || fs::read_dir(group).is_ok_and(|entries| entries.flatten().map(|entry: fs::DirEntry| entry.path()).any(|path: PathBuf| own(&path)))
+    own(group)
+        || fs::read_dir(group)
+            .is_ok_and(|entries| entries.flatten().map(|entry: fs::DirEntry| entry.path()).any(|path: PathBuf| own(&path)))
 }
 
 fn ask_systemd(unit: &str) -> Option<String> {

@@ -61,7 +61,9 @@ pub(super) fn family_request() -> Vec<u8> {
 pub(super) fn family_answer(bytes: &[u8]) -> io::Result<u16> {
     for message in messages(bytes) {
         let message = message?;
-        if let Some(id) = attributes(message.attributes).find(|(kind, _)| *kind == CTRL_ATTR_FAMILY_ID).and_then(|(_, data)| data.first_chunk()) {
+        if let Some(id) =
+            attributes(message.attributes).find(|(kind, _)| *kind == CTRL_ATTR_FAMILY_ID).and_then(|(_, data)| data.first_chunk())
+        {
             return Ok(u16::from_ne_bytes(*id));
         }
     }

@@ -5,8 +5,10 @@ use isonet::model::{FailureKind, Outcome, TlsFacts, TlsFault, TlsKey};
 use isonet::probe::http::date_offset;
 use isonet::probe::tcp::connect;
 use isonet::probe::tls::{Setup, Trust, handshake};
+use proptest::prelude::*;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 use std::io::{BufReader, Read, Write};
@@ -201,6 +203,37 @@ fn what_other_programs_accept_is_accepted() {
     let pinned = Setup { trust: Some(Trust::new(vec![certificate])), identity: None };
     assert!(shake(at, &pinned).ok().is_some());
     assert_eq!(fault(&shake(at, &ca.trusted())), TlsFault::UnknownIssuer);
+}
+
+fn pem(text: &str) -> CertificateDer<'static> {
+    CertificateDer::from_pem_slice(text.as_bytes()).unwrap()
+}
+
+#[test]
+fn what_only_this_tool_is_too_strict_for_is_no_fault() {
+    let name = ServerName::try_from(NAME).unwrap();
+    let now = "2030-01-01T00:00:00Z".parse().unwrap();
+    // Keys of 1024 bits, and a certificate of the first version of the format: both still at work in old installations.
+    let weak = Trust::new(vec![pem(include_str!("certificates/weak-ca.pem"))]);
+    assert_eq!(weak.judge(&[pem(include_str!("certificates/weak-leaf.pem"))], &name, now), Some(TlsFault::Unsupported));
+    let first_version = Trust::new(vec![pem(include_str!("certificates/v1-ca.pem"))]);
+    assert_eq!(first_version.judge(&[pem(include_str!("certificates/v1-leaf.pem"))], &name, now), Some(TlsFault::Unsupported));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
+
+    #[test]
+    fn a_damaged_certificate_is_judged_without_a_panic(damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8)) {
+        let mut der = pem(include_str!("certificates/weak-leaf.pem")).to_vec();
+        for (at, byte) in damage {
+            let at = at.index(der.len());
+            der[at] = byte;
+        }
+        let trust = Trust::new(vec![pem(include_str!("certificates/weak-ca.pem"))]);
+        let name = ServerName::try_from(NAME).unwrap();
+        trust.judge(&[CertificateDer::from(der)], &name, "2030-01-01T00:00:00Z".parse().unwrap());
+    }
 }
 
 #[test]

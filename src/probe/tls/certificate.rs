@@ -224,7 +224,31 @@ fn short(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::covers;
+    use super::{covers, facts};
+    use proptest::prelude::*;
+    use rcgen::{CertificateParams, KeyPair};
+    use rustls::pki_types::CertificateDer;
+
+    fn certificate() -> CertificateDer<'static> {
+        let names = vec!["settle.centre.example".to_owned(), "10.20.0.10".to_owned(), "fd00::10".to_owned()];
+        CertificateParams::new(names).unwrap().self_signed(&KeyPair::generate().unwrap()).unwrap().der().clone()
+    }
+
+    #[test]
+    fn names_and_addresses_are_both_named() {
+        assert_eq!(facts(&certificate()).unwrap().names, ["settle.centre.example", "10.20.0.10", "fd00::10"]);
+        assert_eq!(facts(&CertificateDer::from(vec![0x30, 0x80])), None);
+    }
+
+    proptest! {
+        #[test]
+        fn facts_of_any_bytes_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), at in any::<prop::sample::Index>()) {
+            let mut der = certificate().to_vec();
+            let at = at.index(der.len());
+            der.splice(at.., bytes);
+            facts(&CertificateDer::from(der));
+        }
+    }
 
     #[test]
     fn a_star_stands_for_one_label() {

@@ -2,7 +2,7 @@
 //!
 //! The parsers take any bytes. A missing resolv.conf is a system without resolvers; an unreadable one is unknown.
 
-use super::files;
+use super::files::{self, ReadError};
 use crate::model::{Outcome, ResolverSetup, Unseen};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
@@ -34,17 +34,7 @@ impl Default for Places {
 }
 
 /// The resolvers of this system.
-pub fn resolvers() -> Outcome<ResolverSetup> {
-    resolvers_at(&Places::default())
-}
-
-/// The hosts file of this system, as it is now.
-pub fn hosts() -> HostsFile {
-    HostsFile::at(&Places::default().hosts)
-}
-
-/// As [`resolvers`], with the files elsewhere.
-pub fn resolvers_at(places: &Places) -> Outcome<ResolverSetup> {
+pub fn resolvers(places: &Places) -> Outcome<ResolverSetup> {
     let listed = match files::read(&places.resolv_conf, FILE_MAX) {
         Ok(bytes) => parse_resolv_conf(&bytes),
         Err(e) if e.is_absent() => Vec::new(),
@@ -62,28 +52,12 @@ fn servers_behind(path: &Path) -> Option<Vec<IpAddr>> {
     (!servers.is_empty() && !servers.iter().any(IpAddr::is_loopback)).then_some(servers)
 }
 
-/// A hosts file, read once for a whole round.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HostsFile(Result<Vec<u8>, Unseen>);
-
-impl HostsFile {
-    /// Reads the file. A missing one is an empty one.
-    pub fn at(path: &Path) -> Self {
-        Self(match files::read(path, FILE_MAX) {
-            Err(e) if e.is_absent() => Ok(Vec::new()),
-            read => read.map_err(|e| Unseen::Error(e.line())),
-        })
-    }
-
-    /// The addresses of a name, in order; `None` = the name is not there, or the file cannot be read.
-    pub fn addresses(&self, name: &str) -> Option<Vec<IpAddr>> {
-        let found = parse_hosts(self.0.as_ref().ok()?, name);
-        (!found.is_empty()).then_some(found)
-    }
-
-    /// Why it could not be read.
-    pub fn unseen(&self) -> Option<&Unseen> {
-        self.0.as_ref().err()
+/// The addresses of a name in the hosts file, in order; empty = it is not there.
+pub fn hosts(places: &Places, name: &str) -> Result<Vec<IpAddr>, ReadError> {
+    match files::read(&places.hosts, FILE_MAX) {
+        Ok(bytes) => Ok(parse_hosts(&bytes, name)),
+        Err(e) if e.is_absent() => Ok(Vec::new()),
+        Err(e) => Err(e),
     }
 }
 
@@ -158,21 +132,21 @@ mod tests {
         let places = places(dir.path());
         std::fs::write(&places.resolv_conf, "nameserver 127.0.0.53\n").expect("written");
         let alone = ResolverSetup { servers: ips(&["127.0.0.53"]), stub: Some(ips(&["127.0.0.53"])[0]) };
-        assert_eq!(resolvers_at(&places), Outcome::Ok(alone.clone()));
+        assert_eq!(resolvers(&places), Outcome::Ok(alone.clone()));
         std::fs::write(dir.path().join("behind"), "nameserver 10.0.0.53\n").expect("written");
-        assert_eq!(resolvers_at(&places), Outcome::Ok(ResolverSetup { servers: ips(&["10.0.0.53"]), ..alone }));
+        assert_eq!(resolvers(&places), Outcome::Ok(ResolverSetup { servers: ips(&["10.0.0.53"]), ..alone }));
     }
 
     #[test]
     fn an_absent_file_means_no_resolver_and_an_unreadable_one_means_unknown() {
         let dir = tempfile::tempdir().expect("a directory");
         let places = places(dir.path());
-        assert_eq!(resolvers_at(&places), Outcome::Ok(ResolverSetup::default()));
+        assert_eq!(resolvers(&places), Outcome::Ok(ResolverSetup::default()));
         std::fs::create_dir(&places.resolv_conf).expect("a directory in its place");
-        assert!(matches!(resolvers_at(&places), Outcome::Unknown(Unseen::Error(_))));
+        assert!(matches!(resolvers(&places), Outcome::Unknown(Unseen::Error(_))));
         std::fs::remove_dir(&places.resolv_conf).expect("removed");
         std::fs::write(&places.resolv_conf, vec![b'n'; 2 << 20]).expect("written");
-        assert!(matches!(resolvers_at(&places), Outcome::Unknown(Unseen::Error(_))));
+        assert!(matches!(resolvers(&places), Outcome::Unknown(Unseen::Error(_))));
     }
 
     #[test]
@@ -181,15 +155,6 @@ mod tests {
         assert_eq!(parse_hosts(text, "api.centre.EXAMPLE"), ips(&["10.1.1.1", "fd00::1"]));
         assert_eq!(parse_hosts(text, "api2"), ips(&[]), "in a comment");
         assert_eq!(parse_hosts(text, "centre.example"), ips(&[]));
-    }
-
-    #[test]
-    fn a_hosts_file_that_cannot_be_read_names_nobody_and_says_why() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let absent = HostsFile::at(&dir.path().join("hosts"));
-        assert_eq!((absent.addresses("x"), absent.unseen()), (None, None));
-        let unreadable = HostsFile::at(dir.path());
-        assert!(unreadable.addresses("x").is_none() && unreadable.unseen().is_some());
     }
 
     proptest! {

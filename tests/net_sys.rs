@@ -80,13 +80,19 @@ fn the_same_errors_come_back_on_a_raw_socket() {
 fn a_local_firewall_shows_as_eperm_at_once_and_silence_as_silence() {
     let Some(lab) = Lab::new() else { return };
     lab.sysctl("net.ipv4.ping_group_range", "0 2147483647");
-    lab.nft("terminal", "add table inet t; add chain inet t o { type filter hook output priority 0; }; add rule inet t o ip daddr 10.77.2.2 drop");
+    lab.nft(
+        "terminal",
+        "add table inet t; add chain inet t o { type filter hook output priority 0; }; add rule inet t o ip daddr 10.77.2.2 drop",
+    );
     let seen: Outcome<Reply> = lab.ask(As::Nobody, "echo 10.77.2.2 1000");
     assert_eq!(kind(&seen), FailureKind::Local(Errno::EPERM));
     let seen: Outcome<Reply> = lab.ask(As::Nobody, "udp 10.77.2.2:9 500");
     assert_eq!(kind(&seen), FailureKind::Local(Errno::EPERM));
 
-    lab.nft("centre", "add table inet t; add chain inet t i { type filter hook input priority 0; }; add rule inet t i ip saddr 10.77.1.2 drop");
+    lab.nft(
+        "centre",
+        "add table inet t; add chain inet t i { type filter hook input priority 0; }; add rule inet t i ip saddr 10.77.1.2 drop",
+    );
     lab.nft("terminal", "delete table inet t");
     let seen: Outcome<Reply> = lab.ask(As::Nobody, "echo 10.77.2.2 300");
     assert_eq!(kind(&seen), FailureKind::Silence);

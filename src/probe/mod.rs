@@ -2,8 +2,13 @@
 
 pub mod centre;
 pub mod dns;
+pub mod gateway;
 pub mod http;
 mod join;
+pub mod local;
+pub mod ping;
 pub mod stream;
 pub mod tcp;
 pub mod tls;
+pub mod vpn;
+pub mod walk;

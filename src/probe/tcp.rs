@@ -79,7 +79,7 @@ fn socket(at: SocketAddr, segments: Segments) -> io::Result<TcpSocket> {
 }
 
 /// What a failed connect says.
-fn refused<T>(error: &io::Error, elapsed: Duration) -> Outcome<T> {
+pub(super) fn refused<T>(error: &io::Error, elapsed: Duration) -> Outcome<T> {
     let kind = match error.raw_os_error().map(Errno) {
         Some(Errno::ECONNREFUSED) => FailureKind::Refused,
         Some(Errno::ECONNRESET) => FailureKind::Closed { received: 0, reset: true },

@@ -9,7 +9,9 @@ pub(super) use map::mac;
 
 use super::clock;
 use super::socket::if_name;
-use crate::model::{Address, Errno, Failure, FailureKind, IfName, Link, LinkKind, Neighbour, Outcome, Route, RouteKind, RouteTable, Unseen};
+use crate::model::{
+    Address, Errno, Failure, FailureKind, IfName, Link, LinkKind, Neighbour, Outcome, Route, RouteKind, RouteTable, Unseen,
+};
 use futures_util::TryStreamExt;
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::link::LinkMessage;
@@ -49,7 +51,8 @@ pub struct NeighbourEntry {
 }
 
 impl Snapshot {
-    fn unknown(why: &Unseen) -> Self {
+    /// Nothing could be asked.
+    pub fn unknown(why: &Unseen) -> Self {
         Self {
             links: Outcome::Unknown(why.clone()),
             addresses: Outcome::Unknown(why.clone()),
@@ -117,6 +120,13 @@ impl Netlink {
                 None => Outcome::Unknown(Unseen::Error(format!("look up a route: {error}"))),
             },
         }
+    }
+
+    /// Bytes received and sent on one interface so far; `None` when it is gone or the kernel does not say.
+    pub async fn counters(&self, index: u32) -> Option<(u64, u64)> {
+        let mut answers = std::pin::pin!(self.handle.link().get().match_index(index).execute());
+        let message = tokio::time::timeout(DUMP_TIMEOUT, answers.try_next()).await.ok()?.ok()??;
+        map::link(&message).map(|link| (link.rx_bytes, link.tx_bytes))
     }
 
     async fn ask_route(&self, destination: IpAddr) -> Result<Option<RouteMessage>, rtnetlink::Error> {

@@ -1,0 +1,40 @@
+//! The terminal's own state: links, addresses, routes, resolvers. One kernel dump, nothing on the wire.
+
+use crate::model::{Address, LinkKind, Outcome, Sighting};
+use crate::sys::arp;
+use crate::sys::netlink::Snapshot;
+use crate::sys::resolv::{self, Places};
+use futures_util::future::join_all;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// The sightings in a snapshot, and the resolvers beside it.
+pub fn local(snapshot: &Snapshot) -> Vec<Sighting> {
+    vec![
+        Sighting::Links(snapshot.links.clone()),
+        Sighting::Addresses(snapshot.addresses.clone()),
+        Sighting::Routes(snapshot.routes.clone()),
+        Sighting::Resolvers(resolv::resolvers(&Places::default())),
+    ]
+}
+
+/// Asks every Ethernet segment whether another station answers for our own IPv4 address there, and gives the addresses with what was
+/// learnt. Nobody answering takes the whole `timeout`, so a short one serves: a station that holds the address answers in a millisecond.
+/// Without `CAP_NET_RAW` nothing is learnt and nothing claimed.
+pub async fn conflicts(snapshot: &Snapshot, timeout: Duration) -> Sighting {
+    let Outcome::Ok(addresses) = &snapshot.addresses else { return Sighting::Addresses(snapshot.addresses.clone()) };
+    Sighting::Addresses(Outcome::Ok(join_all(addresses.iter().map(|address| asked(snapshot, address, timeout))).await))
+}
+
+async fn asked(snapshot: &Snapshot, address: &Address, timeout: Duration) -> Address {
+    let link = snapshot.links.ok().and_then(|links| links.iter().find(|link| link.name == address.link));
+    let on_segment = link.is_some_and(|link| link.carrier && matches!(link.kind, LinkKind::Ethernet | LinkKind::Wifi | LinkKind::Bridge));
+    let mut address = address.clone();
+    if let IpAddr::V4(own) = address.net.addr()
+        && on_segment
+        && address.usable()
+    {
+        address.duplicate = matches!(arp::conflict(&address.link, own, timeout).await, Outcome::Ok(Some(_)));
+    }
+    address
+}

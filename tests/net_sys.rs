@@ -9,7 +9,10 @@ mod inside;
 #[path = "net_sys/lab.rs"]
 mod lab;
 
-use isonet::model::{Errno, FailureKind, IcmpError, IcmpKind, LinkKind, Outcome, Reply, Route, RouteKind};
+use inside::Look;
+use isonet::model::{
+    ArpAnswer, Errno, FailureKind, Gateway, HopAnswer, IcmpError, IcmpKind, LinkKind, Outcome, Reply, Route, RouteKind, Sighting, Unseen,
+};
 use lab::{As, Lab};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -201,4 +204,143 @@ fn one_snapshot_has_links_addresses_routes_and_neighbours() {
     let gateway = seen.neighbours.iter().find(|(address, _)| *address == ip("10.77.1.1")).expect("the gateway was just asked");
     assert!(gateway.1.is_some(), "with its hardware address");
     println!("a snapshot took {:?}", seen.took);
+}
+
+#[test]
+fn look_ups_at_once_over_one_connection_do_not_mix_up() {
+    let Some(lab) = Lab::new() else { return };
+    lab.run("terminal", "ip route add unreachable 10.50.0.1");
+    let seen: [Outcome<Route>; 2] = lab.ask(As::Nobody, "routes 10.50.0.1 10.77.2.2");
+    assert_eq!(kind(&seen[0]), FailureKind::Local(Errno::EHOSTUNREACH));
+    assert_eq!(seen[1].ok().and_then(|route| route.gateway), Some(ip("10.77.1.1")));
+}
+
+fn gateway_of(look: &Look) -> &Gateway {
+    match &look.seen {
+        Sighting::Gateway(_, _, Outcome::Ok(gateway)) => gateway,
+        other => panic!("no gateway: {other:?}"),
+    }
+}
+
+#[test]
+fn a_healthy_gateway_is_proved_three_times_and_quickly() {
+    let Some(lab) = Lab::new() else { return };
+    for (gateway, beyond) in [("10.77.1.1", "10.77.2.2"), ("fd77:1::1", "fd77:2::2")] {
+        let look: Look = lab.ask(As::Root, &format!("gateway {gateway} 2000 beyond={beyond}"));
+        let seen = gateway_of(&look);
+        assert!(matches!(seen.arp, ArpAnswer::Answered(_)), "{seen:?}");
+        assert!(seen.ping.ok().is_some() && seen.expired_here.is_some() && seen.alive(), "{seen:?}");
+        assert_eq!(seen.mac.as_deref().map(str::len), Some(17), "{seen:?}");
+        println!("{gateway}: {:?}", look.took);
+    }
+}
+
+#[test]
+fn a_gateway_that_forbids_ping_is_alive_and_does_not_slow_the_round() {
+    let Some(lab) = Lab::new() else { return };
+    lab.nft(
+        "router",
+        "add table inet t; add chain inet t i { type filter hook input priority 0; }; \
+         add rule inet t i icmp type echo-request drop; add rule inet t i icmpv6 type echo-request drop",
+    );
+    for gateway in ["10.77.1.1", "fd77:1::1"] {
+        let look: Look = lab.ask(As::Root, &format!("gateway {gateway} 2000"));
+        let seen = gateway_of(&look);
+        assert!(matches!(seen.arp, ArpAnswer::Answered(_)) && seen.alive(), "{seen:?}");
+        assert_eq!(kind(&seen.ping), FailureKind::Silence);
+        println!("{gateway}: {:?}", look.took);
+    }
+}
+
+#[test]
+fn a_dead_gateway_is_silent_although_the_kernels_table_still_has_it() {
+    let Some(lab) = Lab::new() else { return };
+    lab.run("terminal", "ping -c1 -W1 10.77.1.1");
+    lab.run("terminal", "ping -c1 -W1 fd77:1::1");
+    // Dead to the segment without a loss of carrier.
+    lab.nft("router", "add table netdev t; add chain netdev t i { type filter hook ingress device r0 priority 0; policy drop; }");
+    for gateway in ["10.77.1.1", "fd77:1::1"] {
+        let look: Look = lab.ask(As::Root, &format!("gateway {gateway} 2000 beyond=10.77.2.2"));
+        let seen = gateway_of(&look);
+        assert_eq!(seen.arp, ArpAnswer::Silent, "{seen:?}");
+        assert!(!seen.alive() && seen.mac.is_some(), "the table remembers its address: {seen:?}");
+        assert_eq!(kind(&seen.ping), FailureKind::Silence);
+        println!("{gateway}: {:?}", look.took);
+    }
+}
+
+#[test]
+fn without_capability_a_gateway_is_asked_by_echo_and_ttl_and_arp_is_unknown() {
+    let Some(lab) = Lab::new() else { return };
+    lab.sysctl("net.ipv4.ping_group_range", "0 2147483647");
+    let look: Look = lab.ask(As::Nobody, "gateway 10.77.1.1 2000 beyond=10.77.2.2");
+    let seen = gateway_of(&look);
+    assert_eq!(seen.arp, ArpAnswer::Unknown(Unseen::Capability("CAP_NET_RAW".into())));
+    assert!(seen.ping.ok().is_some() && seen.expired_here.is_some(), "{seen:?}");
+    println!("{:?}", look.took);
+}
+
+#[test]
+fn another_station_with_our_address_is_a_conflict() {
+    let Some(lab) = Lab::new() else { return };
+    let duplicates = |look: &Look| match &look.seen {
+        Sighting::Addresses(Outcome::Ok(list)) => list.iter().filter(|a| a.duplicate).map(|a| a.net.to_string()).collect::<Vec<_>>(),
+        other => panic!("no addresses: {other:?}"),
+    };
+    assert_eq!(duplicates(&lab.ask(As::Root, "conflicts 200")), Vec::<String>::new());
+    lab.run("router", "ip address add 10.77.1.2/32 dev r0");
+    assert_eq!(duplicates(&lab.ask(As::Root, "conflicts 200")), ["10.77.1.2/24"]);
+    assert_eq!(duplicates(&lab.ask(As::Nobody, "conflicts 200")), Vec::<String>::new(), "nothing learnt, nothing claimed");
+}
+
+fn hops(look: &Look) -> Vec<HopAnswer> {
+    match &look.seen {
+        Sighting::Walk(_, Outcome::Ok(hops)) => hops.iter().map(|hop| hop.answer.clone()).collect(),
+        other => panic!("no walk: {other:?}"),
+    }
+}
+
+#[test]
+fn a_walk_finds_router_and_destination_as_nobody() {
+    let Some(lab) = Lab::new() else { return };
+    for (target, router) in [("10.77.2.2", "10.77.1.1"), ("fd77:2::2", "fd77:1::1")] {
+        let look: Look = lab.ask(As::Nobody, &format!("walk {target} 2000"));
+        assert_eq!(hops(&look), [HopAnswer::Router(ip(router)), HopAnswer::Destination]);
+        println!("{target}: {:?}", look.took);
+    }
+    let refused = HopAnswer::Refused(IcmpError { kind: IcmpKind::NetUnreachable, offender: Some(ip("10.77.1.1")) });
+    let seen = hops(&lab.ask(As::Nobody, "walk 10.99.0.1 2000"));
+    assert!(seen.contains(&refused), "{seen:?}");
+    lab.nft("centre", "add table inet t; add chain inet t i { type filter hook input priority 0; policy drop; }");
+    let look: Look = lab.ask(As::Nobody, "walk 10.77.2.2 2000");
+    assert_eq!(hops(&look), [HopAnswer::Router(ip("10.77.1.1")), HopAnswer::Silence, HopAnswer::Silence, HopAnswer::Silence]);
+    println!("silent: {:?}", look.took);
+}
+
+#[test]
+fn a_ping_tells_the_same_with_and_without_surge_ping() {
+    let Some(lab) = Lab::new() else { return };
+    lab.sysctl("net.ipv4.ping_group_range", "0 2147483647");
+    let outcome = |look: Look| match look.seen {
+        Sighting::Ping(_, outcome) => outcome,
+        other => panic!("no ping: {other:?}"),
+    };
+    for who in [As::Root, As::Nobody] {
+        for (target, ttl) in [("10.77.2.2", 63), ("fd77:2::2", 63)] {
+            let reply = outcome(lab.ask(who, &format!("ping {target} 1000")));
+            assert_eq!(reply.ok().map(|reply| reply.series), Some((1, 1)), "{who:?} {target} {reply:?}");
+            assert!(reply.ok().is_some_and(|reply| reply.ttl.is_none_or(|seen| seen == ttl)), "{who:?} {target} {reply:?}");
+        }
+        let seen = outcome(lab.ask(who, "ping 10.99.0.1 1000"));
+        assert_eq!(kind(&seen), icmp(IcmpKind::NetUnreachable, "10.77.1.1"), "{who:?}");
+        lab.run("terminal", "ip route add prohibit 10.50.0.1");
+        assert_eq!(kind(&outcome(lab.ask(who, "ping 10.50.0.1 1000"))), FailureKind::Local(Errno::EACCES), "{who:?}");
+        lab.run("terminal", "ip route del prohibit 10.50.0.1");
+    }
+    lab.nft("centre", "add table inet t; add chain inet t i { type filter hook input priority 0; policy drop; }");
+    for who in [As::Root, As::Nobody] {
+        let look: Look = lab.ask(who, "ping 10.77.2.2 600");
+        println!("silent: {:?}", look.took);
+        assert_eq!(kind(&outcome(look)), FailureKind::Silence, "{who:?}");
+    }
 }

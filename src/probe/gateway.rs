@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep_until;
 
 /// A hop on our own segment that has not answered by then will not.
-const LONGEST: Duration = Duration::from_millis(1500);
+const LONGEST: Duration = Duration::from_millis(1400);
+/// Room for the three to report their own end before they are cut off.
+const MARGIN: Duration = Duration::from_millis(50);
 /// How long the echo is still waited for once ARP has answered: a router that forbids ping must not slow a healthy diagnosis down.
 const GRACE: Duration = Duration::from_millis(300);
 /// How long the TTL's end is still waited for once the hop is known to be alive.
@@ -32,7 +34,7 @@ pub async fn gateway(
 ) -> Sighting {
     let known = neighbour.and_then(|entry| entry.mac.clone());
     let state = neighbour.map_or(Neighbour::None, |entry| entry.state);
-    let seen = ask(device, ip, known.as_deref(), beyond, timeout.min(LONGEST)).await;
+    let seen = ask(device, ip, known.as_deref(), beyond, timeout.saturating_sub(MARGIN).min(LONGEST)).await;
     let Seen { arp, ping, expiry, began } = seen;
     let arp = arp.unwrap_or(Asked { answer: ArpAnswer::Unknown(Unseen::Deadline), mac: None });
     let gateway = Gateway {
@@ -88,7 +90,7 @@ impl Seen {
 
 async fn ask(device: &IfName, ip: IpAddr, known: Option<&str>, beyond: Option<IpAddr>, timeout: Duration) -> Seen {
     let mut seen = Seen { arp: None, ping: None, expiry: None, began: clock::now() };
-    let limit = tokio::time::Instant::now() + timeout;
+    let limit = tokio::time::Instant::now() + timeout + MARGIN;
     let mut until = limit;
     let mut arp = pin!(arp::ask(device, ip, known, timeout));
     let mut ping = pin!(echo(device, ip, timeout));

@@ -9,7 +9,7 @@
 mod frame;
 
 use super::errqueue::{plain, watched};
-use super::socket::{if_index, set_int};
+use super::socket::{hardware_address, if_index, set_int};
 use super::{clock, netlink};
 use crate::model::{ArpAnswer, IfName, Outcome, Unseen};
 use frame::{Answer, Mac};
@@ -25,8 +25,6 @@ use tokio::io::unix::AsyncFd;
 const RETRY: Duration = Duration::from_millis(250);
 /// `ETH_P_ARP`.
 const ETHERTYPE_ARP: u16 = 0x0806;
-/// `ARPHRD_ETHER`: Ethernet and wireless cards.
-const HARDWARE_ETHERNET: u16 = 1;
 /// `AF_PACKET`, as wide as an address has it.
 const FAMILY: libc::sa_family_t = 17;
 const _: () = assert!(FAMILY as libc::c_int == libc::AF_PACKET);
@@ -88,9 +86,31 @@ enum Sender {
     Nobody,
 }
 
+/// A watched socket that is closed off the loop: the kernel lets whoever closes a packet socket wait for all processors (10 ms and more).
+struct Ear(Option<AsyncFd<Socket>>);
+
+impl Ear {
+    fn new(socket: Socket) -> Result<Self, Unseen> {
+        watched(socket).map(|socket| Self(Some(socket))).map_err(|e| unseen("watch the socket", &e))
+    }
+
+    fn get(&self) -> &AsyncFd<Socket> {
+        self.0.as_ref().expect("it is taken only when dropped")
+    }
+}
+
+impl Drop for Ear {
+    fn drop(&mut self) {
+        let socket = self.0.take().map(AsyncFd::into_inner);
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn_blocking(move || drop(socket));
+        }
+    }
+}
+
 /// A socket, what to send on it, and what counts as an answer.
 struct Talk {
-    socket: AsyncFd<Socket>,
+    socket: Ear,
     own: Mac,
     target: IpAddr,
     /// First and second try.
@@ -107,11 +127,15 @@ impl Talk {
         let request = frame::arp_request(card.mac, source, target);
         let first = packet_address(card.index, known.unwrap_or(frame::BROADCAST));
         let second = packet_address(card.index, frame::BROADCAST);
-        Ok(Self { socket: watch(card.socket)?, own: card.mac, target: target.into(), tries: [(request.clone(), first), (request, second)] })
+        Ok(Self {
+            socket: Ear::new(card.socket)?,
+            own: card.mac,
+            target: target.into(),
+            tries: [(request.clone(), first), (request, second)],
+        })
     }
 
     fn discovery(device: &IfName, target: Ipv6Addr, known: Option<Mac>) -> Result<Self, Unseen> {
-        let card = Card::open(device)?;
         let socket =
             Socket::new(Domain::IPV6, Type::RAW.nonblocking().cloexec(), Some(Protocol::ICMPV6)).map_err(|e| unseen("open", &e))?;
         socket.bind_device(Some(device.as_str().as_bytes())).map_err(|e| unseen("bind to the interface", &e))?;
@@ -119,17 +143,14 @@ impl Talk {
             set_int(socket.as_fd(), libc::IPPROTO_IPV6, option, ND_HOPS.into()).map_err(|e| unseen("set the hop limit", &e))?;
         }
         set_int(socket.as_fd(), libc::IPPROTO_IPV6, libc::IPV6_RECVHOPLIMIT, 1).map_err(|e| unseen("ask for the hop limit", &e))?;
-        let request = frame::solicitation(card.mac, target);
-        let at = |ip: Ipv6Addr| SockAddr::from(SocketAddrV6::new(ip, 0, 0, card.index));
+        let own = hardware_address(&socket, device).map_err(|e| unseen("read our hardware address", &e))?;
+        let index = if_index(device).map_err(|e| unseen("find the interface", &e))?;
+        let request = frame::solicitation(own, target);
+        let at = |ip: Ipv6Addr| SockAddr::from(SocketAddrV6::new(ip, 0, 0, index));
         let group = frame::solicited_node(target);
         // Unicast goes through the kernel's own table, so it serves only where that has an address, and multicast always follows.
         let first = if known.is_some() { target } else { group };
-        Ok(Self {
-            socket: watch(socket)?,
-            own: card.mac,
-            target: target.into(),
-            tries: [(request.clone(), at(first)), (request, at(group))],
-        })
+        Ok(Self { socket: Ear::new(socket)?, own, target: target.into(), tries: [(request.clone(), at(first)), (request, at(group))] })
     }
 
     async fn run(self, timeout: Duration) -> Asked {
@@ -137,7 +158,7 @@ impl Talk {
         let deadline = tokio::time::Instant::now() + timeout;
         let answered = |mac| Asked { answer: ArpAnswer::Answered(began.elapsed()), mac };
         for (number, (request, to)) in self.tries.iter().enumerate() {
-            if let Err(e) = self.socket.get_ref().send_to(request, to) {
+            if let Err(e) = self.socket.get().get_ref().send_to(request, to) {
                 return Asked::unknown(unseen("send", &e));
             }
             let wait = if number == 0 { deadline.min(tokio::time::Instant::now() + RETRY) } else { deadline };
@@ -153,8 +174,8 @@ impl Talk {
 
     async fn answer(&self) -> Result<Answer, Unseen> {
         loop {
-            let mut guard = self.socket.ready(Interest::READABLE | Interest::ERROR).await.map_err(|e| unseen("wait", &e))?;
-            match plain(self.socket.get_ref()) {
+            let mut guard = self.socket.get().ready(Interest::READABLE | Interest::ERROR).await.map_err(|e| unseen("wait", &e))?;
+            match plain(self.socket.get().get_ref()) {
                 Ok((bytes, hops)) => {
                     if let Some(answer) = self.read(&bytes, hops) {
                         return Ok(answer);
@@ -187,21 +208,10 @@ impl Card {
     fn open(device: &IfName) -> Result<Self, Unseen> {
         // Protocol 0 until it is bound: else it hears every interface in between.
         let socket = Socket::new(Domain::PACKET, Type::DGRAM.nonblocking().cloexec(), None).map_err(|e| unseen("open", &e))?;
+        let mac = hardware_address(&socket, device).map_err(|e| unseen("read our hardware address", &e))?;
         let index = if_index(device).map_err(|e| unseen("find the interface", &e))?;
         socket.bind(&packet_address(index, frame::BROADCAST)).map_err(|e| unseen("bind to the interface", &e))?;
-        let mac = own_mac(&socket)?;
         Ok(Self { socket, index, mac })
-    }
-}
-
-/// Our hardware address on the interface that a packet socket is bound to.
-fn own_mac(socket: &Socket) -> Result<Mac, Unseen> {
-    let mut address = socket.local_addr().map_err(|e| unseen("read our hardware address", &e))?.as_storage();
-    // SAFETY: `sockaddr_ll` is a plain structure of integers and smaller than the storage; a packet socket's address is of that type.
-    let link: &libc::sockaddr_ll = unsafe { address.view_as() };
-    match link.sll_addr.first_chunk() {
-        Some(mac) if link.sll_hatype == HARDWARE_ETHERNET && link.sll_halen == 6 => Ok(*mac),
-        _ => Err(Unseen::Error("arp: the interface has no Ethernet addresses".into())),
     }
 }
 
@@ -225,10 +235,6 @@ fn own_address(device: &IfName, target: Ipv4Addr) -> Ipv4Addr {
         Some(IpAddr::V4(source)) => source,
         Some(IpAddr::V6(_)) | None => Ipv4Addr::UNSPECIFIED,
     }
-}
-
-fn watch(socket: Socket) -> Result<AsyncFd<Socket>, Unseen> {
-    watched(socket).map_err(|e| unseen("watch the socket", &e))
 }
 
 fn unseen(operation: &str, error: &io::Error) -> Unseen {

@@ -3,6 +3,7 @@
 #![allow(unsafe_code, reason = "setsockopt with options that the wrappers lack, and the name calls of libc")]
 
 use crate::model::{Errno, IfName};
+use socket2::Socket;
 use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -35,6 +36,33 @@ pub(super) fn if_index(name: &IfName) -> io::Result<u32> {
     // SAFETY: the pointer is to a NUL-terminated string that lives through the call.
     let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
     if index == 0 { Err(io::Error::last_os_error()) } else { Ok(index) }
+}
+
+/// The Ethernet address of an interface; `EAFNOSUPPORT` where it has none (tunnels, PPP).
+pub(super) fn hardware_address(socket: &Socket, name: &IfName) -> io::Result<[u8; 6]> {
+    // SAFETY: `ifreq` is a plain structure of integers, for which all-zero bytes are a valid value.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    let bytes = name.as_str().as_bytes();
+    if bytes.len() >= libc::IF_NAMESIZE {
+        return Err(io::Error::from_raw_os_error(libc::ENODEV));
+    }
+    for (to, from) in request.ifr_name.iter_mut().zip(bytes) {
+        *to = libc::c_char::from_ne_bytes([*from]);
+    }
+    // SAFETY: the descriptor is open, and the pointer is to a live, writable `ifreq` with a NUL-terminated name, as SIOCGIFHWADDR expects.
+    if unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFHWADDR, &raw mut request) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: after success the kernel has filled this member of the union.
+    let address = unsafe { request.ifr_ifru.ifru_hwaddr };
+    if address.sa_family != libc::ARPHRD_ETHER {
+        return Err(io::Error::from_raw_os_error(libc::EAFNOSUPPORT));
+    }
+    let mut mac = [0; 6];
+    for (to, from) in mac.iter_mut().zip(address.sa_data) {
+        [*to] = from.to_ne_bytes();
+    }
+    Ok(mac)
 }
 
 /// The kernel's error number; errors without one do not come from the kernel and count as `EIO`.

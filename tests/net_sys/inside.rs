@@ -1,6 +1,8 @@
 //! What runs within the terminal's namespace: one question, answered as JSON.
 
-use isonet::model::{Address, IfName, Link, Outcome, RouteTable};
+use isonet::config::Vpn;
+use isonet::model::{Address, IfName, Link, Outcome, RouteTable, Sighting};
+use isonet::probe::{gateway, local, ping, vpn, walk};
 use isonet::sys::{icmp, netlink, udp};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -51,6 +53,28 @@ async fn answer(question: &Question<'_>) -> serde_json::Value {
             Outcome::Unknown(why) => Outcome::Unknown(why),
         }),
         "route" => json(&netlink::route_to(question.word(1)).await),
+        "routes" => {
+            // Several look-ups at once over one connection.
+            let netlink = netlink::Netlink::open().expect("a connection");
+            let (a, b) = tokio::join!(netlink.route_to(question.word(1)), netlink.route_to(question.word(2)));
+            json(&[a, b])
+        }
+        "gateway" => {
+            let snapshot = netlink::snapshot().await;
+            let device = IfName::new("t0");
+            let ip = question.word(1);
+            let beyond = question.key("beyond").map(|ip| ip.parse().expect("an address"));
+            timed(gateway::gateway(&device, ip, snapshot.neighbour(&device, ip), beyond, question.time())).await
+        }
+        "walk" => timed(walk::walk(question.word(1), None, question.time())).await,
+        "ping" => timed(ping::ping(question.word(1), None, question.time())).await,
+        "conflicts" => timed(local::conflicts(&netlink::snapshot().await, Duration::from_millis(question.word(1)))).await,
+        "vpn" => {
+            let config: Vpn = toml::from_str(question.key("config").expect("a table").replace(';', "\n").as_str()).expect("a VPN");
+            let netlink = netlink::Netlink::open().expect("a connection");
+            let snapshot = netlink.snapshot().await;
+            timed(vpn::vpn(&config, &snapshot, Some(&netlink), Duration::from_millis(question.word(1)))).await
+        }
         "snapshot" => {
             let began = Instant::now();
             let seen = netlink::snapshot().await;
@@ -60,6 +84,22 @@ async fn answer(question: &Question<'_>) -> serde_json::Value {
         }
         other => panic!("no such question: {other}"),
     }
+}
+
+/// An answer, and how long it took.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Timed<T> {
+    pub(crate) seen: T,
+    pub(crate) took: Duration,
+}
+
+/// A probe's one sighting, as the probes give it.
+pub(crate) type Look = Timed<Sighting>;
+
+async fn timed<T: Serialize>(look: impl Future<Output = T>) -> serde_json::Value {
+    let began = Instant::now();
+    let seen = look.await;
+    json(&Timed { seen, took: began.elapsed() })
 }
 
 fn json<T: Serialize>(value: &T) -> serde_json::Value {

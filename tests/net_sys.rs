@@ -11,7 +11,8 @@ mod lab;
 
 use inside::Look;
 use isonet::model::{
-    ArpAnswer, Errno, FailureKind, Gateway, HopAnswer, IcmpError, IcmpKind, LinkKind, Outcome, Reply, Route, RouteKind, Sighting, Unseen,
+    ArpAnswer, Errno, FailureKind, Gateway, HopAnswer, IcmpError, IcmpKind, LinkKind, Outcome, ProcessState, Reply, Route, RouteKind,
+    Sighting, Unseen, VpnFacts,
 };
 use lab::{As, Lab};
 use std::net::IpAddr;
@@ -343,4 +344,88 @@ fn a_ping_tells_the_same_with_and_without_surge_ping() {
         println!("silent: {:?}", look.took);
         assert_eq!(kind(&outcome(look)), FailureKind::Silence, "{who:?}");
     }
+}
+
+fn sightings(seen: &inside::Timed<Vec<Sighting>>) -> (&VpnFacts, Option<&Outcome<Reply>>, Option<&Outcome<Reply>>) {
+    let facts = seen.seen.iter().find_map(|s| match s {
+        Sighting::Vpn(_, outcome) => outcome.ok(),
+        _ => None,
+    });
+    let ping = seen.seen.iter().find_map(|s| match s {
+        Sighting::Ping(_, outcome) => Some(outcome),
+        _ => None,
+    });
+    let port = seen.seen.iter().find_map(|s| match s {
+        Sighting::Udp(_, outcome) | Sighting::Tcp(_, outcome) => Some(outcome),
+        _ => None,
+    });
+    (facts.unwrap_or_else(|| panic!("no facts: {seen:?}")), ping, port)
+}
+
+const OPENVPN: &str = "vpn 1000 config=name='v';kind='openvpn';interface='vpn0';server='10.77.2.2:1194';process='no-such-client'";
+
+#[test]
+fn a_real_openvpn_server_answers_a_stranger_and_a_closed_or_filtered_port_is_told_apart() {
+    let Some(lab) = Lab::new() else { return };
+    lab.sysctl("net.ipv4.ping_group_range", "0 2147483647");
+    let look: inside::Timed<Vec<Sighting>> = lab.ask(As::Nobody, OPENVPN);
+    let (facts, ping, port) = sightings(&look);
+    assert_eq!((facts.interface.as_ref(), facts.process, facts.server.len()), (None, ProcessState::Absent, 1));
+    assert!(ping.is_some_and(|ping| ping.ok().is_some()), "{look:?}");
+    assert_eq!(port.map(kind), Some(icmp(IcmpKind::PortUnreachable, "10.77.2.2")));
+
+    let Some(_server) = lab.openvpn_server() else { return };
+    let look: inside::Timed<Vec<Sighting>> = lab.ask(As::Nobody, OPENVPN);
+    assert!(sightings(&look).2.is_some_and(|port| port.ok().is_some()), "{look:?}");
+    println!("answered: {:?}", look.took);
+
+    lab.nft(
+        "router",
+        "add table inet t; add chain inet t f { type filter hook forward priority 0; }; add rule inet t f udp dport 1194 drop",
+    );
+    let look: inside::Timed<Vec<Sighting>> = lab.ask(As::Nobody, OPENVPN);
+    let (_, ping, port) = sightings(&look);
+    assert!(ping.is_some_and(|ping| ping.ok().is_some()), "{look:?}");
+    assert_eq!(port.map(kind), Some(FailureKind::Silence));
+}
+
+#[test]
+fn bytes_that_come_back_through_the_tunnel_end_the_outer_looks() {
+    let Some(lab) = Lab::new() else { return };
+    lab.sysctl("net.ipv4.ping_group_range", "0 2147483647");
+    // Deaf to strangers outside; alive inside.
+    lab.nft("centre", "add table inet t; add chain inet t i { type filter hook input priority 0; policy drop; }");
+    lab.tunnel();
+    let question = format!("{OPENVPN};inside='10.88.0.1'");
+    let look: inside::Timed<Vec<Sighting>> = lab.ask(As::Nobody, &question.replace("vpn 1000", "vpn 1000 traffic=10.88.0.1"));
+    let (facts, _, port) = sightings(&look);
+    assert!(facts.received > 0 && facts.sent > 0, "{facts:?}");
+    assert_eq!(port, None, "dropped, not called silent");
+    assert!(look.took < Duration::from_millis(500), "{:?}", look.took);
+    println!("alive: {:?}", look.took);
+
+    lab.nft("router", "add table netdev t; add chain netdev t i { type filter hook ingress device vpn1 priority 0; policy drop; }");
+    let look: inside::Timed<Vec<Sighting>> = lab.ask(As::Nobody, &question.replace("vpn 1000", "vpn 1000 traffic=10.88.0.1"));
+    let (facts, ping, port) = sightings(&look);
+    assert!(facts.received == 0 && facts.sent > 0, "{facts:?}");
+    assert_eq!((ping.map(kind), port.map(kind)), (Some(FailureKind::Silence), Some(FailureKind::Silence)));
+    assert!(look.took < Duration::from_millis(1500), "{:?}", look.took);
+}
+
+#[test]
+fn the_age_of_a_userspace_wireguard_handshake_is_read_by_root_and_unseen_to_others() {
+    let Some(lab) = Lab::new() else { return };
+    let Some(wireguard) = lab.wireguard() else { return };
+    let question = format!("vpn 1000 config=name='v';kind='wireguard';interface='{}';server='10.77.2.2:51820'", wireguard.device());
+    let look: inside::Timed<Vec<Sighting>> = lab.ask(As::Root, &question);
+    let facts = sightings(&look).0;
+    assert_eq!((facts.handshake_age_s, facts.handshake_unseen.as_ref()), (None, None), "none yet: {facts:?}");
+    lab.run("terminal", "ping -c1 -W2 10.89.0.1");
+    let look: inside::Timed<Vec<Sighting>> = lab.ask(As::Root, &question);
+    let facts = sightings(&look).0;
+    assert!(facts.handshake_age_s.is_some_and(|age| age < 10), "{facts:?}");
+    assert_eq!(facts.process, ProcessState::Running, "somebody holds the tunnel");
+    let look: inside::Timed<Vec<Sighting>> = lab.ask(As::Nobody, &question);
+    let facts = sightings(&look).0;
+    assert!(facts.handshake_age_s.is_none() && facts.handshake_unseen.is_some(), "{facts:?}");
 }

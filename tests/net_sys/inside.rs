@@ -73,7 +73,21 @@ async fn answer(question: &Question<'_>) -> serde_json::Value {
             let config: Vpn = toml::from_str(question.key("config").expect("a table").replace(';', "\n").as_str()).expect("a VPN");
             let netlink = netlink::Netlink::open().expect("a connection");
             let snapshot = netlink.snapshot().await;
-            timed(vpn::vpn(&config, &snapshot, Some(&netlink), Duration::from_millis(question.word(1)))).await
+            let traffic = async {
+                if let Some(ip) = question.key("traffic") {
+                    ping::ping(ip.parse().expect("an address"), None, Duration::from_secs(1)).await;
+                }
+            };
+            timed(async {
+                let look = vpn::vpn(&config, &snapshot, Some(&netlink), Duration::from_millis(question.word(1)));
+                let mut traffic = std::pin::pin!(traffic);
+                let mut look = std::pin::pin!(look);
+                tokio::select! {
+                    () = &mut traffic => look.await,
+                    seen = &mut look => seen,
+                }
+            })
+            .await
         }
         "snapshot" => {
             let began = Instant::now();

@@ -13,6 +13,7 @@ use hyper::header::{ACCEPT, CONNECTION, CONTENT_TYPE, DATE, HOST, HeaderMap, Hea
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::error::Error;
 use std::future::pending;
@@ -184,17 +185,21 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Exchange<'a, S> {
 
     async fn run(self, request: Request<Full<Bytes>>, depth: Depth, seen: &mut Seen) -> Result<(), FailureKind> {
         let tally = self.tally;
-        let failed = |error: hyper::Error| kind(&error, &tally);
         let (mut sender, connection) = http1::Builder::new()
             .max_buf_size(LARGEST_HEAD)
             .max_headers(MOST_HEADERS)
             .handshake(TokioIo::new(self.stream))
             .await
-            .map_err(failed)?;
-        // Its errors also reach the request or the body; it only has to be driven.
+            .map_err(|error| kind(&error, &tally))?;
+        // Its errors also reach the request or the body, unless it ended before there was one.
+        let ended = Cell::new(None);
         let drive = async {
-            drop(connection.await);
+            ended.set(connection.await.err());
             pending::<Infallible>().await
+        };
+        let failed = |error: hyper::Error| match ended.take() {
+            Some(earlier) if error.is_canceled() => kind(&earlier, &tally),
+            Some(_) | None => kind(&error, &tally),
         };
         let exchange = async {
             let response = sender.send_request(request).await.map_err(failed)?;
@@ -258,6 +263,10 @@ fn kind(error: &hyper::Error, tally: &Tally) -> FailureKind {
     }
     if let Some(io) = io_error(error) {
         return tls::alert_within(io).unwrap_or_else(|| tcp::lost(io, received));
+    }
+    // The peer spoke before it was asked, or left.
+    if let Some(earlier) = error.source().filter(|_| error.is_canceled()).and_then(|source| source.downcast_ref()) {
+        return kind(earlier, tally);
     }
     if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
         return FailureKind::Closed { received, reset: false };

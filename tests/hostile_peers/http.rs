@@ -63,6 +63,7 @@ fn a_server_that_says_nothing_is_silent() {
 #[test]
 fn a_head_that_drips_is_given_up() {
     let dripping = tcp(|mut stream| {
+        read_request(&mut stream);
         for byte in b"HTTP/1.1 200 OK\r\nX-Slow: ".iter().chain(std::iter::repeat(&b'x')) {
             if stream.write_all(&[*byte]).is_err() {
                 break;
@@ -91,7 +92,7 @@ fn a_gigabyte_costs_no_memory() {
     let huge = tcp(|mut stream| {
         read_request(&mut stream);
         drop(stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n"));
-        let block = [b'x'; 64 * 1024];
+        let block = vec![b'x'; 64 * 1024];
         while stream.write_all(&block).is_ok() {}
     });
     let before = peak_memory();
@@ -107,6 +108,7 @@ fn a_head_without_end_is_too_large() {
     let before = peak_memory();
     let endless = |line: &'static str| {
         tcp(move |mut stream| {
+            read_request(&mut stream);
             drop(stream.write_all(b"HTTP/1.1 200 OK\r\n"));
             while stream.write_all(line.as_bytes()).is_ok() {}
         })
@@ -115,6 +117,14 @@ fn a_head_without_end_is_too_large() {
     assert_eq!(failure(endless("X-Header-without-an-end")), FailureKind::TooLarge);
     let grown = peak_memory() - before;
     assert!(grown < 16 * 1024, "{grown} kB");
+}
+
+#[test]
+fn a_server_that_talks_without_being_asked_is_no_web_server() {
+    for _ in 0..20 {
+        let kind = failure(says(b"220 mail.centre.example ESMTP\r\n"));
+        assert_eq!(kind, FailureKind::Garbage("not-http".to_owned()));
+    }
 }
 
 #[test]

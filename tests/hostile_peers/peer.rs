@@ -66,6 +66,7 @@ pub fn wait(mut stream: TcpStream) {
 }
 
 /// Ends the connection with a reset.
+#[allow(clippy::needless_pass_by_value, reason = "it is the end of the stream")]
 pub fn reset(stream: TcpStream) {
     socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
 }

@@ -1,8 +1,24 @@
-//! isonet
+//! The agent of an isolated private network: names what broke between a terminal and its centre, proves it, and says who acts.
+//!
+//! ```text
+//! probe ── asks the network ──> model::Observation ──> infer::World ──> infer::diagnose ──> model::Diagnosis ──> report
+//!   └ sys: the kernel                                   what was seen     rules, pure          language-free        zh-CN, en, JSON
+//! ```
+//!
+//! * [`model`]: the vocabulary. [`infer`]: what it means. [`catalogue`]: the words for it. [`report`]: the faces. All four are pure: no
+//!   I/O, no clock, no randomness, so that any answer can be replayed from what was seen.
+//! * [`config`]: what the agent is told. [`baseline`]: how the terminal was when it was enrolled.
+//! * [`probe`]: one layer, one file; they ask and report what they saw, and decide nothing. [`sys`]: the only edge to the kernel, and the
+//!   only place with unsafe code. [`cli`]: the commands.
+//!
+//! Three values run through everything: it works, it failed (with the signature of *how*), and we could not tell. What could not be told
+//! is never healthy and never accuses.
+
 pub mod catalogue;
+pub mod cli;
 pub mod config;
 pub mod infer;
 pub mod model;
-pub mod report;
 pub mod probe;
+pub mod report;
 pub mod sys;

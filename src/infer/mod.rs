@@ -91,7 +91,7 @@ fn attribute(verdict: &mut Verdict, way: &Way<'_>) {
 fn usable(way: &Way<'_>) -> Option<bool> {
     let centre = way.centre?;
     let world = way.scene.world;
-    if rules::stands_apart(way) {
+    if rules::deceptive(way) {
         return Some(false);
     }
     let answers: Vec<Option<bool>> = if let Some(wanted) = &centre.http {

@@ -1,4 +1,4 @@
-//! The probes: one layer, one file. They ask and report what they saw; they decide nothing.
+//! The probes: one layer, one file. They ask and report what they saw; they decide nothing. [`round`] asks them all at once.
 
 pub mod centre;
 pub mod dns;
@@ -7,6 +7,7 @@ pub mod http;
 mod join;
 pub mod local;
 pub mod ping;
+pub mod round;
 pub mod stream;
 pub mod tcp;
 pub mod tls;

@@ -19,6 +19,12 @@ pub fn judge(way: &Way<'_>) -> Standing {
     }
     let usable = way.usable_addresses();
     let subject = Subject::Link(device.clone());
+    if let Some(taken) = way.scene.world.addresses_of(device).find(|a| a.duplicate) {
+        let conflict = Verdict::new(Cause::AddrConflict, subject, Certainty::Proven)
+            .because([evidence::state("address.conflict", taken.net.addr(), "another station answers for it")])
+            .not(Cause::AddrNone, Reason::AddressPresent(device.to_string()));
+        return Standing::Broken(vec![with_carrier(conflict, device.as_str())]);
+    }
     if !usable.iter().any(|a| serves(way, a)) {
         let seen: Vec<_> = way.scene.world.addresses_of(device).map(|a| a.net.to_string()).collect();
         let seen = if seen.is_empty() { "none".to_owned() } else { seen.join(" ") };
@@ -49,7 +55,8 @@ fn serves(way: &Way<'_>, address: &Address) -> bool {
 }
 
 /// The gateway, when no prefix of ours contains it and it does not answer either. Link-local gateways (IPv6) are always on-link, and a
-/// gateway that answers is reachable by whatever means.
+/// gateway that answers in IP can send to us by whatever means. Its answer to ARP alone proves only the wire: routers answer that to
+/// strangers too.
 fn stray_gateway(way: &Way<'_>, usable: &[&Address]) -> Option<IpAddr> {
     let configured = match way.scene.config.network.gateway {
         GatewayChoice::Auto => None,
@@ -58,6 +65,6 @@ fn stray_gateway(way: &Way<'_>, usable: &[&Address]) -> Option<IpAddr> {
     let gateway = way.uplink.gateway.or(configured)?;
     let link_local = matches!(gateway, IpAddr::V6(ip) if ip.is_unicast_link_local());
     let on_link = usable.iter().any(|a| a.net.contains(&gateway));
-    let answers = way.gateway().is_some_and(crate::model::Gateway::alive);
+    let answers = way.gateway().is_some_and(|gateway| gateway.ping.ok().is_some() || gateway.expired_here.is_some());
     (!link_local && !on_link && !answers).then_some(gateway)
 }

@@ -48,7 +48,7 @@ pub fn degradations(way: &Way<'_>) -> Vec<Verdict> {
 
 fn dead_resolver(way: &Way<'_>, ip: IpAddr, host: &str) -> Option<Verdict> {
     let outcome = way.scene.world.query(ip, host)?;
-    let (cause, certainty) = match fault(way.scene, ip, outcome)? {
+    let (cause, certainty) = match fault(way, ip, outcome)? {
         // Another name server of the same list that does not know the inner names: harmless until the first one dies.
         (Cause::DnsNxdomain, _) => (Cause::DnsWrongResolver, Certainty::Likely),
         other => other,
@@ -73,7 +73,7 @@ fn stale_hosts(way: &Way<'_>, host: &str, found: &Lookup) -> Option<Standing> {
 }
 
 /// Applications are sent to addresses where the centre cannot be, and no certificate vouches for who answers there.
-pub fn stands_apart(way: &Way<'_>) -> bool {
+pub fn leads_to_strangers(way: &Way<'_>) -> bool {
     let Some(host) = way.centre.map(|centre| centre.host.as_str()) else {
         return false;
     };
@@ -118,13 +118,13 @@ fn unresolved(way: &Way<'_>, host: &str, lookup: &Outcome<Lookup>) -> Standing {
         let none = Verdict::new(Cause::DnsNoResolver, Subject::Terminal, Certainty::Proven);
         return Standing::Broken(vec![none.because([evidence::state("dns.resolvers", "terminal", "none"), asked])]);
     }
-    if let Some(wrong) = wrong_resolver(scene, host, &setup.servers) {
-        return Standing::Broken(vec![wrong.because([asked])]);
+    if let Some(wrong) = wrong_resolver(scene, host, &setup.servers, lookup) {
+        return Standing::Broken(vec![wrong]);
     }
     let mut verdicts: Vec<Verdict> = Vec::new();
     for ip in &setup.servers {
         let Some(outcome) = scene.world.query(*ip, host) else { continue };
-        let Some((cause, certainty)) = fault(scene, *ip, outcome) else { continue };
+        let Some((cause, certainty)) = fault(way, *ip, outcome) else { continue };
         let proof = evidence::query(format!("{host} @{ip}"), outcome);
         match verdicts.iter_mut().find(|v| v.cause == cause) {
             Some(same) => same.evidence.push(proof),
@@ -153,36 +153,38 @@ fn reachable(verdict: Verdict, scene: &Scene<'_>, ip: IpAddr) -> Verdict {
     }
 }
 
-/// The system asks one that does not know the name; one of the configured inner resolvers does.
-fn wrong_resolver(scene: &Scene<'_>, host: &str, servers: &[IpAddr]) -> Option<Verdict> {
-    let in_use = servers.iter().filter_map(|ip| Some((ip, scene.world.query(*ip, host)?)));
-    let (wrong, says) = in_use.into_iter().find(|(_, outcome)| unknown_there(outcome))?;
-    let knows = |ip: &&IpAddr| scene.world.query(**ip, host).and_then(Outcome::ok).is_some_and(|a| !a.addresses.is_empty());
+/// The name servers in use cannot tell the name; one that the configuration names, and that is not in use, can. Silence of those in use is
+/// a weaker sign than their denial: they may be right and dead.
+fn wrong_resolver(scene: &Scene<'_>, host: &str, servers: &[IpAddr], lookup: &Outcome<Lookup>) -> Option<Verdict> {
+    let asked = |ip: &IpAddr| scene.world.query(*ip, host);
+    let knows = |ip: &&IpAddr| asked(ip).and_then(Outcome::ok).is_some_and(|answer| !answer.addresses.is_empty());
+    if servers.iter().any(|ip| knows(&ip)) {
+        return None;
+    }
     let right = scene.config.dns.resolvers.iter().filter(|ip| !servers.contains(ip)).find(knows)?;
-    let found = scene.world.query(*right, host)?;
+    let denied = matches!(lookup.failure()?.kind, FailureKind::Rcode(_));
+    let certainty = if denied { Certainty::Proven } else { Certainty::Likely };
+    let says = servers.iter().filter_map(|ip| asked(ip).map(|o| evidence::query(format!("{host} @{ip}"), o)));
+    let found = evidence::query(format!("{host} @{right}"), asked(right)?);
+    let wrong = Verdict::new(Cause::DnsWrongResolver, Subject::Resolver(*servers.first()?), certainty);
     Some(
-        Verdict::new(Cause::DnsWrongResolver, Subject::Resolver(*wrong), Certainty::Proven)
-            .because([evidence::query(format!("{host} @{wrong}"), says), evidence::query(format!("{host} @{right}"), found)])
+        wrong
+            .because([evidence::lookup(host, lookup), found])
+            .because(says)
             .not(Cause::DnsNxdomain, Reason::Answered(right.to_string())),
     )
 }
 
-fn unknown_there(outcome: &Outcome<Answer>) -> bool {
-    match outcome {
-        Outcome::Ok(answer) => answer.addresses.is_empty(),
-        Outcome::Failed(failure) => matches!(failure.kind, FailureKind::Rcode(_)),
-        Outcome::Unknown(_) => false,
-    }
-}
-
 /// What is wrong with one resolver, by its own answer. `None` = nothing, or it is not the resolver's fault.
-fn fault(scene: &Scene<'_>, ip: IpAddr, outcome: &Outcome<Answer>) -> Option<(Cause, Certainty)> {
+fn fault(way: &Way<'_>, ip: IpAddr, outcome: &Outcome<Answer>) -> Option<(Cause, Certainty)> {
     let failure = match outcome {
         Outcome::Ok(answer) if answer.addresses.is_empty() => return Some((Cause::DnsNxdomain, Certainty::Likely)),
         Outcome::Ok(_) | Outcome::Unknown(_) => return None,
         Outcome::Failed(failure) => failure,
     };
-    let silence = if scene.alive(ip).is_some() { Certainty::Proven } else { Certainty::Likely };
+    // Where anything else on this way answers, the silence is the name server's own.
+    let others_answer = way.scene.alive(ip).is_some() || way.inside().or_else(|| way.beyond_gateway()).is_some();
+    let silence = if others_answer { Certainty::Proven } else { Certainty::Likely };
     match &failure.kind {
         FailureKind::Rcode(Rcode::ServFail | Rcode::Other(_)) => Some((Cause::DnsServfail, Certainty::Proven)),
         FailureKind::Rcode(Rcode::NxDomain) => Some((Cause::DnsNxdomain, Certainty::Proven)),

@@ -12,7 +12,6 @@ mod tcp;
 mod tls;
 mod vpn;
 
-pub use dns::stands_apart;
 pub use service::{exchanges, healthy};
 pub use tcp::required as required_ports;
 pub use tls::handshakes;
@@ -52,3 +51,8 @@ pub const LAYERS: &[(Layer, Rule)] = &[
 
 /// What makes a way worse without breaking it. A verdict here counts only where nothing below it is broken.
 pub const DEGRADATIONS: &[fn(&Way<'_>) -> Vec<Verdict>] = &[dns::degradations, service::degradations];
+
+/// Whether settlement fails although the service answers a small question: its name leads to strangers, or large requests vanish.
+pub fn deceptive(way: &Way<'_>) -> bool {
+    dns::leads_to_strangers(way) || route::mtu_black_hole(way).is_some()
+}

@@ -98,7 +98,7 @@ fn firewall(way: &Way<'_>) -> Option<Verdict> {
 }
 
 /// A large request stalls and the same request in small segments is answered: proof without any ICMP.
-fn mtu_black_hole(way: &Way<'_>) -> Option<Verdict> {
+pub fn mtu_black_hole(way: &Way<'_>) -> Option<Verdict> {
     let world = way.scene.world;
     world.observations().find_map(|o| match &o.sighting {
         crate::model::Sighting::Upload(at, large @ Outcome::Failed(failure)) if way.candidates().contains(&at.ip()) => {

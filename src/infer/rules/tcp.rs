@@ -65,6 +65,11 @@ fn port_dead(way: &Way<'_>, port: u16, outcomes: &[(IpAddr, &Outcome<Reply>)]) -
     if let Some((ip, outcome)) = refused {
         return vec![refused_port(way, SocketAddr::new(*ip, port), outcome).because(proof)];
     }
+    if outcomes.iter().all(|(_, o)| matches!(kind(o), Some(FailureKind::Closed { .. }))) {
+        let at = outcomes.first().map(|(ip, _)| SocketAddr::new(*ip, port));
+        let subject = at.map_or_else(|| subject(way), Subject::Endpoint);
+        return vec![Verdict::new(Cause::TcpAcceptAll, subject, Certainty::Likely).because(proof)];
+    }
     if let Some((ip, sign)) = outcomes.iter().find_map(|(ip, _)| Some((*ip, way.scene.alive(*ip)?))) {
         let filtered = Verdict::new(Cause::TcpFiltered, Subject::Endpoint(SocketAddr::new(ip, port)), Certainty::Proven);
         let alive = Reason::Answered(sign.evidence.target.clone());

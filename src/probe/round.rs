@@ -1,0 +1,391 @@
+//! One round: everything is asked at once under one deadline, and what is found leads to the next question.
+//!
+//! A round begins with the kernel's own state and fans out: the chains of the centres, the resolvers, the VPNs and the gateways start
+//! together, and every address that turns up (configured, looked up, told by a resolver) becomes a [`Lead`] that is routed and pinged.
+//! Nothing waits for anything it does not need, so that a round costs its slowest exchange and not the sum.
+//!
+//! Looks are of two weights. *Deciding* ones can change the verdict and are always waited for. *Supporting* ones (echo, walks) explain a
+//! failure; where every centre already answers they get a short grace and are then dropped, so that a gateway that forbids ping does not
+//! make a healthy round slow.
+
+use super::{centre, dns, gateway, local, ping, vpn, walk};
+use crate::config::{Config, Vpn};
+use crate::infer::{World, diagnose};
+use crate::model::{IfName, LinkKind, LookupSource, Observation, Outcome, QueryKey, Route, Sighting, Unseen};
+use crate::sys::netlink::{Netlink, Snapshot};
+use crate::sys::clock;
+use crate::sys::resolv::{self, Places};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::{JoinSet, LocalSet};
+use tokio::time::Instant;
+
+/// When the last exchange of a round must have ended: what is found late is asked with what is left of this.
+const ROUND: Duration = Duration::from_millis(3200);
+/// How long supporting looks may still take when every centre answers. Several times the round-trip time of any line one can settle over.
+const GRACE: Duration = Duration::from_millis(120);
+/// A walk starts when its destination has kept silent for this long; most rounds end before.
+const WALK_AFTER: Duration = Duration::from_millis(300);
+/// A station that uses our address answers at once.
+const CONFLICT: Duration = Duration::from_millis(200);
+/// Addresses that one round follows at most: a hostile name server must not turn us into a scanner.
+const MOST_HOSTS: usize = 24;
+/// Sightings under way between the looks and the round.
+const QUEUE: usize = 256;
+
+/// How far a round has come: looks that have ended, looks begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Ended.
+    pub done: usize,
+    /// Begun.
+    pub begun: usize,
+}
+
+/// Something worth looking at.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Lead {
+    /// An address to route, ping and, if silent, walk to.
+    Host(IpAddr),
+    /// A next hop, and an address beyond it.
+    Gateway(IfName, IpAddr, IpAddr),
+}
+
+/// What a look is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Weight {
+    Deciding,
+    Supporting,
+}
+
+/// What all looks of a round share.
+struct Ground {
+    config: Arc<Config>,
+    netlink: Option<Netlink>,
+    snapshot: Snapshot,
+    places: Places,
+    resolvers: Vec<IpAddr>,
+    began: Instant,
+    wall: super::stream::Wall,
+    found: mpsc::Sender<Sighting>,
+}
+
+impl Ground {
+    async fn emit(&self, sighting: Sighting) {
+        // The receiver outlives every look; when the round is over, nobody wants to know any more.
+        let _ = self.found.send(sighting).await;
+    }
+
+    /// What one exchange may take from now on.
+    fn patience(&self) -> Duration {
+        self.config.probe.timeout.min(self.left())
+    }
+
+    fn left(&self) -> Duration {
+        ROUND.saturating_sub(self.began.elapsed())
+    }
+}
+
+/// Runs one round and gives all that was seen. Ends by `limit` at the latest; what has not ended by then was not seen.
+pub async fn run(config: Arc<Config>, limit: Duration, progress: impl FnMut(Progress)) -> World {
+    LocalSet::new().run_until(round(config, limit, progress)).await
+}
+
+async fn round(config: Arc<Config>, limit: Duration, mut progress: impl FnMut(Progress)) -> World {
+    let deadline = Instant::now() + limit;
+    let (sender, mut receiver) = mpsc::channel(QUEUE);
+    let (ground, first) = begin(config, sender).await;
+    let ground = Rc::new(ground);
+    let mut looks = Looks::default();
+    let mut world = World::default();
+    for sighting in first {
+        world.apply(Observation { at: clock::stamp(), sighting });
+    }
+    looks.open(&ground);
+    let mut cut = deadline;
+    loop {
+        tokio::select! {
+            biased;
+            Some(sighting) = receiver.recv() => {
+                looks.follow(&ground, &sighting);
+                world.apply(Observation { at: clock::stamp(), sighting });
+            }
+            Some(ended) = looks.running.join_next() => {
+                looks.ended(ended.unwrap_or(Weight::Supporting));
+                progress(looks.progress());
+            }
+            () = tokio::time::sleep_until(cut) => break,
+            else => break,
+        }
+        if looks.running.is_empty() && receiver.is_empty() {
+            break;
+        }
+        if looks.deciding == 0 && cut == deadline && receiver.is_empty() && diagnose(&world, &ground.config).connected == Some(true) {
+            cut = deadline.min(Instant::now() + GRACE);
+        }
+    }
+    world
+}
+
+/// The kernel's own state, which costs a few milliseconds and nothing on the wire.
+async fn begin(config: Arc<Config>, found: mpsc::Sender<Sighting>) -> (Ground, Vec<Sighting>) {
+    let netlink = Netlink::open();
+    let snapshot = match &netlink {
+        Ok(netlink) => netlink.snapshot().await,
+        Err(why) => Snapshot::unknown(why),
+    };
+    let first = local::local(&snapshot);
+    let servers = first.iter().find_map(|sighting| match sighting {
+        Sighting::Resolvers(setup) => Some(setup.ok()?.servers.clone()),
+        _ => None,
+    });
+    let ground = Ground {
+        config,
+        netlink: netlink.ok(),
+        snapshot,
+        places: Places::default(),
+        resolvers: servers.unwrap_or_default(),
+        began: Instant::now(),
+        wall: super::stream::Wall::new(clock::wall()),
+        found,
+    };
+    (ground, first)
+}
+
+/// The looks under way, and what has been followed already.
+#[derive(Default)]
+struct Looks {
+    running: JoinSet<Weight>,
+    deciding: usize,
+    begun: usize,
+    followed: BTreeSet<Lead>,
+    hosts: usize,
+}
+
+impl Looks {
+    fn start(&mut self, weight: Weight, look: impl Future<Output = ()> + 'static) {
+        self.begun += 1;
+        self.deciding += usize::from(weight == Weight::Deciding);
+        self.running.spawn_local(async move {
+            look.await;
+            weight
+        });
+    }
+
+    fn ended(&mut self, weight: Weight) {
+        self.deciding -= usize::from(weight == Weight::Deciding);
+    }
+
+    fn progress(&self) -> Progress {
+        Progress { done: self.begun - self.running.len(), begun: self.begun }
+    }
+
+    /// What is asked without being led to it.
+    fn open(&mut self, ground: &Rc<Ground>) {
+        for i in 0..ground.config.centres.len() {
+            let g = Rc::clone(ground);
+            self.start(Weight::Deciding, async move { look_at_centre(&g, i).await });
+        }
+        for vpn in ground.config.vpns.clone() {
+            let g = Rc::clone(ground);
+            self.start(Weight::Deciding, async move { look_at_vpn(&g, &vpn).await });
+        }
+        for ip in asked_resolvers(ground) {
+            let g = Rc::clone(ground);
+            self.start(Weight::Deciding, async move { ask_resolver(&g, ip).await });
+        }
+        for (device, gateway) in default_gateways(ground) {
+            self.lead(ground, Lead::Gateway(device, gateway, gateway));
+        }
+        let g = Rc::clone(ground);
+        self.start(Weight::Supporting, async move { g.emit(local::conflicts(&g.snapshot, CONFLICT.min(g.left())).await).await });
+        for ip in known_hosts(ground) {
+            self.lead(ground, Lead::Host(ip));
+        }
+    }
+
+    /// What a sighting leads to.
+    fn follow(&mut self, ground: &Rc<Ground>, sighting: &Sighting) {
+        match sighting {
+            Sighting::Lookup(_, Outcome::Ok(found)) => {
+                let follow = found.addresses.iter().filter(|ip| found.source != LookupSource::Dns || may_ask(ground, **ip));
+                follow.for_each(|ip| self.lead(ground, Lead::Host(*ip)));
+            }
+            Sighting::Query(QueryKey { name, .. }, Outcome::Ok(answer)) if name != "*" => {
+                let follow = answer.addresses.iter().filter(|ip| may_ask(ground, **ip));
+                follow.for_each(|ip| self.lead(ground, Lead::Host(*ip)));
+            }
+            Sighting::RouteTo(ip, Outcome::Ok(Route { device: Some(device), gateway: Some(gateway), .. })) if !is_tunnel(ground, device) => {
+                self.lead(ground, Lead::Gateway(device.clone(), *gateway, *ip));
+            }
+            _ => {}
+        }
+    }
+
+    fn lead(&mut self, ground: &Rc<Ground>, lead: Lead) {
+        // A gateway is looked at once, whatever lies beyond it.
+        let seen = match &lead {
+            Lead::Gateway(device, gateway, _) => Lead::Gateway(device.clone(), *gateway, *gateway),
+            Lead::Host(ip) => Lead::Host(*ip),
+        };
+        if self.hosts >= MOST_HOSTS || !self.followed.insert(seen) {
+            return;
+        }
+        self.hosts += 1;
+        let g = Rc::clone(ground);
+        match lead {
+            Lead::Host(ip) => {
+                let routed = Rc::clone(ground);
+                self.start(Weight::Deciding, async move { route(&routed, ip).await });
+                self.start(Weight::Supporting, async move { reach(&g, ip).await });
+            }
+            Lead::Gateway(device, gateway, beyond) => {
+                self.start(Weight::Supporting, async move { look_at_gateway(&g, &device, gateway, beyond).await });
+            }
+        }
+    }
+}
+
+async fn look_at_centre(ground: &Ground, i: usize) {
+    let wanted = &ground.config.centres[i];
+    let (sender, mut receiver) = mpsc::unbounded_channel();
+    let emit = |sighting| {
+        let _ = sender.send(sighting);
+    };
+    let from_hosts = resolv::hosts(&ground.places, &wanted.host).ok().filter(|listed| !listed.is_empty());
+    let chain = centre::centre(wanted, from_hosts, ground.wall, ground.left(), &emit);
+    tokio::pin!(chain);
+    loop {
+        tokio::select! {
+            biased;
+            Some(sighting) = receiver.recv() => ground.emit(sighting).await,
+            () = &mut chain => break,
+        }
+    }
+    while let Ok(sighting) = receiver.try_recv() {
+        ground.emit(sighting).await;
+    }
+}
+
+async fn look_at_vpn(ground: &Ground, wanted: &Vpn) {
+    for sighting in vpn::vpn(wanted, &ground.snapshot, ground.netlink.as_ref(), ground.patience()).await {
+        ground.emit(sighting).await;
+    }
+}
+
+/// Asks one resolver for every name that matters, and for one that nobody has.
+async fn ask_resolver(ground: &Ground, ip: IpAddr) {
+    let dns = &ground.config.dns;
+    let hosts = ground.config.centres.iter().map(|c| c.host.as_str()).filter(|host| host.parse::<IpAddr>().is_err());
+    let names: BTreeSet<&str> = hosts.chain(dns.names.iter().map(String::as_str)).chain(dns.control_name.as_deref()).collect();
+    if names.is_empty() {
+        return;
+    }
+    if !may_ask(ground, ip) {
+        for name in names {
+            let key = QueryKey { resolver: ip, name: name.to_owned() };
+            ground.emit(Sighting::Query(key, Outcome::Unknown(Unseen::PublicAddress))).await;
+        }
+        return;
+    }
+    let judged = !dns.expect_prefixes.is_empty() || ground.config.centres.iter().any(|c| !c.expect_prefixes.is_empty());
+    let patience = ground.patience();
+    let suffix = names.first().and_then(|name| name.split_once('.')).map(|(_, zone)| zone);
+    let questions = futures_util::future::join_all(names.iter().map(|name| dns::query(ip, name, patience)));
+    let wildcard = async { if judged { Some(dns::wildcard_check(ip, suffix, patience).await) } else { None } };
+    let (answers, wildcard) = tokio::join!(questions, wildcard);
+    for sighting in answers.into_iter().chain(wildcard) {
+        ground.emit(sighting).await;
+    }
+}
+
+async fn route(ground: &Ground, ip: IpAddr) {
+    if let Some(netlink) = &ground.netlink {
+        ground.emit(Sighting::RouteTo(ip, netlink.route_to(ip).await)).await;
+    }
+}
+
+/// Echo; while that keeps silent, a walk towards it as well.
+async fn reach(ground: &Ground, ip: IpAddr) {
+    let echo = ping::ping(ip, None, ground.patience());
+    tokio::pin!(echo);
+    if let Ok(answer) = tokio::time::timeout(WALK_AFTER, &mut echo).await {
+        ground.emit(answer).await;
+        return;
+    }
+    let walk = walk::walk(ip, None, ground.patience());
+    tokio::join!(async { ground.emit(echo.await).await }, async { ground.emit(walk.await).await });
+}
+
+async fn look_at_gateway(ground: &Ground, device: &IfName, ip: IpAddr, beyond: IpAddr) {
+    let neighbour = ground.snapshot.neighbour(device, ip);
+    let beyond = (beyond != ip).then_some(beyond);
+    ground.emit(gateway::gateway(device, ip, neighbour, beyond, ground.patience()).await).await;
+}
+
+/// Asking there is what the terminal is for: an address that is not public, or one that the configuration names. Before enrolment nothing
+/// else is sent to public addresses, and what a name server *says* is no leave.
+fn may_ask(ground: &Ground, ip: IpAddr) -> bool {
+    let config = &ground.config;
+    let nets = config.network.allowed_prefixes.iter().chain(&config.dns.expect_prefixes);
+    let nets = nets.chain(config.centres.iter().flat_map(|c| &c.expect_prefixes));
+    let named = config.dns.resolvers.iter().chain(config.centres.iter().flat_map(|c| &c.addresses));
+    !is_public(ip) || nets.into_iter().any(|net| net.contains(&ip)) || named.into_iter().any(|known| *known == ip)
+}
+
+/// Neither private (RFC 1918, RFC 6598, RFC 4193), nor of the segment, nor reserved for documents.
+fn is_public(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(v4) => {
+            let shared = v4.octets()[0] == 100 && (64..128).contains(&v4.octets()[1]);
+            !(v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_documentation() || v4.is_unspecified() || shared)
+        }
+        IpAddr::V6(v6) => !(v6.is_unique_local() || v6.is_unicast_link_local() || v6.is_loopback() || v6.segments()[..2] == [0x2001, 0xdb8]),
+    }
+}
+
+/// The system's resolvers, and those that the configuration names.
+fn asked_resolvers(ground: &Ground) -> BTreeSet<IpAddr> {
+    ground.resolvers.iter().chain(&ground.config.dns.resolvers).copied().collect()
+}
+
+/// Addresses that are known before anything is looked up.
+fn known_hosts(ground: &Ground) -> Vec<IpAddr> {
+    let config = &ground.config;
+    let literal = config.centres.iter().filter_map(|centre| centre.host.parse().ok());
+    let centres = config.centres.iter().flat_map(|centre| centre.addresses.iter().copied());
+    let inside = config.vpns.iter().filter_map(|vpn| vpn.inside);
+    let resolvers = asked_resolvers(ground).into_iter().filter(|ip| may_ask(ground, *ip));
+    literal.chain(centres).chain(inside).chain(resolvers).filter(|ip| !ip.is_loopback()).collect()
+}
+
+fn default_gateways(ground: &Ground) -> Vec<(IfName, IpAddr)> {
+    let defaults = ground.snapshot.routes.ok().map(|table| table.defaults()).unwrap_or_default();
+    let hops = defaults.into_iter().filter_map(|route| Some((route.device.clone()?, route.gateway?)));
+    hops.filter(|(device, _)| !is_tunnel(ground, device)).collect()
+}
+
+fn is_tunnel(ground: &Ground, device: &IfName) -> bool {
+    let kind = ground.snapshot.links.ok().and_then(|links| links.iter().find(|link| link.name == *device)).map(|link| &link.kind);
+    matches!(kind, Some(LinkKind::Tun | LinkKind::Wireguard | LinkKind::Ppp))
+        || ground.config.vpns.iter().any(|vpn| vpn.interface.matches(device.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_public;
+
+    #[test]
+    fn private_and_documentation_addresses_are_not_public() {
+        for ip in ["10.1.2.3", "172.20.0.1", "192.168.1.1", "100.64.0.1", "169.254.1.1", "192.0.2.1", "127.0.0.1", "fd00::1", "fe80::1", "2001:db8::1"] {
+            assert!(!is_public(ip.parse().unwrap()), "{ip}");
+        }
+        for ip in ["8.8.8.8", "223.5.5.5", "100.128.0.1", "172.32.0.1", "2400:3200::1"] {
+            assert!(is_public(ip.parse().unwrap()), "{ip}");
+        }
+    }
+}

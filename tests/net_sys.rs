@@ -45,6 +45,32 @@ fn an_echo_comes_back_with_its_ttl_on_a_ping_socket_and_on_a_raw_one() {
 }
 
 #[test]
+fn a_series_counts_what_was_lost() {
+    let Some(lab) = Lab::new() else { return };
+    lab.sysctl("net.ipv4.ping_group_range", "0 2147483647");
+    let every_second = "ip daddr 10.77.2.2 numgen inc mod 2 == 0 drop";
+    lab.nft(
+        "router",
+        &format!("add table inet t; add chain inet t f {{ type filter hook forward priority 0; }}; add rule inet t f {every_second}"),
+    );
+    let seen: Outcome<Reply> = lab.ask(As::Nobody, "echo 10.77.2.2 600 all=4");
+    assert_eq!(seen.ok().map(|reply| reply.series), Some((4, 2)), "{seen:?}");
+    // The first is lost, the second proves life.
+    let look: Look = lab.ask(As::Root, "ping 10.77.2.2 1000");
+    assert!(matches!(&look.seen, Sighting::Ping(_, Outcome::Ok(reply)) if reply.series == (2, 1)), "{look:?}");
+}
+
+#[test]
+fn a_link_local_gateway_is_asked_like_any_other() {
+    let Some(lab) = Lab::new() else { return };
+    let line = String::from_utf8_lossy(&lab.run("router", "ip -o -6 address show dev r0 scope link").stdout).into_owned();
+    let gateway = line.split_whitespace().find_map(|word| word.strip_suffix("/64")).expect("a link-local address").to_owned();
+    let look: Look = lab.ask(As::Root, &format!("gateway {gateway} 2000 beyond=fd77:2::2"));
+    let seen = gateway_of(&look);
+    assert!(matches!(seen.arp, ArpAnswer::Answered(_)) && seen.ping.ok().is_some() && seen.expired_here.is_some(), "{seen:?}");
+}
+
+#[test]
 fn without_ping_sockets_and_capability_an_echo_is_unknown_and_accuses_nobody() {
     let Some(lab) = Lab::new() else { return };
     lab.sysctl("net.ipv4.ping_group_range", "1 0");
@@ -337,6 +363,12 @@ fn a_ping_tells_the_same_with_and_without_surge_ping() {
         lab.run("terminal", "ip route add prohibit 10.50.0.1");
         assert_eq!(kind(&outcome(lab.ask(who, "ping 10.50.0.1 1000"))), FailureKind::Local(Errno::EACCES), "{who:?}");
         lab.run("terminal", "ip route del prohibit 10.50.0.1");
+        lab.nft(
+            "terminal",
+            "add table inet t; add chain inet t o { type filter hook output priority 0; }; add rule inet t o ip daddr 10.77.2.2 drop",
+        );
+        assert_eq!(kind(&outcome(lab.ask(who, "ping 10.77.2.2 1000"))), FailureKind::Local(Errno::EPERM), "{who:?}");
+        lab.nft("terminal", "delete table inet t");
     }
     lab.nft("centre", "add table inet t; add chain inet t i { type filter hook input priority 0; policy drop; }");
     for who in [As::Root, As::Nobody] {
@@ -373,6 +405,9 @@ fn a_real_openvpn_server_answers_a_stranger_and_a_closed_or_filtered_port_is_tol
     assert_eq!((facts.interface.as_ref(), facts.process, facts.server.len()), (None, ProcessState::Absent, 1));
     assert!(ping.is_some_and(|ping| ping.ok().is_some()), "{look:?}");
     assert_eq!(port.map(kind), Some(icmp(IcmpKind::PortUnreachable, "10.77.2.2")));
+
+    let look: inside::Timed<Vec<Sighting>> = lab.ask(As::Nobody, &format!("{OPENVPN};transport='tcp'"));
+    assert_eq!(sightings(&look).2.map(kind), Some(FailureKind::Refused));
 
     let Some(_server) = lab.openvpn_server() else { return };
     let look: inside::Timed<Vec<Sighting>> = lab.ask(As::Nobody, OPENVPN);

@@ -1,13 +1,14 @@
 //! ICMP echo: is it alive, how far, does it lose packets?
 //!
-//! With `CAP_NET_RAW` surge-ping sends the series. It has its ways: on a raw socket its `Ok` also carries "destination unreachable", so only a
-//! true echo reply counts, and it loses what the network says of a failure. So while it hears nothing, [`crate::sys::icmp`] asks beside it
-//! and tells the reason; without the capability that is the only one who asks.
+//! With `CAP_NET_RAW` surge-ping sends the series. It has its ways: on a raw socket its `Ok` also carries "destination unreachable" and redirects,
+//! so that each packet is looked at for what it is. Routers say only a few refusals a second, so a refusal that has been heard is used and
+//! not asked for again. While a series hears nothing, [`crate::sys::icmp`] asks once beside it, for what only the kernel's error queue
+//! tells; without the capability it is the only one who asks.
 
-use crate::model::{FailureKind, IfName, Outcome, Reply, Sighting};
+use crate::model::{Errno, Failure, FailureKind, IcmpError, IfName, Outcome, Reply, Sighting};
 use crate::sys::caps::{Capabilities, Capability};
 use crate::sys::icmp::{self, Echo, Until};
-use futures_util::future::select_ok;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::cell::Cell;
 use std::net::IpAddr;
 use std::pin::pin;
@@ -23,8 +24,6 @@ const GAP: Duration = Duration::from_millis(50);
 const DETAIL_AFTER: Duration = Duration::from_millis(100);
 /// Customary size of a ping's payload.
 const PAYLOAD: [u8; 56] = [0x5a; 56];
-/// ICMP types of an echo reply, version 4 and 6.
-const REPLIES: (u8, u8) = (0, 129);
 
 /// Asks for an echo, out of `device` if given. The first answer ends it; silence takes the whole `timeout`.
 pub async fn ping(target: IpAddr, device: Option<&IfName>, timeout: Duration) -> Sighting {
@@ -33,37 +32,43 @@ pub async fn ping(target: IpAddr, device: Option<&IfName>, timeout: Duration) ->
 
 async fn ask(target: IpAddr, device: Option<&IfName>, patience: Duration) -> Outcome<Reply> {
     let began = Instant::now();
-    let Some(client) = raw_client(target, device) else { return detail(target, device, patience).await };
+    let Some(client) = raw_client(target, device) else { return detail(target, device, COUNT, patience).await };
     let mut series = pin!(series(&client, target, patience));
-    match timeout(DETAIL_AFTER.min(patience), &mut series).await {
-        Ok(Some(reply)) => return Outcome::Ok(reply),
-        Ok(None) => return detail(target, device, patience.saturating_sub(began.elapsed())).await,
-        Err(_) => {}
+    if let Ok(end) = timeout(DETAIL_AFTER.min(patience), &mut series).await {
+        return told(end, began);
     }
-    let mut detail = pin!(detail(target, device, patience.saturating_sub(began.elapsed())));
+    let mut detail = pin!(detail(target, device, 1, patience.saturating_sub(began.elapsed())));
     tokio::select! {
-        Some(reply) = &mut series => Outcome::Ok(reply),
-        outcome = &mut detail => since(outcome, began),
+        end = &mut series => told(end, began),
+        outcome = &mut detail => match outcome {
+            // It began later: the series has the last word on silence.
+            Outcome::Failed(Failure { kind: FailureKind::Silence, .. }) | Outcome::Unknown(_) => told(series.await, began),
+            outcome => outcome,
+        },
     }
 }
 
-/// Counts a failure's time from the first packet, whoever sent it.
-fn since(outcome: Outcome<Reply>, began: Instant) -> Outcome<Reply> {
-    match outcome {
-        Outcome::Failed(mut failure) => {
-            if failure.kind == FailureKind::Silence {
-                failure.elapsed = began.elapsed();
-            }
-            Outcome::Failed(failure)
-        }
-        other => other,
-    }
+/// How a series ended.
+#[derive(Debug)]
+enum End {
+    Reply(Reply),
+    Refused(FailureKind),
+    Silence,
+}
+
+fn told(end: End, began: Instant) -> Outcome<Reply> {
+    let kind = match end {
+        End::Reply(reply) => return Outcome::Ok(reply),
+        End::Refused(kind) => kind,
+        End::Silence => FailureKind::Silence,
+    };
+    Outcome::Failed(Failure { kind, elapsed: began.elapsed() })
 }
 
 /// The same question over the socket that hears refusals.
-async fn detail(target: IpAddr, device: Option<&IfName>, timeout: Duration) -> Outcome<Reply> {
+async fn detail(target: IpAddr, device: Option<&IfName>, count: u16, timeout: Duration) -> Outcome<Reply> {
     let route = icmp::Route { device: device.cloned(), ttl: None };
-    icmp::echo(target, &Echo { route, timeout, count: COUNT, gap: GAP, until: Until::FirstAnswer }).await
+    icmp::echo(target, &Echo { route, timeout, count, gap: GAP, until: Until::FirstAnswer }).await
 }
 
 /// surge-ping on a raw socket; `None` where it would not have one, or not reach the target (a link-local one needs a scope).
@@ -84,32 +89,70 @@ fn raw_client(target: IpAddr, device: Option<&IfName>) -> Option<Client> {
     raw.then_some(client)
 }
 
-/// The first echo reply of a series; `None` when there can be none any more.
-async fn series(client: &Client, target: IpAddr, patience: Duration) -> Option<Reply> {
+/// Sends a series and gives the first word about it.
+async fn series(client: &Client, target: IpAddr, patience: Duration) -> End {
     let sent = Cell::new(0);
     let identifier = PingIdentifier(identifier());
-    let echoes = (0..COUNT).map(|number| {
-        let sent = &sent;
-        Box::pin(async move {
+    let sent_here = &sent;
+    let mut echoes: FuturesUnordered<_> = (0..COUNT)
+        .map(|number| async move {
             let wait = GAP * u32::from(number);
             sleep(wait).await;
             let mut pinger = client.pinger(target, identifier).await;
             pinger.timeout(patience.saturating_sub(wait));
-            sent.set(number + 1);
-            let (packet, rtt) = pinger.ping(PingSequence(number), &PAYLOAD).await?;
-            reply(&packet).map(|ttl| (rtt, ttl))
+            sent_here.set(number + 1);
+            pinger.ping(PingSequence(number), &PAYLOAD).await
         })
-    });
-    let ((rtt, ttl), _) = select_ok(echoes).await.ok()?;
-    Some(Reply { rtt, ttl, series: (sent.get(), 1) })
+        .collect();
+    while let Some(echo) = echoes.next().await {
+        match echo.map(|(packet, rtt)| (Heard::from(&packet), rtt)) {
+            Ok((Heard::Reply(ttl), rtt)) => return End::Reply(Reply { rtt, ttl, series: (sent.get(), 1) }),
+            Ok((Heard::Refusal(error), _)) => return End::Refused(FailureKind::Icmp(error)),
+            Err(SurgeError::IOError(error)) if error.raw_os_error().is_some() => {
+                return End::Refused(FailureKind::Local(Errno(error.raw_os_error().unwrap_or(0))));
+            }
+            Ok((Heard::Other, _)) | Err(_) => {}
+        }
+    }
+    End::Silence
 }
 
-/// The TTL of a true echo reply; an error for anything else that surge-ping calls a success.
-fn reply(packet: &IcmpPacket) -> Result<Option<u8>, SurgeError> {
-    match packet {
-        IcmpPacket::V4(packet) if packet.get_icmp_type().0 == REPLIES.0 => Ok(packet.get_ttl()),
-        IcmpPacket::V6(packet) if packet.get_icmpv6_type().0 == REPLIES.1 => Ok(Some(packet.get_max_hop_limit()).filter(|hops| *hops > 0)),
-        IcmpPacket::V4(_) | IcmpPacket::V6(_) => Err(SurgeError::NetworkError),
+/// What surge-ping calls a success.
+#[derive(Debug, PartialEq, Eq)]
+enum Heard {
+    /// An echo reply, and its TTL where that can be seen.
+    Reply(Option<u8>),
+    /// An ICMP error about our echo.
+    Refusal(IcmpError),
+    /// A redirect and the like: it consumed the echo and says nothing about the target.
+    Other,
+}
+
+impl From<&IcmpPacket> for Heard {
+    fn from(packet: &IcmpPacket) -> Self {
+        match packet {
+            IcmpPacket::V4(packet) => {
+                let (kind, code) = (packet.get_icmp_type().0, packet.get_icmp_code().0);
+                Self::of(kind, code, packet.get_source().into(), packet.get_ttl())
+            }
+            IcmpPacket::V6(packet) => {
+                let (kind, code) = (packet.get_icmpv6_type().0, packet.get_icmpv6_code().0);
+                Self::of(kind, code, packet.get_source().into(), Some(packet.get_max_hop_limit()).filter(|hops| *hops > 0))
+            }
+        }
+    }
+}
+
+impl Heard {
+    fn of(kind: u8, code: u8, source: IpAddr, ttl: Option<u8>) -> Self {
+        let (reply, errors): (u8, &[u8]) = if source.is_ipv4() { (0, &[3, 11, 12]) } else { (129, &[1, 2, 3, 4]) };
+        if kind == reply {
+            Self::Reply(ttl)
+        } else if errors.contains(&kind) {
+            Self::Refusal(icmp::error(source, kind, code))
+        } else {
+            Self::Other
+        }
     }
 }
 
@@ -117,4 +160,22 @@ fn reply(packet: &IcmpPacket) -> Result<Option<u8>, SurgeError> {
 fn identifier() -> u16 {
     use std::hash::{BuildHasher, Hasher};
     (std::hash::RandomState::new().build_hasher().finish() >> 48) as u16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::IcmpKind;
+
+    #[test]
+    fn only_an_echo_reply_is_a_reply_and_a_redirect_is_nothing() {
+        let v4: IpAddr = "10.0.0.1".parse().expect("an address");
+        let v6: IpAddr = "fd00::1".parse().expect("an address");
+        assert_eq!(Heard::of(0, 0, v4, Some(64)), Heard::Reply(Some(64)));
+        assert_eq!(Heard::of(129, 0, v6, None), Heard::Reply(None));
+        assert_eq!(Heard::of(5, 1, v4, None), Heard::Other);
+        assert_eq!(Heard::of(137, 0, v6, None), Heard::Other);
+        assert_eq!(Heard::of(3, 13, v4, None), Heard::Refusal(IcmpError { kind: IcmpKind::AdminProhibited, offender: Some(v4) }));
+        assert_eq!(Heard::of(1, 0, v6, None), Heard::Refusal(IcmpError { kind: IcmpKind::NetUnreachable, offender: Some(v6) }));
+    }
 }

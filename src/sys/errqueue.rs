@@ -261,7 +261,7 @@ impl Extended {
 }
 
 /// RFC 792 and RFC 1812, 5.2.7.1.
-fn icmp4_kind(kind: u8, code: u8, info: u32) -> IcmpKind {
+pub(super) fn icmp4_kind(kind: u8, code: u8, info: u32) -> IcmpKind {
     match (kind, code) {
         (3, 0 | 6 | 11) => IcmpKind::NetUnreachable,
         (3, 1 | 7 | 12) => IcmpKind::HostUnreachable,
@@ -274,7 +274,7 @@ fn icmp4_kind(kind: u8, code: u8, info: u32) -> IcmpKind {
 }
 
 /// RFC 4443, 3.1 to 3.3; codes 5 and 6 are refinements of code 1 there.
-fn icmp6_kind(kind: u8, code: u8, info: u32) -> IcmpKind {
+pub(super) fn icmp6_kind(kind: u8, code: u8, info: u32) -> IcmpKind {
     match (kind, code) {
         (1, 0) => IcmpKind::NetUnreachable,
         (1, 1 | 5 | 6) => IcmpKind::AdminProhibited,

@@ -4,9 +4,9 @@
 //! `CAP_NET_RAW`. Packet building and reading are pure.
 
 pub use super::errqueue::Route;
-use super::errqueue::{Connected, Event, Kind, Refusal};
+use super::errqueue::{Connected, Event, Kind, Refusal, icmp4_kind, icmp6_kind};
 use super::{clock, socket};
-use crate::model::{Errno, Failure, FailureKind, Outcome, Reply, Unseen};
+use crate::model::{Errno, Failure, FailureKind, IcmpError, Outcome, Reply, Unseen};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -61,6 +61,12 @@ pub async fn echo(target: IpAddr, how: &Echo) -> Outcome<Reply> {
         (_, Err(Refusal::Unseen(why))) => return Outcome::Unknown(why),
     };
     socket.run().await
+}
+
+/// An ICMP error by its numbers, as `offender` sent it. Without the next hop's MTU, which only the error queue tells.
+pub fn error(offender: IpAddr, kind: u8, code: u8) -> IcmpError {
+    let kind = if offender.is_ipv4() { icmp4_kind(kind, code, 0) } else { icmp6_kind(kind, code, 0) };
+    IcmpError { kind, offender: Some(offender) }
 }
 
 fn failed<T>(kind: FailureKind, began: Instant) -> Outcome<T> {

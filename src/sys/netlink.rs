@@ -8,7 +8,7 @@ mod map;
 pub(super) use map::mac;
 
 use super::clock;
-use super::socket::if_name;
+use super::socket::{if_indices, if_name};
 use crate::model::{
     Address, Errno, Failure, FailureKind, IfName, Link, LinkKind, Neighbour, Outcome, Route, RouteKind, RouteTable, Unseen,
 };
@@ -89,7 +89,7 @@ impl Netlink {
 
     /// Dumps links, addresses, routes and neighbours, one after the other: the kernel runs one dump a socket.
     pub async fn snapshot(&self) -> Snapshot {
-        let links = bounded("dump links", self.links()).await;
+        let links = self.all_links().await;
         let names = names_of(&links);
         Snapshot {
             addresses: bounded("dump addresses", self.addresses(&names)).await,
@@ -141,6 +141,21 @@ impl Netlink {
         message.attributes.push(RouteAttribute::Destination(RouteAddress::from(destination)));
         let mut answers = std::pin::pin!(self.handle.route().get(message).execute());
         answers.try_next().await
+    }
+
+    /// The links, none missing: a message that the decoder does not understand is dropped without a word, and a link that is not
+    /// listed would be called gone. One that came up between the two looks is there at the second try.
+    async fn all_links(&self) -> Outcome<Vec<Link>> {
+        let mut links = bounded("dump links", self.links()).await;
+        for _ in 0..2 {
+            let indices = if_indices().unwrap_or_default();
+            let listed = |index: &u32| links.ok().is_none_or(|links| links.iter().any(|link| link.index == *index));
+            if indices.iter().all(listed) {
+                return links;
+            }
+            links = bounded("dump links", self.links()).await;
+        }
+        Outcome::Unknown(Unseen::Error("dump links: the kernel lists more than could be decoded".into()))
     }
 
     async fn links(&self) -> Result<Vec<Link>, rtnetlink::Error> {

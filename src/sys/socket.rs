@@ -30,6 +30,26 @@ pub(super) fn if_name(index: u32) -> Option<IfName> {
     CStr::from_bytes_until_nul(&buffer).ok().map(|name| IfName::new(name.to_string_lossy()))
 }
 
+/// The indices of all interfaces, from another source than the link dump; `None` when the kernel does not say.
+pub(super) fn if_indices() -> Option<Vec<u32>> {
+    // SAFETY: the call takes nothing and gives a list that is ours, or null.
+    let list = unsafe { libc::if_nameindex() };
+    if list.is_null() {
+        return None;
+    }
+    let mut indices = Vec::new();
+    let mut entry = list;
+    // SAFETY: the list ends with an entry of index 0, which is not passed.
+    while let index @ 1.. = unsafe { (*entry).if_index } {
+        indices.push(index);
+        // SAFETY: the entry was not the last one.
+        entry = unsafe { entry.add(1) };
+    }
+    // SAFETY: the list came from `if_nameindex` and is freed once.
+    unsafe { libc::if_freenameindex(list) };
+    Some(indices)
+}
+
 /// The index of an interface by its name; `ENODEV` when there is none.
 pub(super) fn if_index(name: &IfName) -> io::Result<u32> {
     let name = CString::new(name.as_str()).map_err(|_| io::Error::from_raw_os_error(libc::ENODEV))?;

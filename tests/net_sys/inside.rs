@@ -44,7 +44,12 @@ impl<'a> Question<'a> {
 async fn answer(question: &Question<'_>) -> serde_json::Value {
     match question.word::<String>(0).as_str() {
         "echo" => {
-            let how = icmp::Echo { route: question.route(), ..icmp::Echo::once(question.time()) };
+            let mut how = icmp::Echo { route: question.route(), ..icmp::Echo::once(question.time()) };
+            if let Some(count) = question.key("all") {
+                how.count = count.parse().expect("a number");
+                how.gap = Duration::from_millis(20);
+                how.until = icmp::Until::AllAnswered;
+            }
             json(&icmp::echo(question.word(1), &how).await)
         }
         "udp" => json(&match udp::exchange(question.word(1), b"isonet", &question.route(), question.time()).await {

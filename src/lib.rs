@@ -14,6 +14,7 @@
 //! Three values run through everything: it works, it failed (with the signature of *how*), and we could not tell. What could not be told
 //! is never healthy and never accuses.
 
+pub mod baseline;
 pub mod catalogue;
 pub mod cli;
 pub mod config;

@@ -281,6 +281,17 @@ fn what_cannot_be_read_is_an_error_with_its_own_status() {
     assert!(render_error(&error, Lang::En).contains("conf.d/a.toml"));
 }
 
+#[test]
+fn a_file_of_nothing_but_mistakes_is_told_within_bounds() {
+    let keys = (0..60_000).map(|i| format!("k{i} = 1")).collect::<Vec<_>>().join("\n");
+    let tables = "[[vpn]]\nname = \"a\"\n".repeat(40_000);
+    let broken = "a b\n".repeat(200_000);
+    for text in [keys, tables, broken] {
+        let found = problems(&text);
+        assert!(!found.is_empty() && found.len() <= 101, "{}", found.len());
+    }
+}
+
 /// Every problem lies inside its file and can be shown.
 fn sound(text: &[u8]) -> Result<(), TestCaseError> {
     let Err(error) = parse(vec![("x.toml".into(), text.to_vec())]) else { return Ok(()) };

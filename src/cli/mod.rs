@@ -1,13 +1,15 @@
 //! The command line: one file per command. Results go to stdout, everything else to stderr.
 
+mod check_config;
 mod diagnose;
+mod enroll;
 mod schema;
 
 use crate::catalogue::Lang;
 use crate::config::{self, ConfigError, LanguageChoice, Loaded};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// A command line that cannot be understood (`EX_USAGE`).
@@ -60,6 +62,10 @@ enum ColorArg {
 enum Command {
     /// Look at everything once, now: names the cause and who acts
     Diagnose(diagnose::Arguments),
+    /// Check the configuration: every problem at once, and what is not configured
+    CheckConfig(check_config::Arguments),
+    /// Take the baseline of this terminal and print the acceptance sheet
+    Enroll(enroll::Arguments),
     /// Print the JSON Schema of what `diagnose --json` prints
     Schema(schema::Arguments),
 }
@@ -78,6 +84,8 @@ pub fn main() -> ExitCode {
     start_logging();
     let code = match cli.command {
         Command::Diagnose(arguments) => diagnose::run(&cli.global, &arguments),
+        Command::CheckConfig(arguments) => check_config::run(&cli.global, &arguments),
+        Command::Enroll(arguments) => enroll::run(&cli.global, &arguments),
         Command::Schema(arguments) => schema::run(&arguments),
     };
     ExitCode::from(code)
@@ -138,16 +146,4 @@ fn print(text: &str) -> Result<(), u8> {
         }
         _ => Ok(()),
     }
-}
-
-/// Where the state lies: as configured, or the system's place for root, or the user's own.
-fn state_dir(configured: Option<&Path>) -> PathBuf {
-    if let Some(dir) = configured {
-        return dir.to_owned();
-    }
-    if rustix::process::geteuid().is_root() {
-        return PathBuf::from("/var/lib/isonet");
-    }
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state"));
-    std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).or_else(home).unwrap_or_else(std::env::temp_dir).join("isonet")
 }

@@ -8,6 +8,7 @@ mod agreement;
 mod duties;
 mod load;
 mod meaning;
+mod places;
 mod problem;
 mod render;
 pub mod schema;
@@ -23,6 +24,7 @@ pub use duties::{
     UsbAllowed, Web, WebListen,
 };
 pub use load::{ConfigError, DEFAULT_FILE, LARGEST_FILE, LoadNote, Loaded, load, load_from, parse};
+pub use places::{Owner, run_dir, state_dir};
 pub use problem::{Excerpt, Found, Located, Problem};
 pub use render::{render_error, render_note, render_problem};
 pub use text::{ByteSize, TextError, duration};

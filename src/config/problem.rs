@@ -85,6 +85,10 @@ pub enum Problem {
         /// What it takes.
         want: Kind,
     },
+    /// More items than anybody writes; so many are accepted.
+    TooMany(usize),
+    /// So many further problems of the file are not listed.
+    More(usize),
     /// A second table of the same name in one file.
     DuplicateName {
         /// The name.

@@ -38,9 +38,9 @@ pub fn render_problem(located: &Located, lang: Lang) -> String {
     text
 }
 
-/// A failed load in words, all problems one after another.
+/// A failed load in words, all problems one after another; every line is ended.
 pub fn render_error(error: &ConfigError, lang: Lang) -> String {
-    match error {
+    let mut text = match error {
         ConfigError::Missing(path) => {
             lang.pick(format!("配置文件 {} 不存在", shown(path)), format!("configuration file {} does not exist", shown(path)))
         }
@@ -48,15 +48,17 @@ pub fn render_error(error: &ConfigError, lang: Lang) -> String {
             lang.pick(format!("无法读取 {}：{source}", shown(path)), format!("cannot read {}: {source}", shown(path)))
         }
         ConfigError::Invalid(problems) => {
-            let mut text: Vec<String> = problems.iter().map(|problem| render_problem(problem, lang)).collect();
+            let mut lines: Vec<String> = problems.iter().map(|problem| render_problem(problem, lang)).collect();
             let count = problems.len();
-            text.push(lang.pick(
+            lines.push(lang.pick(
                 format!("配置中有 {count} 处问题，未被采用"),
                 format!("{count} {} in the configuration; it was not used", if count == 1 { "problem" } else { "problems" }),
             ));
-            text.join("\n")
+            lines.join("\n")
         }
-    }
+    };
+    text.push('\n');
+    text
 }
 
 /// A note in words.
@@ -165,6 +167,14 @@ fn words(problem: &Problem, lang: Lang) -> (String, String) {
         Problem::Missing { key, want } => (
             lang.pick(format!("缺少必填项 {key}"), format!("the key {key} is needed and missing")),
             lang.pick(format!("请填写 {key}：{}", describe(*want, lang)), format!("add {key}: {}", describe(*want, lang))),
+        ),
+        Problem::TooMany(most) => (
+            lang.pick("项目太多", "there are too many of these").to_owned(),
+            lang.pick(format!("最多 {most} 项"), format!("write {most} at most")),
+        ),
+        Problem::More(count) => (
+            lang.pick(format!("本文件还有 {count} 处问题未列出"), format!("{count} further problems of this file are not listed")),
+            String::new(),
         ),
         Problem::DuplicateName { name, first_line } => (
             lang.pick(

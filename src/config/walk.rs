@@ -8,17 +8,24 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+/// Problems of one file that are listed; the rest is counted.
+const MOST_PROBLEMS: usize = 100;
+
+/// Items of one list or tables of one name: a file of nothing else must not take all day.
+const MOST_ITEMS: usize = 1000;
+
 /// Checks one file. The tree holds what is good; what is bad is marked, so that it is not called missing later.
 pub(super) fn file(index: usize, source: &Source) -> (Table, Vec<Located>) {
     let (root, errors) = DeTable::parse_recoverable(&source.text);
-    let mut walk = Walk { index, source, problems: Vec::new() };
+    let mut walk = Walk { index, source, problems: Vec::new(), more: None };
     let table = walk.table(ROOT, root.get_ref(), "");
     let mut problems = walk.problems;
+    problems.extend(walk.more.map(|(span, count)| source.locate(&span, String::new(), Problem::More(count))));
     if let Some(first) = errors.iter().map(|error| error.span().map_or(0, |span| span.start)).min() {
         // What stands behind a syntax error may have been read into the wrong table: silence is better than a wrong accusation.
         let (line, _) = source.position(first);
         problems.retain(|problem| problem.line < line && !matches!(problem.problem, Problem::Missing { .. }));
-        problems.extend(errors.iter().map(|error| {
+        problems.extend(errors.iter().take(MOST_PROBLEMS).map(|error| {
             let span = error.span().unwrap_or(0..0);
             source.locate(&span, String::new(), Problem::Syntax(error.message().to_owned()))
         }));
@@ -30,11 +37,17 @@ struct Walk<'a> {
     index: usize,
     source: &'a Source,
     problems: Vec<Located>,
+    /// How many were not listed, and where the first of them was.
+    more: Option<(Range<usize>, usize)>,
 }
 
 impl Walk<'_> {
     fn report(&mut self, span: &Range<usize>, path: &str, problem: Problem) {
-        self.problems.push(self.source.locate(span, path.to_owned(), problem));
+        if self.problems.len() < MOST_PROBLEMS {
+            self.problems.push(self.source.locate(span, path.to_owned(), problem));
+        } else {
+            self.more.get_or_insert((span.clone(), 0)).1 += 1;
+        }
     }
 
     fn place(&self, span: Range<usize>) -> Place {
@@ -56,6 +69,11 @@ impl Walk<'_> {
     }
 
     fn unknown(&mut self, keys: &'static [Key], name: &str, span: &Range<usize>, path: &str) {
+        if self.problems.len() >= MOST_PROBLEMS {
+            // It will not be listed: no need to look for what was meant.
+            self.more.get_or_insert((span.clone(), 0)).1 += 1;
+            return;
+        }
         let known: Vec<&'static str> = keys.iter().map(|key| key.name).collect();
         let nearest = nearest(name, known.iter().copied());
         // A key that many tables have, such as `name`, leads nowhere.
@@ -67,6 +85,10 @@ impl Walk<'_> {
     fn value(&mut self, kind: Kind, value: &Spanned<DeValue<'_>>, key: &Range<usize>, path: &str) -> Node {
         let checked = match (kind, value.get_ref()) {
             (Kind::Table(keys), DeValue::Table(table)) => Value::Table(self.table(keys, table, path)),
+            (Kind::List(_) | Kind::Tables(..) | Kind::Variants(_), DeValue::Array(items)) if items.len() > MOST_ITEMS => {
+                self.report(key, path, Problem::TooMany(MOST_ITEMS));
+                Value::Bad
+            }
             (Kind::List(of), DeValue::Array(items)) => {
                 Value::List(items.iter().enumerate().map(|(i, item)| self.value(*of, item, key, &format!("{path}[#{}]", i + 1))).collect())
             }

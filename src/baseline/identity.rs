@@ -1,0 +1,43 @@
+//! The terminal's id: stable, and telling nothing about the machine id it is made from.
+
+use crate::config::Terminal;
+use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
+
+/// Makes the digest ours: the same machine id under another application's tag gives another id.
+const TAG: &str = "isonet terminal id, first form\n";
+
+/// The id of this terminal: what the configuration says, or 16 hexadecimal digits derived from the machine id. `None` = the
+/// system has no usable machine id.
+pub fn terminal_id(terminal: &Terminal, machine_id: Option<&str>) -> Option<String> {
+    if terminal.id != "auto" {
+        return Some(terminal.id.clone());
+    }
+    let id = machine_id.map(str::trim).filter(|id| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()))?;
+    Some(sha256(format!("{TAG}{}", id.to_ascii_lowercase()).as_bytes())[..16].to_owned())
+}
+
+/// SHA-256 in hexadecimal.
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_stable_short_and_no_part_of_the_machine_id() {
+        let machine = "0123456789abcdef0123456789abcdef";
+        let id = terminal_id(&Terminal::default(), Some(&format!("{machine}\n"))).expect("derived");
+        assert_eq!(id, "1338d0d8ec234423", "it must never change");
+        assert!(!machine.contains(&id));
+        assert_eq!(terminal_id(&Terminal::default(), Some("uninitialized\n")), None);
+        assert_eq!(terminal_id(&Terminal::default(), None), None);
+        let told = Terminal { id: "counter-2".to_owned(), ..Terminal::default() };
+        assert_eq!(terminal_id(&told, None).as_deref(), Some("counter-2"));
+    }
+}

@@ -1,0 +1,70 @@
+//! Where state and sockets live when the configuration does not say.
+
+use super::types::Config;
+use std::path::PathBuf;
+
+/// Whose directories are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// The administrator: the system's directories.
+    Root,
+    /// Anybody else: the user's own, as the XDG base directories have it.
+    User,
+}
+
+impl Owner {
+    /// Of this process.
+    pub fn of_process() -> Self {
+        if rustix::process::geteuid().is_root() { Self::Root } else { Self::User }
+    }
+}
+
+/// Where records and the baseline live. `None` = a user without a home directory.
+pub fn state_dir(config: &Config, owner: Owner, env: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    if let Some(dir) = &config.state_dir {
+        return Some(dir.clone());
+    }
+    match owner {
+        Owner::Root => Some("/var/lib/isonet".into()),
+        Owner::User => {
+            absolute(env("XDG_STATE_HOME")).or_else(|| Some(absolute(env("HOME"))?.join(".local/state"))).map(|dir| dir.join("isonet"))
+        }
+    }
+}
+
+/// Where sockets live. `None` = a user without a session.
+pub fn run_dir(config: &Config, owner: Owner, env: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    if let Some(dir) = &config.run_dir {
+        return Some(dir.clone());
+    }
+    match owner {
+        Owner::Root => Some("/run/isonet".into()),
+        Owner::User => absolute(env("XDG_RUNTIME_DIR")).map(|dir| dir.join("isonet")),
+    }
+}
+
+/// A relative path in these variables counts as unset (XDG base directory specification).
+fn absolute(value: Option<String>) -> Option<PathBuf> {
+    value.map(PathBuf::from).filter(|path| path.is_absolute())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_follow_configuration_then_owner() {
+        let env = |name: &str| match name {
+            "HOME" => Some("/home/a".to_owned()),
+            "XDG_STATE_HOME" => Some("relative".to_owned()),
+            _ => None,
+        };
+        let config = Config::default();
+        assert_eq!(state_dir(&config, Owner::Root, env), Some("/var/lib/isonet".into()));
+        assert_eq!(state_dir(&config, Owner::User, env), Some("/home/a/.local/state/isonet".into()));
+        assert_eq!(state_dir(&config, Owner::User, |_| None), None);
+        assert_eq!(run_dir(&config, Owner::User, |_| Some("/run/user/1".to_owned())), Some("/run/user/1/isonet".into()));
+        let told = Config { state_dir: Some("/x".into()), ..Config::default() };
+        assert_eq!(state_dir(&told, Owner::Root, env), Some("/x".into()));
+    }
+}

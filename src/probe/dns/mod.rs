@@ -12,10 +12,9 @@ use crate::model::{Errno, Failure, FailureKind, Lookup, LookupSource, Outcome, R
 use std::collections::HashSet;
 use std::io;
 use std::net::{IpAddr, ToSocketAddrs};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 /// Most `getaddrinfo` calls at once. They cannot be cancelled, and one against dead resolvers lasts tens of seconds.
@@ -27,7 +26,7 @@ const QUICK: Duration = Duration::from_millis(1500);
 /// Room for `getaddrinfo` and the name service modules it loads.
 const STACK: usize = 512 * 1024;
 
-static CALLS: AtomicUsize = AtomicUsize::new(0);
+static PLACES: Semaphore = Semaphore::const_new(MOST_CALLS);
 
 /// Resolves `name` as applications do. `from_hosts` are the addresses the hosts file gives for it, if it names it: they win.
 pub async fn lookup(name: &str, from_hosts: Option<Vec<IpAddr>>, patience: Duration) -> Sighting {
@@ -54,10 +53,10 @@ enum Answered {
     NotAsked(Unseen),
 }
 
-/// Calls `getaddrinfo` on a thread of its own. The thread outlives the deadline and ends with its call; it holds its place among
-/// [`MOST_CALLS`] until then.
+/// Calls `getaddrinfo` on a thread of its own, which outlives the deadline and ends with its call; it holds its place among
+/// [`MOST_CALLS`] until then, and who finds none free waits.
 async fn ask_system(name: &str, deadline: Instant) -> Answered {
-    let Some(place) = Place::take() else {
+    let Ok(Ok(place)) = timeout_at(deadline, PLACES.acquire()).await else {
         return Answered::NotAsked(Unseen::Error(format!("getaddrinfo: {MOST_CALLS} earlier calls have not returned")));
     };
     let (answer, answered) = oneshot::channel();
@@ -84,22 +83,6 @@ fn distinct(addresses: impl Iterator<Item = IpAddr>) -> Vec<IpAddr> {
     addresses.filter(|ip| seen.insert(*ip)).take(64).collect()
 }
 
-/// One of the places for `getaddrinfo` calls, given back on drop.
-struct Place;
-
-impl Place {
-    fn take() -> Option<Self> {
-        let free = |taken: usize| (taken < MOST_CALLS).then_some(taken + 1);
-        CALLS.fetch_update(Ordering::AcqRel, Ordering::Acquire, free).ok().map(|_| Self)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        CALLS.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
 /// What glibc's error means. The standard library passes on only its text, which is English whatever the locale, because nothing
 /// here calls `setlocale`.
 fn failed(error: &io::Error, elapsed: Duration) -> Outcome<Lookup> {
@@ -120,8 +103,8 @@ fn failed(error: &io::Error, elapsed: Duration) -> Outcome<Lookup> {
 
 #[cfg(test)]
 mod tests {
-    use super::{MOST_CALLS, Place, failed, lookup};
-    use crate::model::{FailureKind, LookupSource, Outcome, Rcode, Sighting};
+    use super::{MOST_CALLS, PLACES, failed, lookup};
+    use crate::model::{FailureKind, LookupSource, Outcome, Rcode, Sighting, Unseen};
     use std::io;
     use std::time::Duration;
 
@@ -161,10 +144,18 @@ mod tests {
         assert_eq!(kind("something else", 5), None);
     }
 
-    #[test]
-    fn calls_that_do_not_return_are_bounded() {
-        let places: Vec<_> = std::iter::from_fn(Place::take).take(MOST_CALLS * 2).collect();
-        assert!(places.len() <= MOST_CALLS);
-        assert!(Place::take().is_none());
+    #[tokio::test]
+    async fn who_finds_no_place_waits_and_then_accuses_nobody() {
+        // Other tests may hold some: whoever takes all that are left has them all.
+        let mut taken = Vec::new();
+        while let Ok(place) = PLACES.try_acquire() {
+            taken.push(place);
+        }
+        assert!(taken.len() <= MOST_CALLS);
+        let seen = outcome(lookup("localhost", None, Duration::from_millis(20)).await);
+        assert!(matches!(&seen, Outcome::Unknown(Unseen::Error(_))), "{seen:?}");
+        drop(taken);
+        let seen = outcome(lookup("localhost", None, Duration::from_secs(5)).await);
+        assert!(seen.ok().is_some(), "{seen:?}");
     }
 }

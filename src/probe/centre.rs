@@ -10,7 +10,7 @@ use super::tcp::{self, Segments};
 use super::tls::{self, Setup};
 use super::{dns, join::join_all};
 use crate::config::{Centre, CentreHttp, CentreTls};
-use crate::model::{Failure, FailureKind, Outcome, Reply, Sighting, TlsKey, Unseen};
+use crate::model::{Failure, FailureKind, Outcome, Reply, Sighting, TlsFacts, TlsFault, TlsKey, Unseen};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
@@ -42,6 +42,9 @@ const CONTROL_AFTER: Duration = Duration::from_millis(300);
 
 /// Longest wait for the date of a server whose certificate was refused.
 const DATE: Duration = Duration::from_millis(500);
+
+/// Status codes with which web servers that asked for a certificate refuse a request without one (400 and 496 are nginx's).
+const NO_CERTIFICATE: [u16; 3] = [400, 495, 496];
 
 /// Looks at `centre`. `from_hosts` are the addresses that the hosts file has for its name.
 pub async fn centre(centre: &Centre, from_hosts: Option<Vec<IpAddr>>, wall: Wall, budget: Duration, emit: &dyn Fn(Sighting)) {
@@ -158,50 +161,49 @@ impl Chain<'_> {
 
     /// TLS where the service has it, then HTTP where it has that.
     async fn speak(&self, at: SocketAddr, service: &Service<'_>, stream: TcpStream) {
-        let plain = service.http.filter(|http| http.url.scheme() == "http");
-        match (&service.tls, plain, service.http) {
-            (_, Some(http), _) => self.http(at, http, stream).await,
-            (Some(tls), None, http) => match self.tls(at, tls, http, stream).await {
-                Ok(stream) => {
-                    if let Some(http) = http {
-                        self.http(at, http, stream).await;
-                    }
-                }
-                Err(why) => {
-                    if let Some(http) = http {
-                        (self.emit)(Sighting::Http(http.url.to_string(), at, Outcome::Unknown(why)));
-                    }
-                }
-            },
-            (None, None, _) => {}
+        match (&service.tls, service.http) {
+            (_, Some(http)) if http.url.scheme() == "http" => {
+                self.http(at, http, stream).await;
+            }
+            (Some(tls), http) => self.secured(at, tls, http, stream).await,
+            (None, _) => {}
         }
     }
 
-    /// The error is why HTTP was not asked.
-    async fn tls(&self, at: SocketAddr, tls: &Tls, http: Option<&CentreHttp>, stream: TcpStream) -> Result<tls::Stream, Unseen> {
-        let key = tls.key(at);
+    async fn secured(&self, at: SocketAddr, tls: &Tls, http: Option<&CentreHttp>, stream: TcpStream) {
+        let tell = |outcome| (self.emit)(Sighting::Tls(tls.key(at), outcome));
+        let unasked = |why| {
+            if let Some(http) = http {
+                (self.emit)(Sighting::Http(http.url.to_string(), at, Outcome::Unknown(why)));
+            }
+        };
         let setup = match &tls.setup {
             Ok(setup) => setup,
             Err(why) => {
-                (self.emit)(Sighting::Tls(key, Outcome::Unknown(why.clone())));
-                return Err(why.clone());
+                tell(Outcome::Unknown(why.clone()));
+                return unasked(why.clone());
             }
         };
         let patience = self.remaining();
-        let (outcome, stream) = tls::handshake(&key, stream, setup, self.wall, patience).await;
-        match (honest(outcome, patience), stream) {
-            (outcome @ Outcome::Ok(_), Some(stream)) => {
-                (self.emit)(Sighting::Tls(key, outcome));
-                Ok(stream)
+        let shaken = tls::handshake(&tls.key(at), stream, setup, self.wall, patience).await;
+        match (honest(shaken.outcome, patience), shaken.stream, http) {
+            (Outcome::Ok(facts), Some(stream), Some(http)) if shaken.unshown => {
+                let status = self.http(at, http, stream).await;
+                let refused = status.is_some_and(|status| NO_CERTIFICATE.contains(&status));
+                tell(if refused { without_certificate(facts) } else { Outcome::Ok(facts) });
             }
-            (Outcome::Failed(failure), Some(stream)) => {
-                let failure = self.dated(failure, at, http, stream).await;
-                (self.emit)(Sighting::Tls(key, Outcome::Failed(failure)));
-                Err(Unseen::Skipped)
+            (outcome @ Outcome::Ok(_), Some(stream), Some(http)) => {
+                tell(outcome);
+                self.http(at, http, stream).await;
             }
-            (outcome, _) => {
-                (self.emit)(Sighting::Tls(key, outcome));
-                Err(Unseen::Skipped)
+            (Outcome::Failed(failure), Some(stream), http) => {
+                tell(Outcome::Failed(self.dated(failure, at, http, stream).await));
+                unasked(Unseen::Skipped);
+            }
+            (outcome @ Outcome::Ok(_), _, None) => tell(outcome),
+            (outcome, _, _) => {
+                tell(outcome);
+                unasked(Unseen::Skipped);
             }
         }
     }
@@ -216,13 +218,16 @@ impl Chain<'_> {
         Failure { kind: FailureKind::Tls(fault, Some(facts)), ..failure }
     }
 
-    async fn http<S>(&self, at: SocketAddr, config: &CentreHttp, stream: S)
+    /// Asks for the page; gives its status.
+    async fn http<S>(&self, at: SocketAddr, config: &CentreHttp, stream: S) -> Option<u16>
     where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
     {
         let patience = self.remaining();
         let outcome = http::get(stream, &config.url, config.maintenance_marker.as_deref(), self.wall, patience).await;
+        let status = outcome.ok().map(|facts| facts.status);
         (self.emit)(Sighting::Http(config.url.to_string(), at, honest(outcome, patience)));
+        status
     }
 
     /// A large request with full segments, and when it is not answered soon, beside it one with small ones.
@@ -263,7 +268,8 @@ impl Chain<'_> {
                 return http::upload(stream, large, self.wall, patience).await;
             };
             let key = TlsKey { at, server_name: server_name.clone() };
-            match tls::handshake(&key, stream, setup, self.wall, patience).await {
+            let shaken = tls::handshake(&key, stream, setup, self.wall, patience).await;
+            match (shaken.outcome, shaken.stream) {
                 (_, Some(stream)) => http::upload(stream, large, self.wall, patience).await,
                 (Outcome::Failed(failure), None) => Outcome::Failed(failure),
                 (Outcome::Unknown(why), None) => Outcome::Unknown(why),
@@ -293,6 +299,12 @@ impl Tls {
     fn named(url: &Url) -> Self {
         Self { server_name: bare(url.host_str().unwrap_or_default()).to_owned(), setup: Ok(Setup::default()) }
     }
+}
+
+/// The server took the handshake and refused the request for want of a certificate.
+fn without_certificate(facts: TlsFacts) -> Outcome<TlsFacts> {
+    let elapsed = facts.elapsed;
+    Outcome::Failed(Failure { kind: FailureKind::Tls(TlsFault::ClientCertificate, Some(Box::new(facts))), elapsed })
 }
 
 /// Silence that was cut short by the budget says nothing.

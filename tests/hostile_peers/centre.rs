@@ -81,6 +81,18 @@ fn a_refused_certificate_shows_the_date_and_skips_the_page() {
 }
 
 #[test]
+fn a_request_refused_for_want_of_a_certificate_is_about_the_certificate() {
+    let ca = Authority::new();
+    let fault = |answer| {
+        let (_file, centre) = over_tls(&ca, ca.server().asking(&ca, answer), NAME);
+        outcomes!(look(&centre, BUDGET), Tls)[0].failure().map(|failure| failure.kind.clone())
+    };
+    let refused = fault("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+    assert!(matches!(refused, Some(FailureKind::Tls(TlsFault::ClientCertificate, Some(_)))), "{refused:?}");
+    assert_eq!(fault(OK), None);
+}
+
+#[test]
 fn plain_http_needs_no_tls() {
     let at = answers(OK);
     let seen = look(&configured(&format!("host = '127.0.0.1'\nhttp = {{ url = 'http://{at}/' }}")), BUDGET);

@@ -71,6 +71,18 @@ pub struct Server {
 }
 
 impl Server {
+    /// Asks for a client's certificate, goes on without one, and answers every request with `answer`.
+    pub fn asking(&self, clients: &Authority, answer: &'static str) -> SocketAddr {
+        let mut roots = RootCertStore::empty();
+        roots.add(clients.der()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier =
+            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone()).allow_unauthenticated().build().unwrap();
+        let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let key = PrivateKeyDer::Pkcs8(self.key.clone().into());
+        serve(builder.with_client_cert_verifier(verifier).with_single_cert(self.chain.clone(), key).unwrap(), answer)
+    }
+
     fn config(&self, versions: &[&'static SupportedProtocolVersion], clients: Option<&Authority>) -> ServerConfig {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ServerConfig::builder_with_provider(provider.clone()).with_protocol_versions(versions).unwrap();
@@ -116,7 +128,7 @@ fn shake_as(at: SocketAddr, name: &str, setup: &Setup) -> Outcome<TlsFacts> {
     in_time(PATIENCE, async {
         let (_, stream) = connect(at, PATIENCE).await;
         let key = TlsKey { at, server_name: name.to_owned() };
-        handshake(&key, stream.unwrap(), setup, wall(), PATIENCE).await.0
+        handshake(&key, stream.unwrap(), setup, wall(), PATIENCE).await.outcome
     })
 }
 
@@ -258,9 +270,9 @@ fn the_date_is_read_from_a_server_that_is_refused() {
     let offset = in_time(PATIENCE, async {
         let (_, stream) = connect(at, PATIENCE).await;
         let key = TlsKey { at, server_name: NAME.to_owned() };
-        let (seen, stream) = handshake(&key, stream.unwrap(), &Authority::new().trusted(), wall(), PATIENCE).await;
-        assert_eq!(fault(&seen), TlsFault::UnknownIssuer);
-        date_offset(stream.unwrap(), &Url::parse("https://settle.centre.example/").unwrap(), wall(), PATIENCE).await
+        let shaken = handshake(&key, stream.unwrap(), &Authority::new().trusted(), wall(), PATIENCE).await;
+        assert_eq!(fault(&shaken.outcome), TlsFault::UnknownIssuer);
+        date_offset(shaken.stream.unwrap(), &Url::parse("https://settle.centre.example/").unwrap(), wall(), PATIENCE).await
     });
     assert!((3590..=3600).contains(&offset.unwrap()), "{offset:?}");
 }

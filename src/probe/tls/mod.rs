@@ -110,20 +110,37 @@ fn read(path: &Path) -> Result<Vec<u8>, SetupError> {
     Ok(bytes)
 }
 
-/// Shakes hands over `tcp`. The stream is there whenever the handshake itself went through, also when the certificate was refused.
-pub async fn handshake(key: &TlsKey, tcp: TcpStream, setup: &Setup, wall: Wall, patience: Duration) -> (Outcome<TlsFacts>, Option<Stream>) {
+/// What came of a handshake.
+#[derive(Debug)]
+pub struct Handshake {
+    /// What to report.
+    pub outcome: Outcome<TlsFacts>,
+    /// There whenever the handshake itself went through, also when the certificate was refused.
+    pub stream: Option<Stream>,
+    /// The server asked for a certificate and was shown none. Some refuse that only in the answer to the first request.
+    pub unshown: bool,
+}
+
+impl From<Outcome<TlsFacts>> for Handshake {
+    fn from(outcome: Outcome<TlsFacts>) -> Self {
+        Self { outcome, stream: None, unshown: false }
+    }
+}
+
+/// Shakes hands over `tcp`.
+pub async fn handshake(key: &TlsKey, tcp: TcpStream, setup: &Setup, wall: Wall, patience: Duration) -> Handshake {
     let Ok(name) = ServerName::try_from(key.server_name.clone()) else {
-        return (Outcome::Unknown(Unseen::Error(format!("`{}` is not a server name", key.server_name))), None);
+        return Outcome::Unknown(Unseen::Error(format!("`{}` is not a server name", key.server_name))).into();
     };
     let recorder = Recorder::new(setup.identity.clone());
     let connector = match connector(&recorder) {
         Ok(connector) => connector,
-        Err(error) => return (Outcome::Unknown(Unseen::Error(format!("set up TLS: {error}"))), None),
+        Err(error) => return Outcome::Unknown(Unseen::Error(format!("set up TLS: {error}"))).into(),
     };
     let begun = Instant::now();
     let tcp = Tallied::new(tcp);
     let tally = tcp.tally();
-    let failed = |kind| (Outcome::Failed(Failure { kind, elapsed: begun.elapsed() }), None);
+    let failed = |kind| Outcome::Failed(Failure { kind, elapsed: begun.elapsed() }).into();
     let mut stream = match timeout(patience, connector.connect(name.clone(), tcp).into_fallible()).await {
         Ok(Ok(stream)) => stream,
         Ok(Err((error, tcp))) => {
@@ -145,7 +162,7 @@ pub async fn handshake(key: &TlsKey, tcp: TcpStream, setup: &Setup, wall: Wall, 
         Some(fault) => Outcome::Failed(Failure { kind: FailureKind::Tls(fault, Some(Box::new(facts))), elapsed }),
         None => Outcome::Ok(facts),
     };
-    (outcome, Some(stream))
+    Handshake { outcome, stream: Some(stream), unshown: recorder.asked() && setup.identity.is_none() }
 }
 
 fn connector(recorder: &Arc<Recorder>) -> Result<TlsConnector, Error> {

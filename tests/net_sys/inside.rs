@@ -3,7 +3,7 @@
 use isonet::config::Vpn;
 use isonet::model::{Address, IfName, Link, Outcome, RouteTable, Sighting};
 use isonet::probe::{gateway, local, ping, vpn, walk};
-use isonet::sys::{icmp, netlink, udp};
+use isonet::sys::{icmp, netlink, proc, udp};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -58,6 +58,7 @@ async fn answer(question: &Question<'_>) -> serde_json::Value {
             Outcome::Unknown(why) => Outcome::Unknown(why),
         }),
         "route" => json(&netlink::route_to(question.word(1)).await),
+        "process" => json(&proc::process_state(&question.word::<String>(1))),
         "routes" => {
             // Several look-ups at once over one connection.
             let netlink = netlink::Netlink::open().expect("a connection");

@@ -127,6 +127,19 @@ impl Lab {
         Some(server)
     }
 
+    /// A program of a unique name that runs in a place.
+    pub(crate) fn program(&self, place: &str) -> (String, Running) {
+        let dir = tempfile::tempdir().expect("a directory");
+        let name = format!("is{}-{place}", std::process::id());
+        let path = dir.path().join(&name);
+        std::fs::copy("/usr/bin/sleep", &path).expect("sleep is there");
+        let running = Running::start(self, place, &format!("{} 30", path.display()), Some(dir));
+        self.until(place, "ps -eo args", |out| {
+            out.contains(&name) && !out.contains(&format!("exec {} {}", self.name(place), path.display()))
+        });
+        (name, running)
+    }
+
     /// Userspace WireGuard at both ends: 10.89.0.2 here, 10.89.0.1 there.
     pub(crate) fn wireguard(&self) -> Option<Wireguard> {
         if !there("wireguard-go", "--version") || !there("wg", "--version") || !std::path::Path::new("/dev/net/tun").exists() {
@@ -137,7 +150,8 @@ impl Lab {
         Some(made)
     }
 
-    fn until(&self, place: &str, line: &str, holds: impl Fn(&str) -> bool) {
+    /// Waits until the output of a command fits.
+    pub(crate) fn until(&self, place: &str, line: &str, holds: impl Fn(&str) -> bool) {
         let began = std::time::Instant::now();
         while !holds(&String::from_utf8_lossy(&self.run(place, line).stdout)) {
             assert!(began.elapsed().as_secs() < 5, "{line} never came true");

@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn keeps_only_the_three_that_applications_use() {
-        let text: String = (1..=9).map(|n| format!("nameserver 10.0.0.{n}\n")).collect();
+        let text = (1..=9).map(|n| format!("nameserver 10.0.0.{n}\n")).collect::<Vec<_>>().concat();
         assert_eq!(parse_resolv_conf(text.as_bytes()), ips(&["10.0.0.1", "10.0.0.2", "10.0.0.3"]));
     }
 

@@ -3,10 +3,10 @@
 use isonet::config::Vpn;
 use isonet::model::{Address, IfName, Link, Outcome, RouteTable, Sighting};
 use isonet::probe::{gateway, local, ping, vpn, walk};
-use isonet::sys::{icmp, netlink, proc, udp};
+use isonet::sys::{clock, icmp, netlink, proc, udp};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A snapshot, to be sent across.
 #[derive(Debug, Serialize, Deserialize)]
@@ -96,7 +96,7 @@ async fn answer(question: &Question<'_>) -> serde_json::Value {
             .await
         }
         "snapshot" => {
-            let began = Instant::now();
+            let began = clock::now();
             let seen = netlink::snapshot().await;
             let took = began.elapsed();
             let neighbours = seen.neighbours.ok().into_iter().flatten().map(|entry| (entry.address, entry.mac.clone())).collect();
@@ -117,7 +117,7 @@ pub(crate) struct Timed<T> {
 pub(crate) type Look = Timed<Sighting>;
 
 async fn timed<T: Serialize>(look: impl Future<Output = T>) -> serde_json::Value {
-    let began = Instant::now();
+    let began = clock::now();
     let seen = look.await;
     json(&Timed { seen, took: began.elapsed() })
 }

@@ -1,5 +1,6 @@
 //! Three namespaces in a row: terminal -- router -- centre, IPv4 and IPv6.
 
+use isonet::sys::clock;
 use serde::de::DeserializeOwned;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -34,8 +35,8 @@ impl Lab {
             return None;
         }
         let lab = Self { prefix };
-        lab.host(&format!("ip netns add {}", lab.name("router")));
-        lab.host(&format!("ip netns add {}", lab.name("centre")));
+        Self::host(&format!("ip netns add {}", lab.name("router")));
+        Self::host(&format!("ip netns add {}", lab.name("centre")));
         lab.wire();
         Some(lab)
     }
@@ -69,7 +70,7 @@ impl Lab {
         format!("{}-{place}", self.prefix)
     }
 
-    fn host(&self, line: &str) -> Output {
+    fn host(line: &str) -> Output {
         let mut words = line.split_whitespace();
         let program = words.next().expect("a command line in a test");
         let out = Command::new(program).args(words).output().expect("the program is there");
@@ -79,7 +80,7 @@ impl Lab {
 
     /// Runs a command line in a place; it must succeed.
     pub(crate) fn run(&self, place: &str, line: &str) -> Output {
-        self.host(&format!("ip netns exec {} {line}", self.name(place)))
+        Self::host(&format!("ip netns exec {} {line}", self.name(place)))
     }
 
     /// Loads nft rules in a place.
@@ -152,7 +153,7 @@ impl Lab {
 
     /// Waits until the output of a command fits.
     pub(crate) fn until(&self, place: &str, line: &str, holds: impl Fn(&str) -> bool) {
-        let began = std::time::Instant::now();
+        let began = clock::now();
         while !holds(&String::from_utf8_lossy(&self.run(place, line).stdout)) {
             assert!(began.elapsed().as_secs() < 5, "{line} never came true");
         }
@@ -242,7 +243,7 @@ impl Wireguard {
         for (place, device) in places.iter().zip(&devices) {
             ends.push(Running::start(lab, place, &format!("wireguard-go -f {device}"), None));
             lab.until(place, "ip -o link", |out| out.contains(device.as_str()));
-            let began = std::time::Instant::now();
+            let began = clock::now();
             while !std::path::Path::new(&format!("/var/run/wireguard/{device}.sock")).exists() {
                 assert!(began.elapsed().as_secs() < 5, "no control socket");
             }

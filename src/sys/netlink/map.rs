@@ -266,3 +266,7 @@ pub(super) fn neighbour(message: &NeighbourMessage, names: &Names, ask: AskName<
 fn name_of(index: u32, names: &Names, ask: AskName<'_>) -> IfName {
     names.get(&index).cloned().or_else(|| ask(index)).unwrap_or_else(|| IfName::new(format!("if{index}")))
 }
+
+#[cfg(test)]
+#[path = "map_tests.rs"]
+mod tests;

@@ -4,6 +4,7 @@ use super::files::Root;
 use super::{Baseline, Firewall, Forwarding, Host, HostsEntry, SCHEMA, Seen, TimeFile, TimeKeeping, identity, network, owners, usb};
 use crate::config::Config;
 use crate::model::{Address, Link, Outcome, Route, RouteTable, Sighting, Stamp, Unseen};
+use crate::sys::resolv::{self, Places};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::Path;
@@ -148,18 +149,10 @@ fn hosts_entries(root: Root<'_>, config: &Config) -> Vec<HostsEntry> {
     let mut names: BTreeSet<&str> = config.dns.names.iter().map(String::as_str).collect();
     names.extend(config.centres.iter().map(|centre| centre.host.as_str()));
     names.extend(config.vpns.iter().filter_map(|vpn| vpn.server.as_ref()).map(|server| server.host.as_str()));
-    let text = root.text("/etc/hosts").unwrap_or_default();
-    let entries = names.into_iter().map(|name| HostsEntry { name: name.to_owned(), addresses: in_hosts(&text, name) });
+    let places = Places { hosts: root.at("/etc/hosts"), ..Places::default() };
+    let addresses = |name: &str| resolv::hosts(&places, name).unwrap_or_default();
+    let entries = names.into_iter().map(|name| HostsEntry { name: name.to_owned(), addresses: addresses(name) });
     entries.filter(|entry| !entry.addresses.is_empty()).collect()
-}
-
-fn in_hosts(text: &str, name: &str) -> Vec<IpAddr> {
-    let line_address = |line: &str| {
-        let mut words = line.split('#').next()?.split_whitespace();
-        let address: IpAddr = words.next()?.parse().ok()?;
-        words.any(|word| word.eq_ignore_ascii_case(name)).then_some(address)
-    };
-    text.lines().filter_map(line_address).collect()
 }
 
 fn time_keeping(root: Root<'_>, daemons: &[String]) -> TimeKeeping {

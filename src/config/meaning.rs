@@ -1,9 +1,10 @@
 //! The merged whole against what its values mean together.
 
+use super::centre::CentreHttp;
 use super::problem::Problem;
 use super::text::duration;
 use super::tree::{Node, Place, Table, Value, get, text};
-use super::types::{CentreHttp, Dns, Probe};
+use super::types::{Dns, Probe};
 use std::time::Duration;
 
 /// A problem, its place, and the path of its key.

@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod agreement;
+mod centre;
 mod duties;
 mod load;
 mod meaning;
@@ -19,6 +20,7 @@ mod values;
 mod vpn;
 mod walk;
 
+pub use centre::{Centre, CentreHttp, CentreTls, UploadTest};
 pub use duties::{
     Anchor, Canary, Clock, Firewall, IsolationMode, IsolationSettings, LogTransport, Retention, Roots, Rules, Sink, Upload, Usb,
     UsbAllowed, Web, WebListen,
@@ -29,7 +31,7 @@ pub use problem::{Excerpt, Found, Located, Problem};
 pub use render::{render_error, render_note, render_problem};
 pub use text::{ByteSize, TextError, duration};
 pub use types::{
-    Access, Centre, CentreHttp, CentreTls, Clear, Config, Contact, ContactRole, Dns, GatewayChoice, LanguageChoice, Maintenance, Network,
-    Probe, Raise, Terminal, TerminalKind, UploadTest,
+    Access, Clear, Config, Contact, ContactRole, Dns, GatewayChoice, LanguageChoice, Maintenance, Network, Probe, Raise, Terminal,
+    TerminalKind,
 };
 pub use vpn::{IfPattern, ServerName, Transport, Vpn, VpnKind};

@@ -12,6 +12,8 @@ pub(crate) enum As {
     Root,
     /// Nothing permitted.
     Nobody,
+    /// As the service: `CAP_NET_RAW` and nothing else.
+    Service,
 }
 
 /// The namespaces of one test; gone when dropped.
@@ -164,8 +166,13 @@ impl Lab {
         let myself = std::env::current_exe().expect("this program has a path");
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.name("terminal")]);
-        if who == As::Nobody {
-            command.args(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all"]);
+        let capabilities: &[&str] = match who {
+            As::Root => &[],
+            As::Nobody => &["--inh-caps=-all", "--bounding-set=-all"],
+            As::Service => &["--inh-caps=-all,+net_raw", "--ambient-caps=-all,+net_raw"],
+        };
+        if who != As::Root {
+            command.args(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]).args(capabilities);
         }
         command.arg(myself).args(["--exact", "inside::answers_one_question", "--nocapture", "--ignored"]).env("ISONET_SYS_ASK", question);
         let out = command.output().expect("the command runs");

@@ -74,6 +74,19 @@ fn without_capability_a_gateway_is_asked_by_echo_and_ttl_and_arp_is_unknown() {
 }
 
 #[test]
+fn the_services_user_with_one_capability_sees_as_much_as_root() {
+    let Some(lab) = Lab::new() else { return };
+    lab.sysctl("net.ipv4.ping_group_range", "1 0");
+    for (gateway, beyond) in [("10.77.1.1", "10.77.2.2"), ("fd77:1::1", "fd77:2::2")] {
+        let look: Look = lab.ask(As::Service, &format!("gateway {gateway} 2000 beyond={beyond}"));
+        let seen = gateway_of(&look);
+        assert!(matches!(seen.arp, ArpAnswer::Answered(_)) && seen.ping.ok().is_some() && seen.expired_here.is_some(), "{seen:?}");
+        let look: Look = lab.ask(As::Service, &format!("ping {beyond} 1000"));
+        assert!(matches!(&look.seen, Sighting::Ping(_, Outcome::Ok(_))), "{look:?}");
+    }
+}
+
+#[test]
 fn another_station_with_our_address_is_a_conflict() {
     let Some(lab) = Lab::new() else { return };
     let duplicates = |look: &Look| match &look.seen {

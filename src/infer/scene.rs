@@ -2,11 +2,18 @@
 //! card and gateway packets leave, through which tunnel they go on, which addresses lie where, and who answered.
 
 use super::World;
+use super::evidence;
 use super::life::{self, Sign};
 use crate::config::{Centre, Config, Vpn};
-use crate::model::{Address, Chain, Gateway, IfName, Link, LinkKind, Outcome, Route, Subject, VpnFacts};
+use crate::model::{
+    Address, Chain, Evidence, Failure, FailureKind, Gateway, Hop, HopAnswer, IfName, Link, LinkKind, Outcome, Route, Sighting, Subject,
+    VpnFacts,
+};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
+
+/// Lines of proof of one kind that are worth showing.
+const MOST_PROOF: usize = 4;
 
 /// All that inference looks at. Holds no opinion.
 pub struct Scene<'a> {
@@ -146,6 +153,33 @@ impl<'a> Way<'a> {
     /// A sign of life from the centre itself.
     pub fn centre_alive(&self) -> Option<&Sign> {
         self.candidates().into_iter().find_map(|ip| self.scene.alive(ip))
+    }
+
+    /// Addresses beyond the gateway that were asked and of which nobody, not even a router on the way, said a word. What our own kernel
+    /// refused to send says nothing here.
+    pub fn silence(&self) -> Vec<Evidence> {
+        let silent = |failure: Option<&Failure>| failure.is_some_and(|f| f.kind == FailureKind::Silence);
+        let asked = |ip: &IpAddr| self.outer.contains(ip) && !self.refused_here(*ip);
+        let nobody = |hops: &Vec<Hop>| !hops.is_empty() && hops.iter().all(|hop| hop.answer == HopAnswer::Silence);
+        let proof = self.scene.world.observations().filter_map(|o| match &o.sighting {
+            Sighting::Ping(ip, outcome) if asked(ip) && silent(outcome.failure()) => Some(evidence::ping(ip, outcome)),
+            Sighting::Tcp(at, outcome) if asked(&at.ip()) && silent(outcome.failure()) => Some(evidence::tcp(at, outcome)),
+            Sighting::Walk(ip, Outcome::Ok(hops)) if asked(ip) && nobody(hops) => {
+                Some(evidence::state("path.walk", ip, "silence"))
+            }
+            _ => None,
+        });
+        proof.take(MOST_PROOF).collect()
+    }
+
+    /// Our own kernel refused to send there at least once. A filter says so to datagrams only: TCP behind it looks like silence.
+    fn refused_here(&self, ip: IpAddr) -> bool {
+        fn refused<T>(outcome: &Outcome<T>) -> bool {
+            matches!(outcome.failure().map(|f| &f.kind), Some(FailureKind::Local(_)))
+        }
+        let world = self.scene.world;
+        let walked = world.walk(ip).and_then(Outcome::ok).is_some_and(|hops| hops.iter().any(|h| matches!(h.answer, HopAnswer::Local(_))));
+        walked || world.ping(ip).is_some_and(refused) || world.queries(ip).any(|(_, outcome)| refused(outcome))
     }
 
     /// Every address the centre may have: in use, or configured.

@@ -13,6 +13,8 @@ use tokio::time::sleep_until;
 
 /// A hop on our own segment that has not answered by then will not.
 const LONGEST: Duration = Duration::from_millis(1400);
+/// How long ARP is listened to: twice asked, an answer takes a millisecond. Less than the rest, so that its silence is in before they end.
+const ARP: Duration = Duration::from_secs(1);
 /// Room for the three to report their own end before they are cut off.
 const MARGIN: Duration = Duration::from_millis(50);
 /// How long the echo is still waited for once ARP has answered: a router that forbids ping must not slow a healthy diagnosis down.
@@ -92,7 +94,7 @@ async fn ask(device: &IfName, ip: IpAddr, known: Option<&str>, beyond: Option<Ip
     let mut seen = Seen { arp: None, ping: None, expiry: None, began: clock::now() };
     let limit = tokio::time::Instant::now() + timeout + MARGIN;
     let mut until = limit;
-    let mut arp = pin!(arp::ask(device, ip, known, timeout));
+    let mut arp = pin!(arp::ask(device, ip, known, timeout.min(ARP)));
     let mut ping = pin!(echo(device, ip, timeout));
     let mut expiry = pin!(expiry(device, beyond, timeout));
     while !seen.is_complete() {

@@ -7,6 +7,7 @@ pub mod http;
 mod join;
 pub mod local;
 pub mod ping;
+pub mod reach;
 pub mod round;
 pub mod stream;
 pub mod tcp;

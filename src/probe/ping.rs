@@ -16,10 +16,11 @@ use std::time::Duration;
 use surge_ping::{Client, Config, ICMP, IcmpPacket, PingIdentifier, PingSequence, SurgeError};
 use tokio::time::{Instant, sleep, timeout};
 
-/// Echoes in a series: one lost packet is no dead host.
-const COUNT: u16 = 3;
-/// Time between two.
-const GAP: Duration = Duration::from_millis(50);
+/// When the echoes of a series leave. One lost packet is no dead host; and a router that has just refused others says why only after a
+/// second, when its budget for refusals has grown again.
+const LEAVE: [Duration; 3] = [Duration::ZERO, Duration::from_millis(50), Duration::from_millis(1100)];
+/// Time between two echoes where only one socket asks.
+const GAP: Duration = Duration::from_millis(550);
 /// A series that has heard nothing by then gets company. Any answer on a healthy path to a centre is there before.
 const DETAIL_AFTER: Duration = Duration::from_millis(100);
 /// Customary size of a ping's payload.
@@ -32,7 +33,7 @@ pub async fn ping(target: IpAddr, device: Option<&IfName>, timeout: Duration) ->
 
 async fn ask(target: IpAddr, device: Option<&IfName>, patience: Duration) -> Outcome<Reply> {
     let began = Instant::now();
-    let Some(client) = raw_client(target, device) else { return detail(target, device, COUNT, patience).await };
+    let Some(client) = raw_client(target, device) else { return detail(target, device, 3, patience).await };
     let mut series = pin!(series(&client, target, patience));
     if let Ok(end) = timeout(DETAIL_AFTER.min(patience), &mut series).await {
         return told(end, began);
@@ -94,9 +95,9 @@ async fn series(client: &Client, target: IpAddr, patience: Duration) -> End {
     let sent = Cell::new(0);
     let identifier = PingIdentifier(identifier());
     let sent_here = &sent;
-    let mut echoes: FuturesUnordered<_> = (0..COUNT)
-        .map(|number| async move {
-            let wait = GAP * u32::from(number);
+    let mut echoes: FuturesUnordered<_> = (0..)
+        .zip(LEAVE)
+        .map(|(number, wait)| async move {
             sleep(wait).await;
             let mut pinger = client.pinger(target, identifier).await;
             pinger.timeout(patience.saturating_sub(wait));

@@ -8,7 +8,8 @@
 //! failure; where every centre already answers they get a short grace and are then dropped, so that a gateway that forbids ping does not
 //! make a healthy round slow.
 
-use super::{centre, dns, gateway, local, ping, vpn, walk};
+use super::reach::reach;
+use super::{centre, dns, gateway, local, vpn};
 use crate::config::{Config, Vpn};
 use crate::infer::{World, diagnose};
 use crate::model::{IfName, LinkKind, LookupSource, Observation, Outcome, QueryKey, Route, Sighting, Unseen};
@@ -28,8 +29,6 @@ use tokio::time::Instant;
 const ROUND: Duration = Duration::from_millis(3200);
 /// How long supporting looks may still take when every centre answers. Several times the round-trip time of any line one can settle over.
 const GRACE: Duration = Duration::from_millis(120);
-/// A walk starts when its destination has kept silent for this long; most rounds end before.
-const WALK_AFTER: Duration = Duration::from_millis(300);
 /// A station that uses our address answers at once.
 const CONFLICT: Duration = Duration::from_millis(200);
 /// Addresses that one round follows at most: a hostile name server must not turn us into a scanner.
@@ -241,7 +240,7 @@ impl Looks {
             Lead::Host(ip) => {
                 let routed = Rc::clone(ground);
                 self.start(Weight::Deciding, async move { route(&routed, ip).await });
-                self.start(Weight::Supporting, async move { reach(&g, ip).await });
+                self.start(Weight::Supporting, async move { reach(ip, None, g.patience(), async |sighting| g.emit(sighting).await).await });
             }
             Lead::Gateway(device, gateway, beyond) => {
                 self.start(Weight::Supporting, async move { look_at_gateway(&g, &device, gateway, beyond).await });
@@ -307,18 +306,6 @@ async fn route(ground: &Ground, ip: IpAddr) {
     if let Some(netlink) = &ground.netlink {
         ground.emit(Sighting::RouteTo(ip, netlink.route_to(ip).await)).await;
     }
-}
-
-/// Echo; while that keeps silent, a walk towards it as well.
-async fn reach(ground: &Ground, ip: IpAddr) {
-    let echo = ping::ping(ip, None, ground.patience());
-    tokio::pin!(echo);
-    if let Ok(answer) = tokio::time::timeout(WALK_AFTER, &mut echo).await {
-        ground.emit(answer).await;
-        return;
-    }
-    let walk = walk::walk(ip, None, ground.patience());
-    tokio::join!(async { ground.emit(echo.await).await }, async { ground.emit(walk.await).await });
 }
 
 async fn look_at_gateway(ground: &Ground, device: &IfName, ip: IpAddr, beyond: IpAddr) {

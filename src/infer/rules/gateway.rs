@@ -19,11 +19,15 @@ pub fn judge(way: &Way<'_>) -> Standing {
     if gateway.alive() || way.scene.signs.iter().any(|sign| sign.who == address) {
         return Standing::Passed;
     }
+    let asked = !matches!((&gateway.arp, &gateway.ping), (ArpAnswer::Unknown(_), Outcome::Unknown(_)));
+    if !asked && way.silence().is_empty() {
+        return Standing::Unknown;
+    }
     let silent = Verdict::new(Cause::GatewayUnreachable, Subject::Gateway(address), certainty(way, gateway));
     let mut candidates = vec![argue(silent, way, gateway)];
     if candidates[0].certainty != Certainty::Proven {
         // A router that forbids ping looks dead to who cannot ask for its hardware address.
-        candidates.push(with_gateway(broken_line(way, Certainty::Likely), gateway, address));
+        candidates.push(with_gateway(broken_line(Certainty::Likely), gateway, address));
     }
     Standing::Broken(candidates)
 }
@@ -33,6 +37,7 @@ fn argue(verdict: Verdict, way: &Way<'_>, gateway: &Gateway) -> Verdict {
     let target = way.uplink.gateway.map(|ip| ip.to_string()).unwrap_or_default();
     verdict
         .because([evidence::arp(&target, gateway), evidence::ping(&target, &gateway.ping)])
+        .because(way.silence())
         .not(Cause::LinkNoCarrier, Reason::CarrierPresent(device.clone()))
         .not(Cause::AddrNone, Reason::AddressPresent(device))
 }

@@ -5,25 +5,28 @@ use super::Standing;
 use crate::infer::evidence;
 use crate::infer::life::Sign;
 use crate::infer::scene::Way;
-use crate::model::{Cause, Certainty, Evidence, FailureKind, Gateway, IcmpKind, Outcome, Reason, Subject, Verdict};
+use crate::model::{Cause, Certainty, Gateway, IcmpKind, Reason, Subject, Verdict};
 use std::net::IpAddr;
 
 pub fn judge(way: &Way<'_>) -> Standing {
     if way.beyond_gateway().is_some() {
         return Standing::Passed;
     }
-    let (Some(address), Some(gateway)) = (way.uplink.gateway, way.gateway()) else {
+    let Some(address) = way.uplink.gateway else {
         return Standing::Absent;
     };
+    let Some(gateway) = way.gateway() else {
+        return Standing::Unknown;
+    };
     if let Some(sign) = refusal(way, address) {
-        let down = broken_line(way, Certainty::Proven).because([sign.evidence.clone()]);
+        let down = broken_line(Certainty::Proven).because([sign.evidence.clone()]);
         return Standing::Broken(vec![with_gateway(down, gateway, address)]);
     }
-    let silent = silence(way);
+    let silent = way.silence();
     if silent.is_empty() {
         return Standing::Unknown;
     }
-    let down = with_gateway(broken_line(way, Certainty::Likely), gateway, address).because(silent.clone());
+    let down = with_gateway(broken_line(Certainty::Likely), gateway, address).because(silent.clone());
     Standing::Broken(vec![down, far_end(way, gateway, address).because(silent)])
 }
 
@@ -38,7 +41,7 @@ fn far_end(way: &Way<'_>, gateway: &Gateway, address: IpAddr) -> Verdict {
 }
 
 /// "The line is down", yet to be argued.
-pub fn broken_line(_: &Way<'_>, certainty: Certainty) -> Verdict {
+pub fn broken_line(certainty: Certainty) -> Verdict {
     Verdict::new(Cause::LineDown, Subject::Line, certainty)
 }
 
@@ -52,11 +55,4 @@ pub fn with_gateway(verdict: Verdict, gateway: &Gateway, address: IpAddr) -> Ver
 fn refusal<'a>(way: &'a Way<'_>, gateway: IpAddr) -> Option<&'a Sign> {
     let no_way_on = |sign: &&Sign| matches!(sign.error, Some(IcmpKind::NetUnreachable | IcmpKind::HostUnreachable));
     way.scene.signs.iter().filter(|sign| sign.who == gateway && way.outer.contains(&sign.to)).find(no_way_on)
-}
-
-/// The destinations beyond that were asked and kept silent. What our own kernel refused to send says nothing about the line.
-fn silence(way: &Way<'_>) -> Vec<Evidence> {
-    let silent = |outcome: &Outcome<_>| matches!(outcome.failure().map(|f| &f.kind), Some(FailureKind::Silence));
-    let world = way.scene.world;
-    way.outer.iter().filter_map(|ip| world.ping(*ip).filter(|o| silent(o)).map(|o| evidence::ping(ip, o))).collect()
 }

@@ -2,6 +2,7 @@
 //! leaves.
 
 use super::Standing;
+use crate::config::Access;
 use crate::infer::evidence;
 use crate::infer::scene::Way;
 use crate::model::{Cause, Certainty, Errno, Evidence, FailureKind, LinkKind, Outcome, Reason, Route, RouteKind, Subject, Verdict};
@@ -65,8 +66,9 @@ fn captured(way: &Way<'_>, ip: IpAddr, outcome: &Outcome<Route>) -> Option<Verdi
             (Certainty::Proven, vpn.interface.as_str())
         }
         Some(_) => return None,
-        None => match way.scene.world.link(device)?.kind {
-            LinkKind::Tun | LinkKind::Wireguard => (Certainty::Likely, "-"),
+        // Only where the site says that there is no tunnel on this PC is a tunnel a stranger.
+        None => match (way.scene.config.network.access, &way.scene.world.link(device)?.kind) {
+            (Access::LeasedLine | Access::VpnBox | Access::FrontEnd, LinkKind::Tun | LinkKind::Wireguard) => (Certainty::Likely, "-"),
             _ => return None,
         },
     };

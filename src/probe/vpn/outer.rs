@@ -7,7 +7,8 @@ use super::openvpn;
 use crate::config::{IfPattern, ServerName, Transport, Vpn, VpnKind};
 use crate::model::{Failure, FailureKind, IfName, Link, LinkKind, Lookup, Outcome, Reply, Route, RouteKind, Sighting};
 use crate::probe::tcp::refused;
-use crate::probe::{dns, ping, walk};
+use crate::probe::dns;
+use crate::probe::reach::reach;
 use crate::sys::netlink::Snapshot;
 use crate::sys::udp;
 use futures_util::future::join_all;
@@ -16,14 +17,12 @@ use std::hash::{BuildHasher, Hasher};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use tokio::net::TcpSocket;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 /// Addresses of one server that are asked. A name server must not turn us into a scanner.
 const ADDRESSES_MAX: usize = 3;
 /// How long a service that never answers strangers is listened to: only for an ICMP error, which takes one round trip.
 const DEAF: Duration = Duration::from_secs(1);
-/// A walk starts when the echo has kept silent for this long.
-const WALK_AFTER: Duration = Duration::from_millis(200);
 
 /// A server as far as it is known.
 #[derive(Debug, Default)]
@@ -70,16 +69,7 @@ async fn one(config: &Vpn, snapshot: &Snapshot, server: SocketAddr, deadline: In
     let links = snapshot.links.ok().map(Vec::as_slice).unwrap_or_default();
     let device = outer_device(routes, links, &config.interface, server.ip());
     let left = || deadline.saturating_duration_since(Instant::now());
-    let reach = async {
-        let mut echo = std::pin::pin!(ping::ping(server.ip(), device, left()));
-        if let Ok(answer) = timeout(WALK_AFTER, &mut echo).await {
-            found.borrow_mut().push(answer);
-            return;
-        }
-        let walk = walk::walk(server.ip(), device, left());
-        // Each is put down as it comes; the cell is never held while waiting.
-        tokio::join!(keep(found, echo), keep(found, walk));
-    };
+    let reach = reach(server.ip(), device, left(), async |sighting| found.borrow_mut().push(sighting));
     tokio::join!(reach, keep(found, port(config, device, server, left())));
 }
 

@@ -95,7 +95,7 @@ fn main() -> ExitCode {
 fn supervised(args: &Args) -> ExitCode {
     if let Err(why) = can_run() {
         println!("SKIPPED lab: {why}");
-        println!("0 passed, {}, 1 skipped", if args.full { "1 failed" } else { "0 failed" });
+        println!("0 passed, {}", if args.full { "1 failed, 0 skipped" } else { "0 failed, 1 skipped" });
         return if args.full { ExitCode::FAILURE } else { ExitCode::SUCCESS };
     }
     for pid in machine::clean_dead_runs() {

@@ -74,11 +74,11 @@ impl Expect {
             return "any answer in time".to_owned();
         }
         let connected = connected_text(self.connected);
-        let status = self.status.iter().map(ToString::to_string).collect::<Vec<_>>().join("|");
+        let status = self.status.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
         if self.roots.is_empty() {
             return format!("no verdict, exit {status}, {connected}");
         }
-        let roots = self.roots.join("|");
+        let roots = self.roots.join(" or ");
         format!("{roots} {}, exit {status}, {connected}", self.certainty.name())
     }
 }

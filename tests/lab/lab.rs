@@ -261,7 +261,9 @@ impl Lab {
         for port in ["port1", "port2"] {
             sheet.line(Place::Switch, &format!("link set {port} master br0 up"));
         }
-        sheet.line(Place::Switch, "link set br0 up");
+        // The PC beside the terminal: it can look from the same shop without touching what the terminal is granted.
+        sheet.device(Place::Switch, "br0", &plan.lan.host(9).with_bits(own));
+        sheet.default_via(Place::Switch, plan.gateway, own);
         for (&place, lines) in &sheet.lines {
             self.at(place).ip(lines)?;
         }

@@ -139,15 +139,30 @@ impl<'a> Way<'a> {
         self.scene.world.vpn(&self.vpn?.name).and_then(Outcome::ok)
     }
 
+    /// The gateway, by any of its names: routers speak IPv4 and IPv6, and refuse from whichever address suits them. What lies on our own
+    /// segment, and what a packet of one hop reaches, is no further away than the gateway.
+    pub fn is_first_hop(&self, ip: IpAddr) -> bool {
+        let on_segment = || self.uplink.device.as_ref().is_some_and(|d| self.scene.world.addresses_of(d).any(|a| a.net.contains(&ip)));
+        let expired_there = |hop: &Hop| hop.ttl == 1 && hop.answer == HopAnswer::Router(ip);
+        let one_hop_away = || {
+            self.scene.world.observations().any(|o| match &o.sighting {
+                Sighting::Walk(to, Outcome::Ok(hops)) => self.outer.contains(to) && hops.iter().any(expired_there),
+                _ => false,
+            })
+        };
+        let link_local = matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local());
+        Some(ip) == self.uplink.gateway || link_local || on_segment() || one_hop_away()
+    }
+
     /// A sign of life from beyond the gateway, in answer to a packet that takes this way.
     pub fn beyond_gateway(&self) -> Option<&Sign> {
-        let far = |sign: &&Sign| self.outer.contains(&sign.to) && Some(sign.who) != self.uplink.gateway;
+        let far = |sign: &&Sign| self.outer.contains(&sign.to) && (sign.who == sign.to || !self.is_first_hop(sign.who));
         self.scene.signs.iter().find(far).or_else(|| self.inside())
     }
 
     /// A sign of life from within the tunnel.
     pub fn inside(&self) -> Option<&Sign> {
-        self.scene.signs.iter().find(|sign| self.inner.contains(&sign.to) && Some(sign.who) != self.uplink.gateway)
+        self.scene.signs.iter().find(|sign| self.inner.contains(&sign.to) && !self.is_first_hop(sign.who))
     }
 
     /// A sign of life from the centre itself.

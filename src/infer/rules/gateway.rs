@@ -16,7 +16,7 @@ pub fn judge(way: &Way<'_>) -> Standing {
     let Some(gateway) = way.gateway() else {
         return Standing::Unknown;
     };
-    if gateway.alive() || way.scene.signs.iter().any(|sign| sign.who == address) {
+    if gateway.alive() || way.scene.signs.iter().any(|sign| way.outer.contains(&sign.to) && way.is_first_hop(sign.who)) {
         return Standing::Passed;
     }
     let asked = !matches!((&gateway.arp, &gateway.ping), (ArpAnswer::Unknown(_), Outcome::Unknown(_)));

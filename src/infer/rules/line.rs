@@ -18,7 +18,7 @@ pub fn judge(way: &Way<'_>) -> Standing {
     let Some(gateway) = way.gateway() else {
         return Standing::Unknown;
     };
-    if let Some(sign) = refusal(way, address) {
+    if let Some(sign) = refusal(way) {
         let down = broken_line(Certainty::Proven).because([sign.evidence.clone()]);
         return Standing::Broken(vec![with_gateway(down, gateway, address)]);
     }
@@ -52,7 +52,7 @@ pub fn with_gateway(verdict: Verdict, gateway: &Gateway, address: IpAddr) -> Ver
 }
 
 /// The gateway's own word that it cannot go on.
-fn refusal<'a>(way: &'a Way<'_>, gateway: IpAddr) -> Option<&'a Sign> {
+fn refusal<'a>(way: &'a Way<'_>) -> Option<&'a Sign> {
     let no_way_on = |sign: &&Sign| matches!(sign.error, Some(IcmpKind::NetUnreachable | IcmpKind::HostUnreachable));
-    way.scene.signs.iter().filter(|sign| sign.who == gateway && way.outer.contains(&sign.to)).find(no_way_on)
+    way.scene.signs.iter().filter(|sign| way.is_first_hop(sign.who) && way.outer.contains(&sign.to)).find(no_way_on)
 }

@@ -241,7 +241,7 @@ fn outer(way: &Way<'_>, facts: &VpnFacts) -> Outer {
         return Outer::HostAnswers(sign.evidence.clone(), port);
     }
     let refusal = |kind| matches!(kind, Some(IcmpKind::NetUnreachable | IcmpKind::HostUnreachable | IcmpKind::AdminProhibited));
-    let from_beyond = way.scene.signs.iter().filter(|sign| way.outer.contains(&sign.to) && Some(sign.who) != way.uplink.gateway);
+    let from_beyond = way.scene.signs.iter().filter(|sign| way.outer.contains(&sign.to) && !way.is_first_hop(sign.who));
     if let Some(sign) = from_beyond.into_iter().find(|sign| refusal(sign.error)) {
         return Outer::Unreachable(sign.evidence.clone());
     }

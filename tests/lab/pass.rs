@@ -14,7 +14,7 @@ use crate::cases::{self, Case};
 use crate::judge;
 use crate::lab::Lab;
 use crate::machine::Run;
-use crate::plan::Plan;
+use crate::plan::{Kind, Plan};
 use crate::shell::Done;
 use crate::table::{self, Row, Verdict};
 
@@ -41,13 +41,19 @@ pub(crate) fn pass(args: &Args, run: &Run) -> Done<bool> {
         None
     };
     let begin = Instant::now();
-    let mut rows = Vec::new();
-    for &kind in &args.kinds {
-        let due: Vec<&Case> = cases::all().filter(|case| case.on.contains(&kind) && args.wants(case.name)).collect();
-        if !due.is_empty() {
-            pass_kind(run, &Plan::draw(seed, kind), &due, asked.as_ref(), &mut rows);
-        }
-    }
+    // Each kind has a topology of its own: they do not wait for each other's silences.
+    let rows: Vec<Row> = std::thread::scope(|scope| {
+        let passes: Vec<_> = args
+            .kinds
+            .iter()
+            .map(|&kind| {
+                let (plan, due) = (Plan::draw(seed, kind), due(args, kind));
+                let asked = asked.as_ref();
+                scope.spawn(move || pass_kind(run, &plan, &due, asked))
+            })
+            .collect();
+        passes.into_iter().flat_map(|pass| pass.join().unwrap_or_else(|_| vec![Row::broken_lab()])).collect()
+    });
     println!();
     print!("{}", table::confusion(&rows));
     println!();
@@ -56,6 +62,11 @@ pub(crate) fn pass(args: &Args, run: &Run) -> Done<bool> {
     let failed = table::count(&rows, Verdict::Fail);
     println!("{} passed, {failed} failed, {} skipped", table::count(&rows, Verdict::Pass), table::count(&rows, Verdict::Skip));
     Ok(failed == 0 && !rows.is_empty())
+}
+
+/// The cases that are asked for on this kind.
+fn due(args: &Args, kind: Kind) -> Vec<&'static Case> {
+    cases::all().filter(|case| case.on.contains(&kind) && args.wants(case.name)).collect()
 }
 
 /// A seed nobody chose.
@@ -92,25 +103,17 @@ struct Outcome {
     answer: Option<Answer>,
 }
 
-fn pass_kind(run: &Run, plan: &Plan, due: &[&'static Case], asked: Option<&Asked>, rows: &mut Vec<Row>) {
-    println!("\n{plan}");
+fn pass_kind(run: &Run, plan: &Plan, due: &[&'static Case], asked: Option<&Asked>) -> Vec<Row> {
+    let mut rows = Vec::new();
     let mut lab: Option<Lab> = None;
+    if !due.is_empty() {
+        println!("{plan}");
+    }
     for case in due {
         let begin = Instant::now();
         let outcome = pass_case(run, plan, case, &mut lab, asked);
+        tell(plan, case, &outcome, begin);
         let answer = outcome.answer.as_ref();
-        println!(
-            "{} {:<10} {:<38} {:>6} ms  {}",
-            outcome.verdict.name(),
-            plan.kind,
-            case.name,
-            begin.elapsed().as_millis(),
-            answer.map(judge::answer_text).unwrap_or_default()
-        );
-        for line in &outcome.lines {
-            println!("       {line}");
-        }
-        let _ = std::io::stdout().flush();
         rows.push(Row {
             verdict: outcome.verdict,
             staged: case.name.to_owned(),
@@ -123,6 +126,25 @@ fn pass_kind(run: &Run, plan: &Plan, due: &[&'static Case], asked: Option<&Asked
     if let Some(mut lab) = lab {
         lab.down();
     }
+    rows
+}
+
+/// One case's lines, in one piece: other kinds are talking too.
+fn tell(plan: &Plan, case: &Case, outcome: &Outcome, begin: Instant) {
+    let mut text = format!(
+        "{} {:<10} {:<38} {:>6} ms  {}\n",
+        outcome.verdict.name(),
+        plan.kind,
+        case.name,
+        begin.elapsed().as_millis(),
+        outcome.answer.as_ref().map(judge::answer_text).unwrap_or_default()
+    );
+    for line in &outcome.lines {
+        text.push_str(&format!("       {line}\n"));
+    }
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes());
+    let _ = out.flush();
 }
 
 /// Stages, proves, asks, compares, takes back. Whatever goes wrong, the next case begins on a healthy topology, if need be
@@ -155,7 +177,7 @@ fn on_its_feet<'a>(run: &Run, plan: &Plan, lab: &'a mut Option<Lab>) -> Done<&'a
     if lab.is_none() {
         let begin = Instant::now();
         *lab = Some(Lab::up(run, plan.clone())?);
-        println!("up in {} ms", begin.elapsed().as_millis());
+        println!("{} is up in {} ms", plan.kind, begin.elapsed().as_millis());
     }
     lab.as_mut().ok_or("just brought up".to_owned())
 }

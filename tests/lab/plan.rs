@@ -169,7 +169,11 @@ impl Plan {
         let mut dice = Dice::new(Dice::new(seed).next() ^ kind as u64);
         let families = match kind {
             Kind::LeasedV6 => Families::V6,
-            _ => dice.pick(&[Families::V4, Families::Dual]),
+            // One of these two each way in every pass.
+            Kind::Leased if seed.is_multiple_of(2) => Families::V4,
+            Kind::OpenVpn if !seed.is_multiple_of(2) => Families::V4,
+            Kind::Leased | Kind::OpenVpn => Families::Dual,
+            Kind::WireGuard => dice.pick(&[Families::V4, Families::Dual]),
         };
         let site = dice.below(0xfff) + 1;
         let lan = subnet([192, 168, dice.octet(1, 250), 0], 24, &format!("fd00:{site:x}:1::"));

@@ -42,6 +42,20 @@ pub(crate) struct Row {
     pub(crate) took_ms: Option<f64>,
 }
 
+impl Row {
+    /// A pass that fell over: the lab's own fault, and a failure.
+    pub(crate) fn broken_lab() -> Row {
+        Row {
+            verdict: Verdict::Fail,
+            staged: "the lab itself".to_owned(),
+            answered: None,
+            due: String::new(),
+            nature: Nature::Hostile,
+            took_ms: None,
+        }
+    }
+}
+
 pub(crate) fn count(rows: &[Row], verdict: Verdict) -> usize {
     rows.iter().filter(|row| row.verdict == verdict).count()
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Case, LEASED, LEASED_AND_OPENVPN, as_nobody, by_name};
+use super::{Case, DIRECT, DIRECT_AND_OPENVPN, LEASED_AND_OPENVPN, as_nobody, by_name};
 use crate::ask::{Ask, Centre};
 use crate::check::{Dns, eventually, holds, is};
 use crate::judge::{Certainty::Proven, Expect};
@@ -11,7 +11,7 @@ use crate::shell::Done;
 
 const TIMEOUT: Case = Case {
     name: "dns.timeout",
-    on: LEASED_AND_OPENVPN,
+    on: DIRECT_AND_OPENVPN,
     stage: |lab| lab.filter(Place::Resolvers, "input", &["meta l4proto { tcp, udp } th dport 53 drop".to_owned()]),
     prove: |lab| resolver_says(lab, &Dns::Silence),
     ask: Ask::default,
@@ -21,7 +21,7 @@ const TIMEOUT: Case = Case {
 pub(super) const CASES: &[Case] = &[
     Case {
         name: "dns.no-resolver",
-        on: LEASED_AND_OPENVPN,
+        on: DIRECT_AND_OPENVPN,
         stage: |lab| lab.resolv_conf("# none\n"),
         prove: |lab| {
             nobody_finds_it(lab)?;
@@ -32,10 +32,10 @@ pub(super) const CASES: &[Case] = &[
         expect: Expect::broken(&["dns.no-resolver"], Proven),
     },
     TIMEOUT,
-    Case { name: "dns.timeout/unprivileged", on: LEASED, ask: as_nobody, ..TIMEOUT },
+    Case { name: "dns.timeout/unprivileged", on: DIRECT, ask: as_nobody, ..TIMEOUT },
     Case {
         name: "dns.port-refused",
-        on: LEASED_AND_OPENVPN,
+        on: DIRECT_AND_OPENVPN,
         stage: |lab| lab.end(Role::Dnsmasq),
         prove: |lab| resolver_says(lab, &Dns::Refused),
         ask: by_name,
@@ -43,7 +43,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "dns.servfail",
-        on: LEASED_AND_OPENVPN,
+        on: DIRECT_AND_OPENVPN,
         stage: |lab| lab.dns_answers("dns-servfail"),
         prove: |lab| resolver_says(lab, &rcode("SERVFAIL")),
         ask: by_name,
@@ -71,7 +71,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "dns.hijacked",
-        on: LEASED_AND_OPENVPN,
+        on: DIRECT_AND_OPENVPN,
         stage: |lab| lab.dns_answers("dns-hijack"),
         prove: |lab| {
             let mut lies = lab.lies();
@@ -103,7 +103,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "hosts.stale",
-        on: LEASED,
+        on: DIRECT,
         stage: |lab| lab.hosts(lab.plan.dead_centre()),
         prove: |lab| {
             let mut stale = lab.ips(lab.plan.dead_centre());

@@ -1,6 +1,6 @@
 //! Healthy twins: what looks like a fault to a careless eye and is none.
 
-use super::{Case, LEASED, ROUTED, VPN, as_nobody};
+use super::{ANYWHERE, Case, DIRECT, DIRECT_AND_OPENVPN, LEASED, VPN, as_nobody};
 use crate::ask::{Ask, Centre};
 use crate::check::{Dns, Echo, eventually, holds, is};
 use crate::judge::{Certainty::Proven, Expect};
@@ -9,15 +9,14 @@ use crate::plan::{Host, Kind};
 use crate::shell::Done;
 
 pub(super) const CASES: &[Case] = &[
-    healthy("healthy", ROUTED),
-    healthy("healthy/ipv6-only", &[Kind::LeasedV6]),
+    healthy("healthy", ANYWHERE),
     Case {
         stage: |lab| lab.filter(Place::Centre, "input", &no_echo()),
         prove: |lab| {
             silent(lab, lab.plan.centre())?;
             lab.settles()
         },
-        ..healthy("healthy/centre-forbids-ping", &[Kind::Leased, Kind::OpenVpn])
+        ..healthy("healthy/centre-forbids-ping", DIRECT_AND_OPENVPN)
     },
     Case {
         stage: |lab| lab.filter(Place::Shop, "input", &no_echo()),
@@ -30,10 +29,10 @@ pub(super) const CASES: &[Case] = &[
             }
             lab.settles()
         },
-        ..healthy("healthy/gateway-forbids-ping", ROUTED)
+        ..healthy("healthy/gateway-forbids-ping", ANYWHERE)
     },
-    Case { stage: |lab| ping_groups(lab, "1 0"), ask: as_nobody, ..healthy("healthy/unprivileged-no-ping-sockets", ROUTED) },
-    Case { stage: |lab| ping_groups(lab, "0 2147483647"), ask: as_nobody, ..healthy("healthy/unprivileged-ping-sockets", ROUTED) },
+    Case { stage: |lab| ping_groups(lab, "1 0"), ask: as_nobody, ..healthy("healthy/unprivileged-no-ping-sockets", ANYWHERE) },
+    Case { stage: |lab| ping_groups(lab, "0 2147483647"), ask: as_nobody, ..healthy("healthy/unprivileged-ping-sockets", ANYWHERE) },
     Case {
         stage: |lab| lab.hosts(lab.plan.centre()),
         prove: |lab| {
@@ -42,7 +41,7 @@ pub(super) const CASES: &[Case] = &[
             lab.settles()
         },
         ask: super::by_name,
-        ..healthy("healthy/name-from-hosts-file", LEASED)
+        ..healthy("healthy/name-from-hosts-file", DIRECT)
     },
     Case {
         stage: |lab| {
@@ -55,16 +54,16 @@ pub(super) const CASES: &[Case] = &[
             holds(said.out.contains("NO-CARRIER"), said.out)?;
             lab.prove_healthy()
         },
-        ..healthy("healthy/second-nic-unplugged", ROUTED)
+        ..healthy("healthy/second-nic-unplugged", ANYWHERE)
     },
-    Case { ask: || Ask { centre: Centre::Address, ..Ask::default() }, ..healthy("healthy/bare-address", LEASED) },
+    Case { ask: || Ask { centre: Centre::Address, ..Ask::default() }, ..healthy("healthy/bare-address", DIRECT) },
     Case { ask: || Ask { ca: false, ..Ask::default() }, ..healthy("healthy/private-ca-not-configured", LEASED) },
     Case {
         ask: || Ask { configured: false, ..Ask::default() },
         expect: Expect { status: &[40], connected: None, ..Expect::HEALTHY },
-        ..healthy("healthy/no-configuration", ROUTED)
+        ..healthy("healthy/no-configuration", ANYWHERE)
     },
-    Case { stage: |lab| lab.container_bridge(&["172.17.0.1/16".to_owned()]), ..healthy("healthy/container-bridge", ROUTED) },
+    Case { stage: |lab| lab.container_bridge(&["172.17.0.1/16".to_owned()]), ..healthy("healthy/container-bridge", ANYWHERE) },
     Case {
         stage: |lab| {
             lab.resolv_conf(&lab.plan.resolv_conf(2))?;
@@ -88,7 +87,7 @@ pub(super) const CASES: &[Case] = &[
             alone_and_mild: true,
             ..Expect::broken(&["dns.timeout", "dns.port-refused"], Proven)
         },
-        ..healthy("degraded/one-of-two-resolvers-dead", &[Kind::Leased, Kind::OpenVpn])
+        ..healthy("degraded/one-of-two-resolvers-dead", DIRECT_AND_OPENVPN)
     },
     Case {
         stage: |lab| lab.filter(Place::Edge, "input", &no_echo()),

@@ -1,6 +1,6 @@
 //! The centre's services: TCP, TLS, HTTP, and the terminal's clock in between.
 
-use super::{Case, LEASED, LEASED_AND_OPENVPN, as_nobody};
+use super::{Case, DIRECT, DIRECT_AND_OPENVPN, LEASED, as_nobody};
 use crate::ask::Ask;
 use crate::check::{Echo, Https, Tcp, eventually, holds, is};
 use crate::judge::{
@@ -16,7 +16,7 @@ const AHEAD: &str = "+400d";
 
 const EXPIRED: Case = Case {
     name: "tls.expired",
-    on: LEASED,
+    on: DIRECT,
     stage: |lab| lab.front(Front::Expired),
     prove: |lab| curl_complains(lab, "certificate has expired"),
     ask: Ask::default,
@@ -26,7 +26,7 @@ const EXPIRED: Case = Case {
 pub(super) const CASES: &[Case] = &[
     Case {
         name: "tcp.refused",
-        on: LEASED_AND_OPENVPN,
+        on: DIRECT_AND_OPENVPN,
         stage: |lab| {
             let rule = format!("tcp dport {} reject with tcp reset", lab.plan.https);
             lab.filter(Place::Centre, "input", &[rule])
@@ -37,7 +37,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "tcp.filtered",
-        on: LEASED_AND_OPENVPN,
+        on: DIRECT_AND_OPENVPN,
         stage: |lab| {
             let rule = format!("tcp dport {} drop", lab.plan.https);
             lab.filter(Place::Centre, "input", &[rule])
@@ -48,7 +48,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "tcp.accept-all",
-        on: LEASED,
+        on: DIRECT,
         stage: |lab| {
             let rule = format!("iifname \"lan\" meta l4proto tcp redirect to :{ACCEPT_ALL}");
             lab.nat(Place::Shop, &rule)
@@ -82,7 +82,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "tls.name-mismatch",
-        on: LEASED,
+        on: DIRECT,
         stage: |lab| lab.front(Front::OtherName),
         prove: |lab| curl_complains(lab, "no alternative certificate subject name matches"),
         ask: Ask::default,
@@ -90,7 +90,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "clock.wrong",
-        on: LEASED,
+        on: DIRECT,
         stage: |_| Ok(()),
         prove: |lab| {
             lab.settles()?;
@@ -127,7 +127,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "http.slow",
-        on: LEASED,
+        on: DIRECT,
         stage: |lab| lab.front(Front::Slow),
         prove: |lab| centre_says(lab, |a| a.status == 200 && a.seconds > 1.2),
         ask: Ask::default,
@@ -135,7 +135,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "centre.outage",
-        on: LEASED_AND_OPENVPN,
+        on: DIRECT_AND_OPENVPN,
         stage: |lab| lab.filter(Place::Centre, "input", &["drop".to_owned()]),
         prove: |lab| {
             for ip in lab.ips(lab.plan.centre()) {

@@ -1,6 +1,6 @@
 //! Gateway and line: the shop's router and the operator behind it.
 
-use super::{Case, LEASED, ROUTED, as_nobody};
+use super::{ANYWHERE, Case, DIRECT, VPN, as_nobody};
 use crate::ask::Ask;
 use crate::check::{Echo, eventually, holds, is};
 use crate::judge::{
@@ -13,7 +13,7 @@ use crate::shell::Done;
 
 const GATEWAY: Case = Case {
     name: "gateway.unreachable",
-    on: ROUTED,
+    on: ANYWHERE,
     stage: |lab| lab.link_down(Place::Shop, "lan"),
     prove: |lab| {
         super::link::link_shows(lab, &["LOWER_UP"])?;
@@ -29,14 +29,14 @@ pub(super) const CASES: &[Case] = &[
     // Without CAP_NET_RAW nobody can ask the gateway by ARP: two honest candidates.
     Case {
         name: "gateway.unreachable/unprivileged",
-        on: LEASED,
+        on: DIRECT,
         ask: as_nobody,
         expect: Expect::broken(&["gateway.unreachable", "line.down"], Likely),
         ..GATEWAY
     },
     Case {
         name: "line.down/told",
-        on: ROUTED,
+        on: ANYWHERE,
         stage: |lab| lab.link_down(Place::Shop, "wan"),
         // Proved from the PC beside: a router of this kind grants each sender five such errors, then one a second.
         prove: |lab| {
@@ -55,7 +55,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "line.down/silent",
-        on: ROUTED,
+        on: ANYWHERE,
         stage: |lab| lab.filter(Place::Shop, "forward", &["drop".to_owned()]),
         prove: |lab| {
             lab.reaches("the gateway", lab.plan.gateway)?;

@@ -1,6 +1,6 @@
 //! Link and address: what breaks at the terminal's own plug.
 
-use super::{Case, LEASED, ROUTED, as_nobody};
+use super::{ANYWHERE, Case, DIRECT, LEASED, as_nobody};
 use crate::ask::Ask;
 use crate::check::{Echo, eventually, holds};
 use crate::judge::{Certainty::Proven, Expect};
@@ -9,7 +9,7 @@ use crate::shell::Done;
 
 const NO_CARRIER: Case = Case {
     name: "link.no-carrier",
-    on: ROUTED,
+    on: ANYWHERE,
     stage: |lab| lab.link_down(Place::Switch, "port1"),
     prove: |lab| {
         link_shows(lab, &["NO-CARRIER", ",UP"])?;
@@ -25,7 +25,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "link.no-carrier/unprivileged", on: LEASED, ask: as_nobody, ..NO_CARRIER },
     Case {
         name: "link.admin-down",
-        on: ROUTED,
+        on: ANYWHERE,
         stage: |lab| lab.link_down(Place::Terminal, lab.plan.nic),
         prove: |lab| {
             link_shows(lab, &["state DOWN"])?;
@@ -39,7 +39,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "addr.none",
-        on: LEASED,
+        on: DIRECT,
         stage: |lab| {
             let nic = lab.plan.nic;
             lab.change(Place::Terminal, &format!("addr flush dev {nic}\n"), "")

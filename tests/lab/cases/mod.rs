@@ -29,9 +29,11 @@ pub(crate) struct Case {
 }
 
 pub(crate) const LEASED: &[Kind] = &[Kind::Leased];
+pub(crate) const DIRECT: &[Kind] = &[Kind::Leased, Kind::LeasedV6];
 pub(crate) const VPN: &[Kind] = &[Kind::OpenVpn, Kind::WireGuard];
-pub(crate) const ROUTED: &[Kind] = &[Kind::Leased, Kind::OpenVpn, Kind::WireGuard];
+pub(crate) const ANYWHERE: &[Kind] = &Kind::ALL;
 pub(crate) const LEASED_AND_OPENVPN: &[Kind] = &[Kind::Leased, Kind::OpenVpn];
+pub(crate) const DIRECT_AND_OPENVPN: &[Kind] = &[Kind::Leased, Kind::LeasedV6, Kind::OpenVpn];
 
 /// Every case.
 pub(crate) fn all() -> impl Iterator<Item = &'static Case> {

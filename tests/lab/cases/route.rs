@@ -1,6 +1,6 @@
 //! Routing and the terminal's own policy.
 
-use super::{Case, LEASED, VPN};
+use super::{Case, DIRECT, VPN};
 use crate::ask::Ask;
 use crate::check::{Echo, eventually, holds, is};
 use crate::judge::{Certainty::Proven, Expect};
@@ -12,7 +12,7 @@ const BLOCKED: Expect = Expect::broken(&["route.blocked"], Proven);
 pub(super) const CASES: &[Case] = &[
     Case {
         name: "route.missing",
-        on: LEASED,
+        on: DIRECT,
         stage: |lab| lab.change(Place::Terminal, &lab.without_default(), ""),
         prove: |lab| {
             lab.reaches("the gateway", lab.plan.gateway)?;
@@ -52,7 +52,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "route.blocked/blackhole",
-        on: LEASED,
+        on: DIRECT,
         stage: |lab| block(lab, "blackhole"),
         prove: |lab| kernel_says(lab, "Invalid argument"),
         ask: Ask::default,
@@ -60,7 +60,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "route.blocked/unreachable",
-        on: LEASED,
+        on: DIRECT,
         stage: |lab| block(lab, "unreachable"),
         prove: |lab| kernel_says(lab, "No route to host"),
         ask: Ask::default,
@@ -68,7 +68,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "route.blocked/prohibit",
-        on: LEASED,
+        on: DIRECT,
         stage: |lab| block(lab, "prohibit"),
         prove: |lab| kernel_says(lab, "Permission denied"),
         ask: Ask::default,
@@ -76,7 +76,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "firewall.output",
-        on: LEASED,
+        on: DIRECT,
         stage: |lab| {
             let rules: Vec<String> = lab
                 .plan
@@ -100,7 +100,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "path.mtu-black-hole",
-        on: LEASED,
+        on: DIRECT,
         stage: |lab| {
             let plan = &lab.plan;
             let (mut lines, mut undo) = (String::new(), String::new());

@@ -1,4 +1,5 @@
 //! The shape of the crate, held by a test: what decides is pure, what is unsafe stands in one place, every file says what it is for.
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

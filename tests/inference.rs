@@ -1,5 +1,7 @@
 //! The inference on worlds written by hand: what each signature means, and what its healthy twin does not mean.
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
+use isonet::baseline::Enrolment;
 use isonet::config::Config;
 use isonet::infer::{World, diagnose};
 use isonet::model::{
@@ -226,7 +228,7 @@ fn world(sightings: Vec<Sighting>) -> World {
 }
 
 fn ask(config: &Config, sightings: Vec<Sighting>) -> Diagnosis {
-    diagnose(&world(sightings), config)
+    diagnose(&world(sightings), config, &Enrolment::NotEnrolled)
 }
 
 #[track_caller]
@@ -399,9 +401,7 @@ fn a_dead_second_resolver_only_degrades() {
 
 #[test]
 fn an_expired_certificate_is_blamed_only_when_the_clock_is_right() {
-    let expired = |offset| {
-        tls(failed(FailureKind::Tls(TlsFault::Expired, Some(Box::new(handshake(offset)))), 9))
-    };
+    let expired = |offset| tls(failed(FailureKind::Tls(TlsFault::Expired, Some(Box::new(handshake(offset)))), 9));
     root(&ask(&leased(), with(healthy(), [expired(Some(2))])), Cause::TlsExpired, Certainty::Proven);
     root(&ask(&leased(), with(healthy(), [expired(Some(-34_560_000))])), Cause::ClockWrong, Certainty::Proven);
     let unsure = ask(&leased(), with(healthy(), [expired(None)]));
@@ -543,7 +543,7 @@ proptest! {
             shuffled.swap(i, j);
         }
         for config in [leased(), tunnelled()] {
-            prop_assert_eq!(diagnose(&observations.clone().into(), &config), diagnose(&shuffled.clone().into(), &config));
+            prop_assert_eq!(diagnose(&observations.clone().into(), &config, &Enrolment::NotEnrolled), diagnose(&shuffled.clone().into(), &config, &Enrolment::NotEnrolled));
         }
     }
 

@@ -56,7 +56,15 @@ macro_rules! snapshots {
     )+};
 }
 
-snapshots!(healthy, cable_out, line_or_vpn_server, certificate_expired_and_a_resolver_dead, a_resolver_dead, no_centre_configured, two_centres_one_refuses);
+snapshots!(
+    healthy,
+    cable_out,
+    line_or_vpn_server,
+    certificate_expired_and_a_resolver_dead,
+    a_resolver_dead,
+    no_centre_configured,
+    two_centres_one_refuses
+);
 
 #[test]
 fn an_engineer_reads_every_fact() {

@@ -55,12 +55,11 @@ pub fn gather(given: Circumstances<'_>) -> Result<Baseline, GatherError> {
     let kernel = Kernel::from(given.sightings)?;
     let config = given.config;
     let macs = macs(root, given.sightings);
-    let machine_id = root.text("/etc/machine-id").or_else(|| root.text("/var/lib/dbus/machine-id"));
     Ok(Baseline {
         schema: SCHEMA.to_owned(),
         taken_at: given.stamp.wall,
         taken_by: None,
-        terminal: identity::terminal_id(&config.terminal, machine_id.as_deref()),
+        terminal: identity::of_system(root, &config.terminal),
         access: config.network.access,
         host: host(root, given.stamp),
         interfaces: network::interfaces(root, kernel.links),

@@ -1,8 +1,10 @@
 //! The terminal's id: stable, and telling nothing about the machine id it is made from.
 
+use super::files::Root;
 use crate::config::Terminal;
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
+use std::path::Path;
 
 /// Makes the digest ours: the same machine id under another application's tag gives another id.
 const TAG: &str = "isonet terminal id, first form\n";
@@ -15,6 +17,17 @@ pub fn terminal_id(terminal: &Terminal, machine_id: Option<&str>) -> Option<Stri
     }
     let id = machine_id.map(str::trim).filter(|id| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()))?;
     Some(sha256(format!("{TAG}{}", id.to_ascii_lowercase()).as_bytes())[..16].to_owned())
+}
+
+/// The id of the terminal whose files lie below `root`.
+pub(super) fn of_system(root: Root<'_>, terminal: &Terminal) -> Option<String> {
+    let machine_id = root.text("/etc/machine-id").or_else(|| root.text("/var/lib/dbus/machine-id"));
+    terminal_id(terminal, machine_id.as_deref())
+}
+
+/// The id of the terminal on which this runs.
+pub fn this_terminal(terminal: &Terminal) -> Option<String> {
+    of_system(Root(Path::new("/")), terminal)
 }
 
 /// SHA-256 in hexadecimal.

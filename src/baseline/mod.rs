@@ -41,7 +41,7 @@ pub use compare::{Aspect, Deviation, compare};
 pub use concern::{Concern, concerns};
 pub use firewall::look as look_at_firewall;
 pub use gather::{Circumstances, GatherError, gather};
-pub use identity::terminal_id;
+pub use identity::{terminal_id, this_terminal};
 pub use store::{Existing, StoreError, load, save};
 pub use usb::UsbRole;
 
@@ -50,6 +50,37 @@ use crate::model::{ClockState, IfName, Unseen};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
+
+/// What is known of this terminal's enrolment: three answers, because a baseline that cannot be read is not a missing one.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Enrolment {
+    /// There is no baseline.
+    #[default]
+    NotEnrolled,
+    /// There is one.
+    Enrolled(Box<Baseline>),
+    /// There is one, and it could not be read: why.
+    Unreadable(String),
+}
+
+impl Enrolment {
+    /// Of the state directory; `None` = a user without one, who cannot have enrolled.
+    pub fn of(state_dir: Option<&std::path::Path>) -> Self {
+        match state_dir.map(load) {
+            None | Some(Ok(None)) => Self::NotEnrolled,
+            Some(Ok(Some(baseline))) => Self::Enrolled(Box::new(baseline)),
+            Some(Err(error)) => Self::Unreadable(error.to_string()),
+        }
+    }
+
+    /// The baseline, where it can be read.
+    pub fn baseline(&self) -> Option<&Baseline> {
+        match self {
+            Self::Enrolled(baseline) => Some(baseline),
+            Self::NotEnrolled | Self::Unreadable(_) => None,
+        }
+    }
+}
 
 /// The schema that this program writes and reads.
 pub const SCHEMA: &str = "baseline/1";

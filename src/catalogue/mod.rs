@@ -18,4 +18,4 @@ pub use lang::Lang;
 pub use notes::note;
 pub use proof::{question, result};
 pub use reasons::{reason, unseen};
-pub use words::{actor, certainty, exoneration, isolation, layer, mark, never_do, severity, state};
+pub use words::{actor, certainty, exoneration, isolation, isolation_not_enrolled, layer, mark, never_do, severity, state};

@@ -10,10 +10,9 @@ pub fn note(code: NoteCode, lang: Lang) -> &'static str {
             "医保中心不回应探测，这是它的规定，服务本身是好的，不影响结算。",
             "The centre does not answer test packets. That is its policy; its service works.",
         ),
-        NoteCode::GatewayPingForbidden => (
-            "路由器不回应探测，但是照常转发，不影响结算。",
-            "The router does not answer test packets but forwards as it should.",
-        ),
+        NoteCode::GatewayPingForbidden => {
+            ("路由器不回应探测，但是照常转发，不影响结算。", "The router does not answer test packets but forwards as it should.")
+        }
         NoteCode::CentreNotConfigured => (
             "还没有填写医保中心的地址，所以查不到最后一段，也说不准能不能结算。",
             "The centre's address is not set, so the last part of the way cannot be looked at and nobody can say whether settlement works.",
@@ -46,10 +45,9 @@ pub fn note(code: NoteCode, lang: Lang) -> &'static str {
             "医保中心的一部分地址从这里走不到，另一部分走得通，不影响结算。",
             "Some of the centre's addresses cannot be reached from here, others can; settlement is not affected.",
         ),
-        NoteCode::MaintenanceWindow => (
-            "现在正是医保那边通知过的维护时间。",
-            "An announced maintenance of the insurance side is going on now.",
-        ),
+        NoteCode::MaintenanceWindow => {
+            ("现在正是医保那边通知过的维护时间。", "An announced maintenance of the insurance side is going on now.")
+        }
     };
     lang.pick(zh, en)
 }

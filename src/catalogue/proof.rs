@@ -126,10 +126,7 @@ fn with_argument(result: &str, lang: Lang) -> Option<String> {
 fn traffic(result: &str, lang: Lang) -> Option<String> {
     let (sent, received) = result.strip_prefix("sent ")?.split_once(" B, received ")?;
     let received = received.strip_suffix(" B")?;
-    Some(lang.pick(
-        format!("发出 {sent} 字节，收到 {received} 字节"),
-        format!("sent {sent} bytes, received {received}"),
-    ))
+    Some(lang.pick(format!("发出 {sent} 字节，收到 {received} 字节"), format!("sent {sent} bytes, received {received}")))
 }
 
 /// `via 10.0.0.1 dev eth0`, `dev tun0`.

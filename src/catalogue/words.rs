@@ -91,17 +91,22 @@ pub fn isolation(isolation: Isolation, lang: Lang) -> &'static str {
             "和互联网的隔离：这台电脑现在能连到互联网，请马上联系医保局信息科。",
             "Separation from the internet: this PC can reach the internet now; call the insurance bureau's information office at once.",
         ),
-        Isolation::Unknown => (
-            "和互联网的隔离：不清楚，这台电脑还没有登记。",
-            "Separation from the internet: unknown, this PC has not been enrolled.",
-        ),
+        Isolation::Unknown => {
+            ("和互联网的隔离：只看这一次，还不能下结论。", "Separation from the internet: unknown, one look cannot tell.")
+        }
     };
     lang.pick(zh, en)
 }
 
+/// Why isolation cannot be judged at all before enrolment.
+pub fn isolation_not_enrolled(lang: Lang) -> &'static str {
+    lang.pick("和互联网的隔离：不清楚，这台电脑还没有登记。", "Separation from the internet: unknown, this PC has not been enrolled.")
+}
+
 /// What must not be done whatever is wrong.
 pub fn never_do(lang: Lang) -> &'static str {
-    lang.pick("请不要用手机热点代替，不要改电脑时间，不要重装系统和软件。",
+    lang.pick(
+        "请不要用手机热点代替，不要改电脑时间，不要重装系统和软件。",
         "Please do not use a phone hotspot instead, do not change the time, do not reinstall anything.",
     )
 }

@@ -1,7 +1,8 @@
 //! `isonet diagnose`: one look at everything, now.
 
 use super::{Global, print, runtime};
-use crate::config::Config;
+use crate::baseline::{Enrolment, this_terminal};
+use crate::config::{Config, Owner, state_dir};
 use crate::infer::diagnose;
 use crate::probe::round::{self, Progress};
 use crate::report::{self, Facing, Style};
@@ -26,7 +27,7 @@ pub struct Arguments {
 /// From half a second to a minute.
 fn deadline(text: &str) -> Result<Duration, String> {
     let duration = crate::config::duration::parse(text).map_err(|error| error.to_string())?;
-    let allowed = Duration::from_millis(500)..=Duration::from_secs(60);
+    let allowed = Duration::from_millis(500)..=Duration::from_mins(1);
     if allowed.contains(&duration) { Ok(duration) } else { Err("a deadline lies between 500ms and 60s".to_owned()) }
 }
 
@@ -38,6 +39,8 @@ fn look(global: &Global, arguments: &Arguments) -> Result<u8, u8> {
     let loaded = global.load()?;
     let lang = global.lang(loaded.config.language);
     let config = Arc::new(loaded.config);
+    let state_dir = state_dir(&config, Owner::of_process(), |name| std::env::var(name).ok());
+    let enrolment = Arc::new(Enrolment::of(state_dir.as_deref()));
     let began = clock::now();
     let screen = std::io::stderr().is_terminal();
     let progress = |at: Progress| {
@@ -47,13 +50,13 @@ fn look(global: &Global, arguments: &Arguments) -> Result<u8, u8> {
         }
     };
     let runtime = runtime()?;
-    let world = runtime.block_on(round::run(Arc::clone(&config), arguments.deadline, progress));
+    let world = runtime.block_on(round::run(Arc::clone(&config), Arc::clone(&enrolment), arguments.deadline, progress));
     // Name look-ups of the C library cannot be cancelled; nobody waits for them.
     runtime.shutdown_background();
     if screen {
         eprint!("\r\x1b[K");
     }
-    let diagnosis = diagnose(&world, &config);
+    let diagnosis = diagnose(&world, &config, &enrolment);
     let facing = facing(&config, global, began.elapsed());
     let text = if arguments.json {
         format!("{}\n", report::to_json(&diagnosis, &facing, lang))
@@ -67,6 +70,7 @@ fn look(global: &Global, arguments: &Arguments) -> Result<u8, u8> {
 fn facing(config: &Config, global: &Global, took: Duration) -> Facing {
     let at = clock::wall().to_zoned(jiff::tz::TimeZone::system());
     let mut facing = Facing::new(config, at, u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+    facing.id = this_terminal(&config.terminal);
     if let Some(file) = &global.config {
         facing.config_file = file.display().to_string();
     }

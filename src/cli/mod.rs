@@ -91,10 +91,17 @@ pub fn main() -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Logs go to stderr, and only what `ISONET_LOG` asks for: a clerk must not see them.
+/// Logs go to stderr, and only what `ISONET_LOG` asks for (`debug`, `isonet=debug`): a clerk must not see them.
 fn start_logging() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("ISONET_LOG").unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("off"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    use tracing_subscriber::layer::SubscriberExt;
+    use tracing_subscriber::util::SubscriberInitExt;
+    let wanted = std::env::var("ISONET_LOG").unwrap_or_else(|_| "off".to_owned());
+    let filter = wanted.parse().unwrap_or_else(|error| {
+        eprintln!("isonet: ISONET_LOG is not understood and is ignored: {error}");
+        tracing_subscriber::filter::Targets::new()
+    });
+    let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(lines).with(filter).init();
 }
 
 impl Global {

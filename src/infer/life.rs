@@ -57,10 +57,13 @@ fn exchange<T>(to: IpAddr, outcome: &Outcome<T>, evidence: impl Fn() -> Evidence
         Outcome::Ok(_) => (to, None),
         Outcome::Unknown(_) => return Vec::new(),
         Outcome::Failed(failure) => match &failure.kind {
-            FailureKind::Silence | FailureKind::Local(_) | FailureKind::TooLarge | FailureKind::Tls(..) => return Vec::new(),
             FailureKind::Icmp(IcmpError { kind: IcmpKind::PortUnreachable, offender }) if offender.is_none_or(|o| o == to) => (to, None),
             FailureKind::Icmp(IcmpError { kind, offender: Some(who) }) => (*who, Some(*kind)),
-            FailureKind::Icmp(IcmpError { offender: None, .. }) => return Vec::new(),
+            FailureKind::Silence
+            | FailureKind::Local(_)
+            | FailureKind::TooLarge
+            | FailureKind::Tls(..)
+            | FailureKind::Icmp(IcmpError { offender: None, .. }) => return Vec::new(),
             FailureKind::Refused | FailureKind::Closed { .. } | FailureKind::Garbage(_) | FailureKind::Rcode(_) => (to, None),
         },
     };

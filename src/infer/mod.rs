@@ -5,6 +5,7 @@
 //! not reported again. Roots that several ways share are reported once, with all that they explain.
 
 mod evidence;
+mod isolation;
 mod life;
 mod path;
 mod remarks;
@@ -15,19 +16,20 @@ mod world;
 pub use evidence::ms;
 pub use world::World;
 
+use crate::baseline::Enrolment;
 use crate::config::Config;
-use crate::model::{Diagnosis, Isolation, Layer, LayerState, Outcome, Severity, Verdict};
+use crate::model::{Diagnosis, Layer, LayerState, Outcome, Severity, Verdict};
 use rules::{DEGRADATIONS, LAYERS, Standing};
 use scene::{Scene, Way};
 
 /// Names the cause of what was seen, with its proof.
-pub fn diagnose(world: &World, config: &Config) -> Diagnosis {
-    let scene = Scene::new(world, config);
+pub fn diagnose(world: &World, config: &Config, enrolment: &Enrolment) -> Diagnosis {
+    let scene = Scene::new(world, config, enrolment);
     let ways = scene.ways();
     let outcomes: Vec<_> = ways.iter().map(judge).collect();
     Diagnosis {
         connected: connected(&ways, &outcomes),
-        isolation: Isolation::Unknown,
+        isolation: isolation::judge(&scene),
         path: path::path(&ways, &outcomes),
         verdicts: rank(outcomes.into_iter().flat_map(|judged| judged.verdicts).collect()),
         notes: remarks::notes(&scene, &ways),
@@ -70,7 +72,9 @@ fn judge(way: &Way<'_>) -> Judged {
             },
         ));
     }
-    verdicts.iter_mut().for_each(|verdict| attribute(verdict, way));
+    for verdict in &mut verdicts {
+        attribute(verdict, way);
+    }
     let broken_at = layers.iter().find(|(_, state)| *state == LayerState::Failed).map(|(layer, _)| *layer);
     let worse = DEGRADATIONS.iter().flat_map(|rule| rule(way));
     verdicts.extend(worse.filter(|verdict| broken_at.is_none_or(|broken| verdict.cause.layer() < broken)));
@@ -100,8 +104,8 @@ fn usable(way: &Way<'_>) -> Option<bool> {
         rules::handshakes(way).into_iter().map(|(_, o)| known(o, |_| true)).collect()
     } else if !centre.tcp.is_empty() {
         let all_ports = |ip: &std::net::IpAddr| {
-            let ports = centre.tcp.iter().map(|port| world.tcp((*ip, *port).into()).and_then(|o| known(o, |_| true)));
-            ports.fold(Some(true), |all, one| all.zip(one).map(|(a, b)| a && b))
+            let mut ports = centre.tcp.iter().map(|port| world.tcp((*ip, *port).into()).and_then(|o| known(o, |_| true)));
+            ports.try_fold(true, |all, one| Some(all && one?))
         };
         way.targets.iter().map(all_ports).collect()
     } else {

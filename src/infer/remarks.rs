@@ -2,6 +2,7 @@
 
 use super::rules;
 use super::scene::{Scene, Way};
+use crate::baseline::Enrolment;
 use crate::model::{ArpAnswer, Blind, FailureKind, LookupSource, Note, NoteCode, Outcome, Sighting, Subject, TlsFault, Unseen};
 use std::collections::BTreeSet;
 
@@ -13,6 +14,9 @@ pub fn notes(scene: &Scene<'_>, ways: &[Way<'_>]) -> Vec<Note> {
     };
     if scene.config.centres.is_empty() {
         say(NoteCode::CentreNotConfigured, Subject::Terminal);
+    }
+    if *scene.enrolment == Enrolment::NotEnrolled {
+        say(NoteCode::NotEnrolled, Subject::Terminal);
     }
     for way in ways {
         if let Some(ip) = silent_gateway(way) {
@@ -63,6 +67,9 @@ fn name_is_fixed(way: &Way<'_>) -> bool {
 /// What could not be seen, each once.
 pub fn blind(scene: &Scene<'_>) -> Vec<Blind> {
     let mut blind = BTreeSet::new();
+    if let Enrolment::Unreadable(why) = scene.enrolment {
+        blind.insert(Blind { what: "baseline".to_owned(), because: Unseen::Error(why.clone()) });
+    }
     for observation in scene.world.observations() {
         if let Some((what, because)) = unseen(&observation.sighting) {
             blind.insert(Blind { what: what.to_owned(), because: because.clone() });

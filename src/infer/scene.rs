@@ -4,6 +4,7 @@
 use super::World;
 use super::evidence;
 use super::life::{self, Sign};
+use crate::baseline::Enrolment;
 use crate::config::{Centre, Config, Vpn};
 use crate::model::{
     Address, Chain, Evidence, Failure, FailureKind, Gateway, Hop, HopAnswer, IfName, Link, LinkKind, Outcome, Route, Sighting, Subject,
@@ -21,14 +22,16 @@ pub struct Scene<'a> {
     pub world: &'a World,
     /// What is to be expected.
     pub config: &'a Config,
+    /// How it was when all was well.
+    pub enrolment: &'a Enrolment,
     /// Who answered.
     pub signs: Vec<Sign>,
 }
 
 impl<'a> Scene<'a> {
     /// Prepares a scene.
-    pub fn new(world: &'a World, config: &'a Config) -> Self {
-        Self { world, config, signs: life::signs(world) }
+    pub fn new(world: &'a World, config: &'a Config, enrolment: &'a Enrolment) -> Self {
+        Self { world, config, enrolment, signs: life::signs(world) }
     }
 
     /// The ways to look at: one per centre, or one that ends at the gateway when none is configured.
@@ -44,11 +47,15 @@ impl<'a> Scene<'a> {
         self.signs.iter().find(|sign| sign.who == ip && sign.error.is_none())
     }
 
-    /// This interface belongs to a configured VPN.
+    /// This interface is a tunnel, configured or not.
     pub fn is_tunnel(&self, device: &IfName) -> bool {
         let kind = self.world.link(device).map(|link| &link.kind);
-        matches!(kind, Some(LinkKind::Tun | LinkKind::Wireguard | LinkKind::Ppp))
-            || self.config.vpns.iter().any(|vpn| vpn.interface.matches(device.as_str()))
+        matches!(kind, Some(LinkKind::Tun | LinkKind::Wireguard | LinkKind::Ppp)) || self.is_configured_tunnel(device)
+    }
+
+    /// This interface belongs to a configured VPN.
+    pub fn is_configured_tunnel(&self, device: &IfName) -> bool {
+        self.config.vpns.iter().any(|vpn| vpn.interface.matches(device.as_str()))
     }
 
     /// The resolvers the system uses.
@@ -179,9 +186,7 @@ impl<'a> Way<'a> {
         let proof = self.scene.world.observations().filter_map(|o| match &o.sighting {
             Sighting::Ping(ip, outcome) if asked(ip) && silent(outcome.failure()) => Some(evidence::ping(ip, outcome)),
             Sighting::Tcp(at, outcome) if asked(&at.ip()) && silent(outcome.failure()) => Some(evidence::tcp(at, outcome)),
-            Sighting::Walk(ip, Outcome::Ok(hops)) if asked(ip) && nobody(hops) => {
-                Some(evidence::state("path.walk", ip, "silence"))
-            }
+            Sighting::Walk(ip, Outcome::Ok(hops)) if asked(ip) && nobody(hops) => Some(evidence::state("path.walk", ip, "silence")),
             _ => None,
         });
         proof.take(MOST_PROOF).collect()
@@ -227,14 +232,15 @@ fn uplink(way: &Way<'_>) -> Uplink {
     Uplink { device: likely_card(scene), gateway: None }
 }
 
-/// The card that served before its route was lost: the one with an address or traffic.
+/// The card that served before its route was lost: the enrolled one, else the one with an address or traffic.
 fn likely_card(scene: &Scene<'_>) -> Option<IfName> {
     let links = scene.world.links()?.ok()?;
     let physical = |link: &&Link| matches!(link.kind, LinkKind::Ethernet | LinkKind::Wifi) && link.master.is_none();
     let has_address = |link: &Link| scene.world.addresses_of(&link.name).any(Address::usable);
-    links
-        .iter()
-        .filter(physical)
-        .max_by_key(|link| (has_address(link), link.rx_bytes > 0, link.up, std::cmp::Reverse(link.index)))
-        .map(|link| link.name.clone())
+    let gateways = scene.enrolment.baseline().map_or(&[][..], |baseline| &baseline.gateways);
+    let enrolled =
+        gateways.iter().find_map(|gateway| links.iter().filter(physical).find(|link| Some(&link.name) == gateway.device.as_ref()));
+    let served = links.iter().filter(physical);
+    let best = served.max_by_key(|link| (has_address(link), link.rx_bytes > 0, link.up, std::cmp::Reverse(link.index)));
+    enrolled.or(best).map(|link| link.name.clone())
 }

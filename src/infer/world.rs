@@ -62,7 +62,9 @@ pub struct World {
 impl From<Vec<Observation>> for World {
     fn from(observations: Vec<Observation>) -> Self {
         let mut world = Self::default();
-        observations.into_iter().for_each(|observation| world.apply(observation));
+        for observation in observations {
+            world.apply(observation);
+        }
         world
     }
 }

@@ -10,11 +10,12 @@
 
 use super::reach::reach;
 use super::{centre, dns, gateway, local, vpn};
+use crate::baseline::Enrolment;
 use crate::config::{Config, Vpn};
 use crate::infer::{World, diagnose};
 use crate::model::{IfName, LinkKind, LookupSource, Observation, Outcome, QueryKey, Route, Sighting, Unseen};
-use crate::sys::netlink::{Netlink, Snapshot};
 use crate::sys::clock;
+use crate::sys::netlink::{Netlink, Snapshot};
 use crate::sys::resolv::{self, Places};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -64,6 +65,7 @@ enum Weight {
 /// What all looks of a round share.
 struct Ground {
     config: Arc<Config>,
+    enrolment: Arc<Enrolment>,
     netlink: Option<Netlink>,
     snapshot: Snapshot,
     places: Places,
@@ -90,14 +92,14 @@ impl Ground {
 }
 
 /// Runs one round and gives all that was seen. Ends by `limit` at the latest; what has not ended by then was not seen.
-pub async fn run(config: Arc<Config>, limit: Duration, progress: impl FnMut(Progress)) -> World {
-    LocalSet::new().run_until(round(config, limit, progress)).await
+pub async fn run(config: Arc<Config>, enrolment: Arc<Enrolment>, limit: Duration, progress: impl FnMut(Progress)) -> World {
+    LocalSet::new().run_until(round(config, enrolment, limit, progress)).await
 }
 
-async fn round(config: Arc<Config>, limit: Duration, mut progress: impl FnMut(Progress)) -> World {
+async fn round(config: Arc<Config>, enrolment: Arc<Enrolment>, limit: Duration, mut progress: impl FnMut(Progress)) -> World {
     let deadline = Instant::now() + limit;
     let (sender, mut receiver) = mpsc::channel(QUEUE);
-    let (ground, first) = begin(config, sender).await;
+    let (ground, first) = begin(config, enrolment, sender).await;
     let ground = Rc::new(ground);
     let mut looks = Looks::default();
     let mut world = World::default();
@@ -123,7 +125,11 @@ async fn round(config: Arc<Config>, limit: Duration, mut progress: impl FnMut(Pr
         if looks.running.is_empty() && receiver.is_empty() {
             break;
         }
-        if looks.deciding == 0 && cut == deadline && receiver.is_empty() && diagnose(&world, &ground.config).connected == Some(true) {
+        if looks.deciding == 0
+            && cut == deadline
+            && receiver.is_empty()
+            && diagnose(&world, &ground.config, &ground.enrolment).connected == Some(true)
+        {
             cut = deadline.min(Instant::now() + GRACE);
         }
     }
@@ -131,7 +137,7 @@ async fn round(config: Arc<Config>, limit: Duration, mut progress: impl FnMut(Pr
 }
 
 /// The kernel's own state, which costs a few milliseconds and nothing on the wire.
-async fn begin(config: Arc<Config>, found: mpsc::Sender<Sighting>) -> (Ground, Vec<Sighting>) {
+async fn begin(config: Arc<Config>, enrolment: Arc<Enrolment>, found: mpsc::Sender<Sighting>) -> (Ground, Vec<Sighting>) {
     let netlink = Netlink::open();
     let snapshot = match &netlink {
         Ok(netlink) => netlink.snapshot().await,
@@ -144,6 +150,7 @@ async fn begin(config: Arc<Config>, found: mpsc::Sender<Sighting>) -> (Ground, V
     });
     let ground = Ground {
         config,
+        enrolment,
         netlink: netlink.ok(),
         snapshot,
         places: Places::default(),
@@ -218,7 +225,9 @@ impl Looks {
                 let follow = answer.addresses.iter().filter(|ip| may_ask(ground, **ip));
                 follow.for_each(|ip| self.lead(ground, Lead::Host(*ip)));
             }
-            Sighting::RouteTo(ip, Outcome::Ok(Route { device: Some(device), gateway: Some(gateway), .. })) if !is_tunnel(ground, device) => {
+            Sighting::RouteTo(ip, Outcome::Ok(Route { device: Some(device), gateway: Some(gateway), .. }))
+                if !is_tunnel(ground, device) =>
+            {
                 self.lead(ground, Lead::Gateway(device.clone(), *gateway, *ip));
             }
             _ => {}
@@ -320,6 +329,8 @@ fn may_ask(ground: &Ground, ip: IpAddr) -> bool {
     let config = &ground.config;
     let nets = config.network.allowed_prefixes.iter().chain(&config.dns.expect_prefixes);
     let nets = nets.chain(config.centres.iter().flat_map(|c| &c.expect_prefixes));
+    let learned = ground.enrolment.baseline().map_or(&[][..], |baseline| &baseline.prefixes.allowed);
+    let nets = nets.chain(learned);
     let named = config.dns.resolvers.iter().chain(config.centres.iter().flat_map(|c| &c.addresses));
     !is_public(ip) || nets.into_iter().any(|net| net.contains(&ip)) || named.into_iter().any(|known| *known == ip)
 }
@@ -331,7 +342,9 @@ fn is_public(ip: IpAddr) -> bool {
             let shared = v4.octets()[0] == 100 && (64..128).contains(&v4.octets()[1]);
             !(v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_documentation() || v4.is_unspecified() || shared)
         }
-        IpAddr::V6(v6) => !(v6.is_unique_local() || v6.is_unicast_link_local() || v6.is_loopback() || v6.segments()[..2] == [0x2001, 0xdb8]),
+        IpAddr::V6(v6) => {
+            !(v6.is_unique_local() || v6.is_unicast_link_local() || v6.is_loopback() || v6.segments()[..2] == [0x2001, 0xdb8])
+        }
     }
 }
 
@@ -368,7 +381,18 @@ mod tests {
 
     #[test]
     fn private_and_documentation_addresses_are_not_public() {
-        for ip in ["10.1.2.3", "172.20.0.1", "192.168.1.1", "100.64.0.1", "169.254.1.1", "192.0.2.1", "127.0.0.1", "fd00::1", "fe80::1", "2001:db8::1"] {
+        for ip in [
+            "10.1.2.3",
+            "172.20.0.1",
+            "192.168.1.1",
+            "100.64.0.1",
+            "169.254.1.1",
+            "192.0.2.1",
+            "127.0.0.1",
+            "fd00::1",
+            "fe80::1",
+            "2001:db8::1",
+        ] {
             assert!(!is_public(ip.parse().unwrap()), "{ip}");
         }
         for ip in ["8.8.8.8", "223.5.5.5", "100.128.0.1", "172.32.0.1", "2400:3200::1"] {

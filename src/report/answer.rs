@@ -78,10 +78,8 @@ impl<'a> Answer<'a> {
     /// Whom to call, in order, nobody twice: the first of every candidate, then the second. The counter does not call itself.
     pub(super) fn callees(&self) -> Vec<Actor> {
         let verdicts = self.subject();
-        let lists: Vec<Vec<Actor>> = verdicts
-            .iter()
-            .map(|verdict| actors(verdict).iter().copied().filter(|actor| *actor != Actor::Shop).collect())
-            .collect();
+        let lists: Vec<Vec<Actor>> =
+            verdicts.iter().map(|verdict| actors(verdict).iter().copied().filter(|actor| *actor != Actor::Shop).collect()).collect();
         let longest = lists.iter().map(Vec::len).max().unwrap_or_default();
         let mut callees = Vec::new();
         for actor in (0..longest).flat_map(|rank| lists.iter().filter_map(move |list| list.get(rank))) {

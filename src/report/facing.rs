@@ -27,15 +27,7 @@ pub struct Facing {
 impl Facing {
     /// One look of one sample for this configuration. The id `auto` is for the shell to derive: until then it is not known.
     pub fn new(config: &Config, at: Zoned, took_ms: u64) -> Self {
-        let actors = [
-            Actor::Vendor,
-            Actor::Software,
-            Actor::Operator,
-            Actor::Bureau,
-            Actor::Centre,
-            Actor::Insured,
-            Actor::Institution,
-        ];
+        let actors = [Actor::Vendor, Actor::Software, Actor::Operator, Actor::Bureau, Actor::Centre, Actor::Insured, Actor::Institution];
         Self {
             at,
             took_ms,

@@ -111,7 +111,8 @@ struct Gap<'a> {
 
 impl<'a> Document<'a> {
     fn of(diagnosis: &'a Diagnosis, facing: &'a Facing, lang: Lang) -> Self {
-        let remark = |note: &'a crate::model::Note| Remark { code: note.code, subject: &note.subject, text: catalogue::note(note.code, lang) };
+        let remark =
+            |note: &'a crate::model::Note| Remark { code: note.code, subject: &note.subject, text: catalogue::note(note.code, lang) };
         let gap = |blind: &'a crate::model::Blind| Gap { what: &blind.what, because: catalogue::unseen(&blind.because, lang) };
         Self {
             schema: "diagnosis/1",

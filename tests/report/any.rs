@@ -11,9 +11,8 @@ use proptest::sample::select;
 pub fn diagnosis() -> impl Strategy<Value = Diagnosis> {
     let isolation = select(vec![Isolation::Intact, Isolation::Suspect, Isolation::Broken, Isolation::Unknown]);
     let connected = select(vec![None, Some(true), Some(false)]);
-    (connected, isolation, vec(path_item(), 0..14), vec(verdict(), 0..4), vec(note(), 0..4), vec(blind(), 0..3)).prop_map(
-        |(connected, isolation, path, verdicts, notes, blind)| Diagnosis { connected, isolation, path, verdicts, notes, blind },
-    )
+    (connected, isolation, vec(path_item(), 0..14), vec(verdict(), 0..4), vec(note(), 0..4), vec(blind(), 0..3))
+        .prop_map(|(connected, isolation, path, verdicts, notes, blind)| Diagnosis { connected, isolation, path, verdicts, notes, blind })
 }
 
 /// Words as the network may send them: names, Chinese, escapes, right-to-left marks, long runs.
@@ -51,17 +50,30 @@ fn ms() -> impl Strategy<Value = Option<f64>> {
 fn path_item() -> impl Strategy<Value = PathItem> {
     let chain = prop_oneof![Just(Chain::Local), word().prop_map(Chain::Centre), Just(Chain::Centre("settlement".to_owned()))];
     let state = select(vec![LayerState::Ok, LayerState::Failed, LayerState::Unknown, LayerState::Skipped]);
-    (chain, select(Layer::ALL.to_vec()), subject(), state, fact(), ms())
-        .prop_map(|(chain, layer, subject, state, fact, ms)| PathItem { chain, layer, subject, state, fact, ms })
+    (chain, select(Layer::ALL.to_vec()), subject(), state, fact(), ms()).prop_map(|(chain, layer, subject, state, fact, ms)| PathItem {
+        chain,
+        layer,
+        subject,
+        state,
+        fact,
+        ms,
+    })
 }
 
 fn fact() -> impl Strategy<Value = String> {
-    prop_oneof![word(), select(vec!["silence", "RST", "icmp host-unreachable from 10.0.0.1", "ttl 2 silence", "ttl x", "via dev"]).prop_map(str::to_owned)]
+    prop_oneof![
+        word(),
+        select(vec!["silence", "RST", "icmp host-unreachable from 10.0.0.1", "ttl 2 silence", "ttl x", "via dev"]).prop_map(str::to_owned)
+    ]
 }
 
 fn evidence() -> impl Strategy<Value = Evidence> {
-    (prop_oneof![word(), Just("tcp.connect".to_owned())], word(), fact(), ms())
-        .prop_map(|(k, target, result, ms)| Evidence { k, target, result, ms })
+    (prop_oneof![word(), Just("tcp.connect".to_owned())], word(), fact(), ms()).prop_map(|(k, target, result, ms)| Evidence {
+        k,
+        target,
+        result,
+        ms,
+    })
 }
 
 fn ruled_out() -> impl Strategy<Value = RuledOut> {

@@ -73,7 +73,9 @@ pub(super) static OUTAGE: Pair = Pair {
         title: "The insurance centre does not respond",
         plain: "From this PC into the insurance network everything works; only the centre's services do not respond. Most likely they are down.",
         shop: &[act::CALL_EN, "Ask a neighbouring pharmacy or clinic whether they can settle, and mention it."],
-        engineer: &["VPN and inner names work, every endpoint of the centre fails: from one terminal at most likely; compare with other institutions."],
+        engineer: &[
+            "VPN and inner names work, every endpoint of the centre fails: from one terminal at most likely; compare with other institutions.",
+        ],
     },
 };
 
@@ -88,7 +90,9 @@ pub(super) static CUT_OFF: Pair = Pair {
         title: "The insurance centre refuses this PC alone",
         plain: "The whole path works, but the insurance side refuses this PC everywhere, as if its access alone were suspended. The bureau can say why.",
         shop: &[act::CALL_EN, "See whether another PC of yours can settle, and mention it."],
-        engineer: &["Every endpoint actively refuses this terminal (RST, admin-prohibited, 403): have the bureau check its access list; compare with another terminal."],
+        engineer: &[
+            "Every endpoint actively refuses this terminal (RST, admin-prohibited, 403): have the bureau check its access list; compare with another terminal.",
+        ],
     },
 };
 
@@ -103,7 +107,9 @@ pub(super) static FRONTEND_DOWN: Pair = Pair {
         title: "Your own front-end server does not respond",
         plain: "The way to your institution's front-end server works, but it does not respond, and settlement goes through it.",
         shop: &[act::CALL_EN, "If it stands nearby, see whether it has power."],
-        engineer: &["The path to the front-end server works, its port does not answer: check the host, its service and its own link to the centre."],
+        engineer: &[
+            "The path to the front-end server works, its port does not answer: check the host, its service and its own link to the centre.",
+        ],
     },
 };
 

@@ -151,6 +151,8 @@ pub(super) static HOSTS_STALE: Pair = Pair {
         title: "The centre's address stored on this PC is out of date",
         plain: "An old address of the centre is written down on this PC and no longer answers; another address of the centre works.",
         shop: &[act::CALL_EN],
-        engineer: &["The name comes from the hosts file, that address is dead, another of the centre answers: have the line updated after checking the new address."],
+        engineer: &[
+            "The name comes from the hosts file, that address is dead, another of the centre answers: have the line updated after checking the new address.",
+        ],
     },
 };

@@ -29,10 +29,7 @@ pub(super) static ADMIN_DOWN: Pair = Pair {
         title: "电脑的网卡停用了，或者认不出来",
         plain: "系统里这块网卡是关着的，或者根本没认出来。外面的线路是好是坏，这时候还看不到。",
         shop: &[act::CALL_ZH, "这两天电脑修过、断过电或者挪过，电话里说一声。"],
-        engineer: &[
-            "接口没有 UP 或不存在：查网络管理程序的配置、驱动、BIOS 板载网卡开关。",
-            "USB 网卡先看系统有没有认出来。",
-        ],
+        engineer: &["接口没有 UP 或不存在：查网络管理程序的配置、驱动、BIOS 板载网卡开关。", "USB 网卡先看系统有没有认出来。"],
     },
     en: Text {
         title: "The PC's network card is switched off or not found",
@@ -82,10 +79,7 @@ pub(super) static WIFI_LOST: Pair = Pair {
     zh: Text {
         title: "无线网没连上",
         plain: "这台电脑走无线，现在没连上原来那个无线网。",
-        shop: &[
-            "看无线路由器通没通电、灯亮不亮。",
-            "只连原来那个无线网，别的不要连，连不上就打下面的电话。",
-        ],
+        shop: &["看无线路由器通没通电、灯亮不亮。", "只连原来那个无线网，别的不要连，连不上就打下面的电话。"],
         engineer: &["没有关联：查射频开关、认证失败记录、信道和信号强度。"],
     },
     en: Text {
@@ -122,15 +116,16 @@ pub(super) static ADDR_NONE: Pair = Pair {
         title: "电脑没分到网络地址",
         plain: "网线有信号，但是电脑没拿到网络地址。多半是分配地址的路由器或盒子没正常工作。",
         shop: &[act::LAMPS_ZH, "有灯不亮的，先看它的电源插好没有。", "等两分钟还不行，打下面的电话。"],
-        engineer: &[
-            "DHCP 没有应答：查地址池、VLAN、端口认证；169.254 开头的不算可用地址。",
-            "固定地址的，查配置文件有没有生效。",
-        ],
+        engineer: &["DHCP 没有应答：查地址池、VLAN、端口认证；169.254 开头的不算可用地址。", "固定地址的，查配置文件有没有生效。"],
     },
     en: Text {
         title: "The PC was given no network address",
         plain: "The cable has a signal, but the PC got no network address. Most likely the router or box that hands them out is not working.",
-        shop: &[act::LAMPS_EN, "If one has no lamp on, see that its power plug is in.", "If two minutes later nothing has changed, call the number below."],
+        shop: &[
+            act::LAMPS_EN,
+            "If one has no lamp on, see that its power plug is in.",
+            "If two minutes later nothing has changed, call the number below.",
+        ],
         engineer: &[
             "DHCP gave nothing: check the pool, the VLAN, port authentication; 169.254/16 does not count as an address.",
             "With a static address, check that the profile is applied.",

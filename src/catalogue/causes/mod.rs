@@ -69,7 +69,6 @@ pub fn one_act(causes: &[Cause], lang: Lang) -> &'static str {
     lang.pick(act::CALL_ZH, act::CALL_EN)
 }
 
-
 fn pair(cause: Cause) -> &'static Pair {
     match cause {
         Cause::LinkNoCarrier => &link::NO_CARRIER,

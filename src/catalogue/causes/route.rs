@@ -43,7 +43,10 @@ pub(super) static BLOCKED: Pair = Pair {
         title: "电脑里有一条设置挡住了医保中心",
         plain: "电脑的路由设置里有一条专门拒绝去医保中心的规则，数据没出电脑就被挡下了。",
         shop: &[act::CALL_ZH],
-        engineer: &["EINVAL 是 blackhole，EHOSTUNREACH 是 unreachable，EACCES 是 prohibit，都是 0 毫秒返回。", "查是谁加的：安全软件、脚本、VPN 断线保护。"],
+        engineer: &[
+            "EINVAL 是 blackhole，EHOSTUNREACH 是 unreachable，EACCES 是 prohibit，都是 0 毫秒返回。",
+            "查是谁加的：安全软件、脚本、VPN 断线保护。",
+        ],
     },
     en: Text {
         title: "A setting on this PC refuses the insurance centre",

@@ -28,7 +28,9 @@ pub(super) static TCP_FILTERED: Pair = Pair {
         title: "The port to the insurance centre is blocked",
         plain: "The centre's machine answers, but the port that settlement uses does not: something on the way blocks it.",
         shop: &[act::CALL_EN],
-        engineer: &["Only this port is silent while the host answers otherwise: check firewalls on the way, and whether this PC's address is on the allow list."],
+        engineer: &[
+            "Only this port is silent while the host answers otherwise: check firewalls on the way, and whether this PC's address is on the allow list.",
+        ],
     },
 };
 
@@ -43,7 +45,9 @@ pub(super) static TCP_ACCEPT_ALL: Pair = Pair {
         title: "A device on the way answers in the centre's place",
         plain: "Connections seem to open, but nothing ever comes back: a device on the way answers, not the centre.",
         shop: &[act::CALL_EN],
-        engineer: &["Every port accepts, then closes; RTT far below the path's: a middlebox answers. Look for a transparent proxy or access gateway."],
+        engineer: &[
+            "Every port accepts, then closes; RTT far below the path's: a middlebox answers. Look for a transparent proxy or access gateway.",
+        ],
     },
 };
 
@@ -73,7 +77,9 @@ pub(super) static NOT_YET_VALID: Pair = Pair {
         title: "The insurance centre's security certificate is not valid yet",
         plain: "The network works, but the certificate of the centre's server starts at a later date. The centre must put that right.",
         shop: &[act::CALL_EN, "Leave this PC's date and time alone: changing them cures nothing."],
-        engineer: &["The certificate's start lies ahead; once the clock is known to agree with the server's, the centre must check its issue date."],
+        engineer: &[
+            "The certificate's start lies ahead; once the clock is known to agree with the server's, the centre must check its issue date.",
+        ],
     },
 };
 
@@ -88,7 +94,9 @@ pub(super) static UNTRUSTED: Pair = Pair {
         title: "The insurance centre's security certificate is not recognised",
         plain: "The network works, but the certificate shown is from nobody this PC knows, so it may not be the centre at all.",
         shop: &[act::CALL_EN, "When a security warning pops up, do not choose to continue."],
-        engineer: &["The issuer is not in the configured CA: the centre changed its CA, or a device swaps certificates; compare fingerprints."],
+        engineer: &[
+            "The issuer is not in the configured CA: the centre changed its CA, or a device swaps certificates; compare fingerprints.",
+        ],
     },
 };
 
@@ -118,7 +126,9 @@ pub(super) static CLIENT_CERT: Pair = Pair {
         title: "The insurance centre does not accept this PC's certificate",
         plain: "The network works, but the centre wants to see this PC's own certificate, and it is missing, run out or suspended.",
         shop: &[act::CALL_EN, "If you use a USB key, see that it is plugged in."],
-        engineer: &["The server asks for a client certificate or refuses ours: check dates, revocation, that the key is readable and the right one chosen."],
+        engineer: &[
+            "The server asks for a client certificate or refuses ours: check dates, revocation, that the key is readable and the right one chosen.",
+        ],
     },
 };
 
@@ -150,7 +160,10 @@ pub(super) static CLOCK_WRONG: Pair = Pair {
     en: Text {
         title: "This PC's date or time is wrong",
         plain: "This PC's date or time is too far from the centre's, so certificates do not pass. With a flat battery inside the PC, one power cut is enough.",
-        shop: &["Note the date and time the screen shows; do not change them yourself.", "Call the number below and ask them to correct it."],
+        shop: &[
+            "Note the date and time the screen shows; do not change them yourself.",
+            "Call the number below and ask them to correct it.",
+        ],
         engineer: &[
             "The clock is more than 5 min off the server's, so certificate dates fail: check the board's battery and the time service.",
             "Agree with the bureau before setting it, and keep a record.",

@@ -12,7 +12,10 @@ pub(super) static NOT_STARTED: Pair = Pair {
     en: Text {
         title: "The VPN is not started",
         plain: "The line works, but the VPN into the insurance network is not running.",
-        shop: &["Open the VPN as you do every day, connect, and wait until it says connected.", "If it will not open or connect, call the number below."],
+        shop: &[
+            "Open the VPN as you do every day, connect, and wait until it says connected.",
+            "If it will not open or connect, call the number below.",
+        ],
         engineer: &["No client process, unit inactive, no interface.", "See whether it should start at boot or only after login."],
     },
 };
@@ -28,7 +31,10 @@ pub(super) static CLIENT_FAILED: Pair = Pair {
         title: "The VPN program ended by itself",
         plain: "The VPN program was running and then ended, and with it the way into the insurance network.",
         shop: &[act::VPN_EN, "If it does not connect, or ends again, call the number below."],
-        engineer: &["Unit failed or process gone: read its log before the end and its exit code.", "Check certificate, profile and disk space."],
+        engineer: &[
+            "Unit failed or process gone: read its log before the end and its exit code.",
+            "Check certificate, profile and disk space.",
+        ],
     },
 };
 
@@ -79,7 +85,9 @@ pub(super) static PORT_BLOCKED: Pair = Pair {
         title: "The way into the VPN is blocked",
         plain: "The VPN server is there, but the port the VPN uses does not get through: something on the way or at the far end blocks it.",
         shop: &[act::CALL_EN],
-        engineer: &["The server answers other probes, only the VPN's port is silent: port blocking, a router's firewall, or the service itself."],
+        engineer: &[
+            "The server answers other probes, only the VPN's port is silent: port blocking, a router's firewall, or the service itself.",
+        ],
     },
 };
 
@@ -109,7 +117,9 @@ pub(super) static KICKED: Pair = Pair {
         title: "Another login of the same account keeps ending the VPN",
         plain: "This VPN account signs in elsewhere and the session here ends. After a power cut it may also be one's own old session still hanging on.",
         shop: &["Wait five minutes, then connect the VPN again as you do every day.", "If it is pushed out again, call the number below."],
-        engineer: &["Sessions alternate or end right after another login: have the server's side list this account's sessions and clear leftovers."],
+        engineer: &[
+            "Sessions alternate or end right after another login: have the server's side list this account's sessions and clear leftovers.",
+        ],
     },
 };
 
@@ -159,7 +169,10 @@ pub(super) static IDLE_TIMEOUT: Pair = Pair {
     en: Text {
         title: "The VPN drops after the same time every time",
         plain: "The VPN always drops after about the same time, as if its server had a limit.",
-        shop: &["When it drops, connect it again as you do every day and go on settling.", "When there is time, call the number below and ask about the limit."],
+        shop: &[
+            "When it drops, connect it again as you do every day and go on settling.",
+            "When there is time, call the number below and ask about the limit.",
+        ],
         engineer: &["Constant age or idle time at each drop: compare session limit, idle limit and keepalive with the server."],
     },
 };

@@ -132,7 +132,9 @@ fn unresolved(way: &Way<'_>, host: &str, lookup: &Outcome<Lookup>) -> Standing {
         }
     }
     if verdicts.len() > 1 {
-        verdicts.iter_mut().for_each(|v| v.certainty = v.certainty.min(Certainty::Likely));
+        for verdict in &mut verdicts {
+            verdict.certainty = verdict.certainty.min(Certainty::Likely);
+        }
     }
     if verdicts.is_empty() {
         let strange = Verdict::new(Cause::DnsTimeout, Subject::Name(host.to_owned()), Certainty::Possible);
@@ -167,12 +169,7 @@ fn wrong_resolver(scene: &Scene<'_>, host: &str, servers: &[IpAddr], lookup: &Ou
     let says = servers.iter().filter_map(|ip| asked(ip).map(|o| evidence::query(format!("{host} @{ip}"), o)));
     let found = evidence::query(format!("{host} @{right}"), asked(right)?);
     let wrong = Verdict::new(Cause::DnsWrongResolver, Subject::Resolver(*servers.first()?), certainty);
-    Some(
-        wrong
-            .because([evidence::lookup(host, lookup), found])
-            .because(says)
-            .not(Cause::DnsNxdomain, Reason::Answered(right.to_string())),
-    )
+    Some(wrong.because([evidence::lookup(host, lookup), found]).because(says).not(Cause::DnsNxdomain, Reason::Answered(right.to_string())))
 }
 
 /// What is wrong with one resolver, by its own answer. `None` = nothing, or it is not the resolver's fault.
@@ -189,9 +186,8 @@ fn fault(way: &Way<'_>, ip: IpAddr, outcome: &Outcome<Answer>) -> Option<(Cause,
         FailureKind::Rcode(Rcode::ServFail | Rcode::Other(_)) => Some((Cause::DnsServfail, Certainty::Proven)),
         FailureKind::Rcode(Rcode::NxDomain) => Some((Cause::DnsNxdomain, Certainty::Proven)),
         FailureKind::Rcode(Rcode::Refused) => Some((Cause::DnsRefused, Certainty::Proven)),
-        FailureKind::Refused => Some((Cause::DnsPortRefused, Certainty::Proven)),
         FailureKind::Icmp(error) if error.kind == IcmpKind::PortUnreachable => Some((Cause::DnsPortRefused, Certainty::Proven)),
-        FailureKind::Local(Errno::ECONNREFUSED) => Some((Cause::DnsPortRefused, Certainty::Proven)),
+        FailureKind::Refused | FailureKind::Local(Errno::ECONNREFUSED) => Some((Cause::DnsPortRefused, Certainty::Proven)),
         // A refusal of this PC's own, to which the layers below have their say.
         FailureKind::Local(Errno::EPERM | Errno::ENETUNREACH | Errno::EACCES | Errno::EINVAL) => None,
         FailureKind::Silence | FailureKind::Icmp(_) | FailureKind::Local(_) => Some((Cause::DnsTimeout, silence)),

@@ -6,9 +6,9 @@
 use super::openvpn;
 use crate::config::{IfPattern, ServerName, Transport, Vpn, VpnKind};
 use crate::model::{Failure, FailureKind, IfName, Link, LinkKind, Lookup, Outcome, Reply, Route, RouteKind, Sighting};
-use crate::probe::tcp::refused;
 use crate::probe::dns;
 use crate::probe::reach::reach;
+use crate::probe::tcp::refused;
 use crate::sys::netlink::Snapshot;
 use crate::sys::udp;
 use futures_util::future::join_all;

@@ -32,7 +32,10 @@ pub fn render(diagnosis: &Diagnosis, facing: &Facing, lang: Lang, style: Style) 
     page.blank();
     page.paragraph("", catalogue::never_do(lang), Ink::Bold);
     if !open {
-        page.paragraph("", catalogue::isolation(diagnosis.isolation, lang), Ink::Plain);
+        let enrolled = diagnosis.notes.iter().all(|note| note.code != NoteCode::NotEnrolled);
+        let known = enrolled || diagnosis.isolation != Isolation::Unknown;
+        let line = if known { catalogue::isolation(diagnosis.isolation, lang) } else { catalogue::isolation_not_enrolled(lang) };
+        page.paragraph("", line, Ink::Plain);
     }
     notes(&mut page, diagnosis, lang);
     blind(&mut page, diagnosis, lang, style.verbose);
@@ -52,7 +55,10 @@ fn steps(page: &mut Page, answer: &Answer<'_>, lang: Lang) {
         [only] => catalogue::text(*only, lang).shop.to_vec(),
         several => vec![
             catalogue::one_act(several, lang),
-            lang.pick("打下面的电话，从第一个打起；对方说他那边没问题，再打下一个。", "Call the numbers below from the first; when one finds nothing wrong, call the next."),
+            lang.pick(
+                "打下面的电话，从第一个打起；对方说他那边没问题，再打下一个。",
+                "Call the numbers below from the first; when one finds nothing wrong, call the next.",
+            ),
         ],
     };
     heading(page, lang.pick("怎么办", "What to do"));

@@ -15,7 +15,9 @@ pub(super) fn write(page: &mut Page, answer: &Answer<'_>, lang: Lang, verbose: b
     match answer.candidates.len() {
         0 => {}
         1 => heading(page, lang.pick("怎么看出来的", "Why we think so")),
-        _ => heading(page, lang.pick("原因是下面其中一个，从这台电脑上分不清是哪个", "It is one of these; this PC alone cannot tell which")),
+        _ => {
+            heading(page, lang.pick("原因是下面其中一个，从这台电脑上分不清是哪个", "It is one of these; this PC alone cannot tell which"));
+        }
     }
     for verdict in &answer.candidates {
         argue(page, verdict, lang, verbose);
@@ -55,10 +57,7 @@ fn meaning(verdict: &Verdict, text: &'static Text, lang: Lang) -> &'static str {
     if verdict.disconnects || verdict.cause.severity() < Severity::Critical {
         return text.plain;
     }
-    lang.pick(
-        "单这一处不影响结算，有空时请打电话处理。",
-        "This alone does not stop settlement; have it seen to when there is time.",
-    )
+    lang.pick("单这一处不影响结算，有空时请打电话处理。", "This alone does not stop settlement; have it seen to when there is time.")
 }
 
 fn for_engineers(page: &mut Page, verdict: &Verdict, lang: Lang) {

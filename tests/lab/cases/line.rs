@@ -1,6 +1,6 @@
 //! Gateway and line: the shop's router and the operator behind it.
 
-use super::{ANYWHERE, Case, DIRECT, VPN, as_nobody};
+use super::{ANYWHERE, Case, DIRECT, as_nobody};
 use crate::ask::Ask;
 use crate::check::{Echo, eventually, holds, is};
 use crate::judge::{

@@ -28,8 +28,9 @@ use tokio::time::Instant;
 
 /// When the last exchange of a round must have ended: what is found late is asked with what is left of this.
 const ROUND: Duration = Duration::from_millis(3200);
-/// How long supporting looks may still take when every centre answers. Several times the round-trip time of any line one can settle over.
-const GRACE: Duration = Duration::from_millis(120);
+/// How long supporting looks may take from the beginning of a round when every centre answers. By then an echo has had several times the
+/// round trip that the chain of a centre took.
+const GRACE: Duration = Duration::from_millis(150);
 /// A station that uses our address answers at once.
 const CONFLICT: Duration = Duration::from_millis(200);
 /// Addresses that one round follows at most: a hostile name server must not turn us into a scanner.
@@ -130,7 +131,7 @@ async fn round(config: Arc<Config>, enrolment: Arc<Enrolment>, limit: Duration, 
             && receiver.is_empty()
             && diagnose(&world, &ground.config, &ground.enrolment).connected == Some(true)
         {
-            cut = deadline.min(Instant::now() + GRACE);
+            cut = deadline.min(Instant::now().max(ground.began + GRACE));
         }
     }
     world

@@ -5,16 +5,22 @@
 
 mod cause;
 mod diagnosis;
+mod exchange;
+mod kernel;
 mod observation;
+mod service;
 mod stamp;
+mod subject;
+mod vpn;
 
 pub use cause::{Actor, Cause, Layer, Severity};
 pub use diagnosis::{
     Blind, Certainty, Chain, Diagnosis, Evidence, Isolation, LayerState, Note, NoteCode, PathItem, Reason, RuledOut, Verdict,
 };
-pub use observation::{
-    Address, Answer, ArpAnswer, CertificateFacts, Errno, Failure, FailureKind, Gateway, Hop, HopAnswer, HttpFacts, IcmpError, IcmpKind,
-    IfName, Link, LinkKind, Lookup, LookupSource, Neighbour, Observation, Outcome, ProcessState, QueryKey, Rcode, Reply, ResolverSetup,
-    Route, RouteKind, RouteTable, Sighting, Subject, TlsFacts, TlsFault, TlsKey, UnitState, Unseen, VpnFacts, VpnLog,
-};
+pub use exchange::{ArpAnswer, Errno, Failure, FailureKind, Gateway, Hop, HopAnswer, IcmpError, IcmpKind, Reply};
+pub use kernel::{Address, Link, LinkKind, Neighbour, Route, RouteKind, RouteTable};
+pub use observation::{Observation, Outcome, Sighting, Unseen};
+pub use service::{Answer, CertificateFacts, HttpFacts, Lookup, LookupSource, QueryKey, Rcode, ResolverSetup, TlsFacts, TlsFault, TlsKey};
 pub use stamp::{ClockState, Stamp};
+pub use subject::{IfName, Subject};
+pub use vpn::{ProcessState, UnitState, VpnFacts, VpnLog};

@@ -145,7 +145,8 @@ pub(super) fn contact(actor: Actor, facing: &Facing, lang: Lang) -> String {
 /// What to read out on the phone: which PC, when, and the code of the cause.
 fn reference(answer: &Answer<'_>, facing: &Facing, lang: Lang) -> String {
     let when = facing.at.strftime("%H:%M");
-    let who = facing.id.as_ref().or(facing.terminal.name.as_ref()).map(|id| format!("{id}{}", lang.pick("，", ", "))).unwrap_or_default();
+    let who = facing.id.as_deref().map(spoken).or(facing.terminal.name.as_deref());
+    let who = who.map(|who| format!("{who}{}", lang.pick("，", ", "))).unwrap_or_default();
     let what = answer.causes().first().map_or_else(
         || match answer.kind {
             Kind::Fine => lang.pick("网络正常", "network fine").to_owned(),
@@ -155,4 +156,10 @@ fn reference(answer: &Answer<'_>, facing: &Facing, lang: Lang) -> String {
         ToString::to_string,
     );
     format!("{who}{when}{}{what}", lang.pick("，", ", "))
+}
+
+/// An id as it is read out. Of a derived one (16 hexadecimal digits) six tell a bureau's terminals apart; one that was given is short.
+fn spoken(id: &str) -> &str {
+    let derived = id.len() == 16 && id.bytes().all(|b| b.is_ascii_hexdigit());
+    if derived { &id[..6] } else { id }
 }

@@ -137,5 +137,9 @@ fn blind(page: &mut Page, diagnosis: &Diagnosis, lang: Lang, verbose: bool) {
 /// A time as people read it.
 fn milliseconds(ms: f64, lang: Lang) -> String {
     let unit = lang.pick("毫秒", "ms");
-    if ms < 10.0 { format!("{ms:.1} {unit}") } else { format!("{ms:.0} {unit}") }
+    match ms {
+        ..0.1 => format!("< 0.1 {unit}"),
+        ..10.0 => format!("{ms:.1} {unit}"),
+        _ => format!("{ms:.0} {unit}"),
+    }
 }

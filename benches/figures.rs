@@ -43,7 +43,7 @@ fn figures() {
     let stage = Stage::new();
     report("healthy round", &stage, HEALTHY_RUNS, Some(0));
     // Answers get lost on their way back: silence, which costs the full patience of every exchange at once.
-    stage.ip(&stage.centre, &["route", "add", "blackhole", "10.20.9.1/32"]);
+    ip(&stage.centre, &["route", "add", "blackhole", "10.20.9.1/32"]);
     report("broken round (silence)", &stage, BROKEN_RUNS, Some(20));
     println!("peak memory of a round     {} KiB (largest of all rounds, resident)", peak_rss_kib());
 }
@@ -107,9 +107,9 @@ impl Stage {
         run("ip", &["netns", "add", &stage.centre]);
         run("ip", &["-n", &stage.terminal, "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", &stage.centre]);
         for (host, net) in [(&stage.terminal, "10.20.9.1/24"), (&stage.centre, "10.20.9.2/24")] {
-            stage.ip(host, &["address", "add", net, "dev", "eth0"]);
-            stage.ip(host, &["link", "set", "eth0", "up"]);
-            stage.ip(host, &["link", "set", "lo", "up"]);
+            ip(host, &["address", "add", net, "dev", "eth0"]);
+            ip(host, &["link", "set", "eth0", "up"]);
+            ip(host, &["link", "set", "lo", "up"]);
         }
         let me = std::env::current_exe().unwrap();
         let mut server = Command::new("ip");
@@ -119,10 +119,6 @@ impl Stage {
         child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
         stage.server = Some(child);
         stage
-    }
-
-    fn ip(&self, host: &str, words: &[&str]) {
-        run("ip", &[&["-n", host], words].concat());
     }
 
     fn diagnose(&self) -> Option<i32> {
@@ -166,6 +162,10 @@ fn serve() {
             }
         });
     }
+}
+
+fn ip(host: &str, words: &[&str]) {
+    run("ip", &[&["-n", host], words].concat());
 }
 
 fn run(program: &str, words: &[&str]) {

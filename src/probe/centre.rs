@@ -46,18 +46,34 @@ const DATE: Duration = Duration::from_millis(500);
 /// Status codes with which web servers that asked for a certificate refuse a request without one (400 and 496 are nginx's).
 const NO_CERTIFICATE: [u16; 3] = [400, 495, 496];
 
-/// Looks at `centre`. `from_hosts` are the addresses that the hosts file has for its name.
-pub async fn centre(centre: &Centre, from_hosts: Option<Vec<IpAddr>>, wall: Wall, budget: Duration, emit: &dyn Fn(Sighting)) {
+/// What a round knows when it sends us to a centre.
+#[derive(Clone, Copy)]
+pub struct Errand<'a> {
+    /// The addresses that the hosts file has for the centre's name.
+    pub from_hosts: Option<&'a [IpAddr]>,
+    /// Whether a looked-up address may be asked: where a name server sends us is not always where we may go.
+    pub may_ask: &'a dyn Fn(IpAddr) -> bool,
+    /// Our clock, to compare with the servers'.
+    pub wall: Wall,
+    /// What lookup and chains may take.
+    pub budget: Duration,
+}
+
+/// Looks at `centre`.
+pub async fn centre(centre: &Centre, errand: Errand<'_>, emit: &dyn Fn(Sighting)) {
+    let Errand { from_hosts, may_ask, wall, budget } = errand;
     let chain = Chain { centre, services: services(centre), wall, deadline: Instant::now() + budget, emit };
     let early: Vec<IpAddr> = distinct(&centre.addresses, &[]).into_iter().take(MOST_EARLY).collect();
     let late = async {
-        let found = dns::lookup(&centre.host, from_hosts, LOOKUP.min(budget)).await;
+        let found = dns::lookup(&centre.host, from_hosts.map(<[IpAddr]>::to_vec), LOOKUP.min(budget)).await;
         let addresses = match &found {
             Sighting::Lookup(_, outcome) => outcome.ok().map(|found| found.addresses.clone()).unwrap_or_default(),
             _ => Vec::new(),
         };
         emit(found);
-        let rest = distinct(&[addresses, centre.addresses.clone()].concat(), &early);
+        let (allowed, strange): (Vec<_>, Vec<_>) = addresses.into_iter().partition(|ip| may_ask(*ip));
+        strange.into_iter().take(MOST_ADDRESSES).for_each(|ip| chain.refrain(ip));
+        let rest = distinct(&[allowed, centre.addresses.clone()].concat(), &early);
         join_all(rest.into_iter().take(MOST_ADDRESSES - early.len()).map(|ip| chain.address(ip))).await;
     };
     tokio::join!(join_all(early.iter().map(|ip| chain.address(*ip))), late);
@@ -140,7 +156,7 @@ impl Chain<'_> {
         }
         let (sighting, stream) = tcp::connect(at, patience).await;
         (self.emit)(honest_tcp(sighting, patience));
-        let Some(stream) = stream else { return self.skip(at, service) };
+        let Some(stream) = stream else { return self.skip(at, service, &Unseen::Skipped) };
         match service.http {
             Some(http) => {
                 tokio::join!(self.speak(at, service, stream), self.uploads(at, http, service.tls.as_ref()));
@@ -149,13 +165,22 @@ impl Chain<'_> {
         }
     }
 
-    /// Says that the layers above a failed connect were not asked.
-    fn skip(&self, at: SocketAddr, service: &Service<'_>) {
+    /// Says that an address was not asked at all.
+    fn refrain(&self, ip: IpAddr) {
+        for (port, service) in &self.services {
+            let at = SocketAddr::new(ip, *port);
+            (self.emit)(Sighting::Tcp(at, Outcome::Unknown(Unseen::PublicAddress)));
+            self.skip(at, service, &Unseen::PublicAddress);
+        }
+    }
+
+    /// Says that the layers above the connect were not asked.
+    fn skip(&self, at: SocketAddr, service: &Service<'_>, why: &Unseen) {
         if let Some(tls) = &service.tls {
-            (self.emit)(Sighting::Tls(tls.key(at), Outcome::Unknown(Unseen::Skipped)));
+            (self.emit)(Sighting::Tls(tls.key(at), Outcome::Unknown(why.clone())));
         }
         if let Some(http) = service.http {
-            (self.emit)(Sighting::Http(http.url.to_string(), at, Outcome::Unknown(Unseen::Skipped)));
+            (self.emit)(Sighting::Http(http.url.to_string(), at, Outcome::Unknown(why.clone())));
         }
     }
 

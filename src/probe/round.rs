@@ -17,6 +17,7 @@ use crate::model::{IfName, LinkKind, LookupSource, Observation, Outcome, QueryKe
 use crate::sys::clock;
 use crate::sys::netlink::{Netlink, Snapshot};
 use crate::sys::resolv::{self, Places};
+use ipnet::IpNet;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -219,11 +220,11 @@ impl Looks {
     fn follow(&mut self, ground: &Rc<Ground>, sighting: &Sighting) {
         match sighting {
             Sighting::Lookup(_, Outcome::Ok(found)) => {
-                let follow = found.addresses.iter().filter(|ip| found.source != LookupSource::Dns || may_ask(ground, **ip));
+                let follow = found.addresses.iter().filter(|ip| found.source != LookupSource::Dns || may_follow(ground, **ip));
                 follow.for_each(|ip| self.lead(ground, Lead::Host(*ip)));
             }
             Sighting::Query(QueryKey { name, .. }, Outcome::Ok(answer)) if name != "*" => {
-                let follow = answer.addresses.iter().filter(|ip| may_ask(ground, **ip));
+                let follow = answer.addresses.iter().filter(|ip| may_follow(ground, **ip));
                 follow.for_each(|ip| self.lead(ground, Lead::Host(*ip)));
             }
             Sighting::RouteTo(ip, Outcome::Ok(Route { device: Some(device), gateway: Some(gateway), .. }))
@@ -266,7 +267,9 @@ async fn look_at_centre(ground: &Ground, i: usize) {
         let _ = sender.send(sighting);
     };
     let from_hosts = resolv::hosts(&ground.places, &wanted.host).ok().filter(|listed| !listed.is_empty());
-    let chain = centre::centre(wanted, from_hosts, ground.wall, ground.left(), &emit);
+    let may_ask = |ip| may_follow(ground, ip);
+    let errand = centre::Errand { from_hosts: from_hosts.as_deref(), may_ask: &may_ask, wall: ground.wall, budget: ground.left() };
+    let chain = centre::centre(wanted, errand, &emit);
     tokio::pin!(chain);
     loop {
         tokio::select! {
@@ -324,16 +327,26 @@ async fn look_at_gateway(ground: &Ground, device: &IfName, ip: IpAddr, beyond: I
     ground.emit(gateway::gateway(device, ip, neighbour, beyond, ground.patience()).await).await;
 }
 
-/// Asking there is what the terminal is for: an address that is not public, or one that the configuration names. Before enrolment nothing
-/// else is sent to public addresses, and what a name server *says* is no leave.
+/// Asking there is what the terminal is for: an address that is not public, one that lies inside, or one that the configuration names.
 fn may_ask(ground: &Ground, ip: IpAddr) -> bool {
     let config = &ground.config;
-    let nets = config.network.allowed_prefixes.iter().chain(&config.dns.expect_prefixes);
-    let nets = nets.chain(config.centres.iter().flat_map(|c| &c.expect_prefixes));
+    let mut named = config.dns.resolvers.iter().chain(config.centres.iter().flat_map(|c| &c.addresses));
+    !is_public(ip) || insides(ground).any(|net| net.contains(&ip)) || named.any(|known| *known == ip)
+}
+
+/// Going where a configured name leads. Some private networks use public-looking addresses, so a name is leave enough as long as nobody
+/// has said where "inside" is; once somebody has, a name that leads out of it is followed no further.
+fn may_follow(ground: &Ground, ip: IpAddr) -> bool {
+    may_ask(ground, ip) || insides(ground).next().is_none()
+}
+
+/// What counts as inside: configured, or learned at enrolment.
+fn insides(ground: &Ground) -> impl Iterator<Item = &IpNet> {
+    let config = &ground.config;
+    let told = config.network.allowed_prefixes.iter().chain(&config.dns.expect_prefixes);
+    let of_centres = config.centres.iter().flat_map(|centre| &centre.expect_prefixes);
     let learned = ground.enrolment.baseline().map_or(&[][..], |baseline| &baseline.prefixes.allowed);
-    let nets = nets.chain(learned);
-    let named = config.dns.resolvers.iter().chain(config.centres.iter().flat_map(|c| &c.addresses));
-    !is_public(ip) || nets.into_iter().any(|net| net.contains(&ip)) || named.into_iter().any(|known| *known == ip)
+    told.chain(of_centres).chain(learned)
 }
 
 /// Neither private (RFC 1918, RFC 6598, RFC 4193), nor of the segment, nor reserved for documents.

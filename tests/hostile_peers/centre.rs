@@ -4,7 +4,7 @@ use super::peer::{answers, in_time, read_request, tcp, wait, wall};
 use super::tls::{Authority, NAME};
 use isonet::config::Centre;
 use isonet::model::{FailureKind, Outcome, Sighting, TlsFault, Unseen};
-use isonet::probe::centre::{BUDGET, centre};
+use isonet::probe::centre::{BUDGET, Errand, centre};
 use std::cell::RefCell;
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -19,7 +19,8 @@ fn configured(text: &str) -> Centre {
 
 fn look(at: &Centre, budget: Duration) -> Vec<Sighting> {
     let seen = RefCell::new(Vec::new());
-    in_time(budget, centre(at, Some(vec![LOOPBACK]), wall(), budget, &|sighting| seen.borrow_mut().push(sighting)));
+    let errand = Errand { from_hosts: Some(&[LOOPBACK]), may_ask: &|_| true, wall: wall(), budget };
+    in_time(budget, centre(at, errand, &|sighting| seen.borrow_mut().push(sighting)));
     seen.into_inner()
 }
 
@@ -163,4 +164,21 @@ fn a_ca_that_is_no_certificate_is_our_failure() {
     let seen = look(&centre, BUDGET);
     assert!(matches!(outcomes!(seen, Tls)[0], Outcome::Unknown(Unseen::Error(_))), "{seen:?}");
     assert!(matches!(pages(&seen)[0], Outcome::Unknown(Unseen::Error(_))));
+}
+
+#[test]
+fn a_name_that_leads_where_we_may_not_go_is_not_followed() {
+    let listener = std::net::TcpListener::bind((LOOPBACK, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let centre_of = |text: &str| configured(&format!("host = '{NAME}'\n{text}"));
+    let strange = centre_of(&format!("tcp = [{port}]\ntls = {{ port = {port} }}\nhttp = {{ url = 'https://{NAME}:{port}/' }}"));
+    let seen = RefCell::new(Vec::new());
+    let errand = Errand { from_hosts: Some(&[LOOPBACK]), may_ask: &|ip| ip != LOOPBACK, wall: wall(), budget: BUDGET };
+    in_time(BUDGET, centre(&strange, errand, &|sighting| seen.borrow_mut().push(sighting)));
+    let seen = seen.into_inner();
+    assert_eq!(outcomes!(seen, Tcp), [&Outcome::Unknown(Unseen::PublicAddress)]);
+    assert_eq!(outcomes!(seen, Tls), [&Outcome::Unknown(Unseen::PublicAddress)]);
+    assert_eq!(pages(&seen), [&Outcome::Unknown(Unseen::PublicAddress)]);
+    listener.set_nonblocking(true).unwrap();
+    assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "somebody called");
 }

@@ -4,13 +4,14 @@
 //! the lookup, and sightings are emitted as they come, so that what was seen survives the caller's deadline. Silence in less time
 //! than an answer may take is `Unknown`, never a failure.
 
+use super::dns;
 use super::http::{self, Large};
 use super::stream::Wall;
 use super::tcp::{self, Segments};
 use super::tls::{self, Setup};
-use super::{dns, join::join_all};
 use crate::config::{Centre, CentreHttp, CentreTls};
 use crate::model::{Failure, FailureKind, Outcome, Reply, Sighting, TlsFacts, TlsFault, TlsKey, Unseen};
+use futures_util::future::join_all;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;

@@ -4,7 +4,6 @@ pub mod centre;
 pub mod dns;
 pub mod gateway;
 pub mod http;
-mod join;
 pub mod local;
 pub mod ping;
 pub mod reach;

@@ -159,6 +159,7 @@ fn each_rule_between_values_is_told() {
         ("[probe]\ntimeout = \"500ms\"\n", "2:11 probe.timeout SlowNotBelowTimeout"),
         ("[[centre]]\nname = \"a\"\nhost = \"b\"\ntls = { client-key = \"/k\" }\n", "4:9 centre[a].tls.client-key LacksPartner"),
         ("[[vpn]]\nname = \"a\"\ninterface = \"x\"\n[[vpn]]\nname = \"a\"\ninterface = \"y\"\n", "5:8 vpn[a] DuplicateName"),
+        ("[[centre]]\nname = \"local\"\nhost = \"b\"\n", "2:8 centre[local].name ReservedName"),
         ("[[vpn]]\ninterface = \"x\"\n", "1:1 vpn[#1] Missing"),
         ("[[sink]]\nname = \"a\"\nkind = \"journal\"\nservers = []\n", "4:1 sink[a].servers NotForKind"),
         ("[[sink]]\nname = \"a\"\n", "1:1 sink[a] Missing { key: \"kind\""),

@@ -7,10 +7,10 @@ use super::problem::{Located, Problem, Source};
 use super::tree::{Place, Table, merge, plain};
 use super::types::Config;
 use super::{meaning, walk};
+use crate::sys::files::{self, ReadError};
 use serde::Deserialize;
 use std::ffi::OsStr;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Where the file is looked for when none is given.
@@ -53,6 +53,9 @@ pub enum ConfigError {
         /// Why.
         source: io::Error,
     },
+    /// What was named is no plain file: a directory, a pipe or a device.
+    #[error("{0} is not a plain file")]
+    NotAFile(PathBuf),
     /// The files were read and are not right.
     #[error("{} problem(s) in the configuration", .0.len())]
     Invalid(Vec<Located>),
@@ -64,7 +67,7 @@ impl ConfigError {
         match self {
             Self::Missing(_) => 66,
             Self::Unreadable { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => 77,
-            Self::Unreadable { .. } => 74,
+            Self::Unreadable { .. } | Self::NotAFile(_) => 74,
             Self::Invalid(_) => 78,
         }
     }
@@ -82,24 +85,27 @@ pub fn load_from(path: Option<&Path>, default: &Path) -> Result<Loaded, ConfigEr
     let mut notes = Vec::new();
     let mut files = Vec::new();
     match read(main) {
-        Ok(bytes) => files.push((main.to_owned(), bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound && path.is_none() => notes.push(LoadNote::NoFile(main.to_owned())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(ConfigError::Missing(main.to_owned())),
-        Err(source) => return Err(ConfigError::Unreadable { path: main.to_owned(), source }),
+        Ok(file) => files.push(file),
+        Err(ConfigError::Missing(file)) if path.is_none() => notes.push(LoadNote::NoFile(file)),
+        Err(error) => return Err(error),
     }
     for file in drop_ins(main, &mut notes)? {
-        let bytes = read(&file).map_err(|source| ConfigError::Unreadable { path: file.clone(), source })?;
-        files.push((file, bytes));
+        files.push(read(&file)?);
     }
     let sources = files.iter().map(|(path, _)| path.clone()).collect();
     Ok(Loaded { config: parse(files)?, sources, notes })
 }
 
-/// At most one byte more than is allowed, so that too much can be told from just enough.
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
+/// A plain file, bounded; a pipe is refused and not waited for.
+fn read(path: &Path) -> Result<(PathBuf, Vec<u8>), ConfigError> {
+    let owned = || path.to_owned();
+    match files::read(path, LARGEST_FILE) {
+        Ok(bytes) => Ok((owned(), bytes)),
+        Err(ReadError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Err(ConfigError::Missing(owned())),
+        Err(ReadError::Io { source, .. }) => Err(ConfigError::Unreadable { path: owned(), source }),
+        Err(ReadError::NotAFile { .. }) => Err(ConfigError::NotAFile(owned())),
+        Err(ReadError::TooLarge { max, .. }) => Err(ConfigError::Invalid(vec![whole_file(owned(), Problem::TooLarge(max))])),
+    }
 }
 
 fn drop_ins(main: &Path, notes: &mut Vec<LoadNote>) -> Result<Vec<PathBuf>, ConfigError> {
@@ -114,7 +120,7 @@ fn drop_ins(main: &Path, notes: &mut Vec<LoadNote>) -> Result<Vec<PathBuf>, Conf
     for entry in entries {
         let path = entry.map_err(unreadable)?.path();
         let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        // What cannot be asked (a dangling link) is read and fails with its name. A pipe would never end, so it is no file.
+        // What cannot be asked (a dangling link) is read and fails with its name. A pipe is no file.
         let special = std::fs::metadata(&path).is_ok_and(|meta| !meta.is_file());
         if hidden || special || path.extension() != Some(OsStr::new("toml")) {
             notes.push(LoadNote::Ignored(path));

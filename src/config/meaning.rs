@@ -7,12 +7,16 @@ use super::tree::{Node, Place, Table, Value, get, text};
 use super::types::{Dns, Probe};
 use std::time::Duration;
 
+/// What diagnosis/1 calls the chain that all centres share.
+const LOCAL_CHAIN: &str = "local";
+
 /// A problem, its place, and the path of its key.
 pub(super) type Misfit = (Place, String, Problem);
 
 /// Everything that is well formed and yet cannot be meant.
 pub(super) fn check(root: &Table) -> Vec<Misfit> {
     let mut misfits = Vec::new();
+    names(root, &mut misfits);
     vias(root, &mut misfits);
     windows(root, &mut misfits);
     approval(root, &mut misfits);
@@ -29,6 +33,17 @@ fn tables<'a>(root: &'a Table, list: &'a str) -> impl Iterator<Item = (String, &
         let name = text(table, "name").map_or_else(|| format!("#{}", i + 1), str::to_owned);
         Some((format!("{list}[{name}]"), table))
     })
+}
+
+/// In a diagnosis each chain bears the name of its centre, and `local` is the part that all share.
+fn names(root: &Table, misfits: &mut Vec<Misfit>) {
+    for (path, centre) in tables(root, "centre") {
+        if let Some(node) = get(centre, "name")
+            && let Some(name) = node.text().filter(|name| *name == LOCAL_CHAIN)
+        {
+            misfits.push((node.place.clone(), format!("{path}.name"), Problem::ReservedName(name.to_owned())));
+        }
+    }
 }
 
 fn vias(root: &Table, misfits: &mut Vec<Misfit>) {

@@ -96,6 +96,8 @@ pub enum Problem {
         /// Line of the first.
         first_line: usize,
     },
+    /// A centre's name that means something else in a diagnosis.
+    ReservedName(String),
     /// `via` names a VPN that is not there.
     UnknownVpn {
         /// As written.

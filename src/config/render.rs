@@ -47,6 +47,10 @@ pub fn render_error(error: &ConfigError, lang: Lang) -> String {
         ConfigError::Unreadable { path, source } => {
             lang.pick(format!("无法读取 {}：{source}", shown(path)), format!("cannot read {}: {source}", shown(path)))
         }
+        ConfigError::NotAFile(path) => lang.pick(
+            format!("{} 不是普通文件（是目录、管道或设备），未读取", shown(path)),
+            format!("{} is not a plain file (a directory, a pipe or a device): it was not read", shown(path)),
+        ),
         ConfigError::Invalid(problems) => {
             let mut lines: Vec<String> = problems.iter().map(|problem| render_problem(problem, lang)).collect();
             let count = problems.len();
@@ -197,6 +201,11 @@ fn joint(problem: &Problem, lang: Lang) -> (String, String) {
         Problem::UnknownVpn { found, known } => (
             lang.pick(format!("没有名为 {} 的 VPN", quoted(found)), format!("there is no VPN named {}", quoted(found))),
             lang.pick(format!("已有的 VPN：{}", list(known, lang)), format!("there is {}", list(known, lang))),
+        ),
+        Problem::ReservedName(name) => (
+            lang.pick(format!("中心不能命名为 {}", quoted(name)), format!("a centre cannot be named {}", quoted(name))),
+            lang.pick("在诊断结果中，这个名称表示本机：请换一个名称", "in a diagnosis it stands for this PC: choose another name")
+                .to_owned(),
         ),
         Problem::WindowReversed => (
             lang.pick("结束时间不晚于开始时间", "the window does not end after it begins").to_owned(),

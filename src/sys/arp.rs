@@ -102,9 +102,8 @@ impl Ear {
 impl Drop for Ear {
     fn drop(&mut self) {
         let socket = self.0.take().map(AsyncFd::into_inner);
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn_blocking(move || drop(socket));
-        }
+        // Where no thread is to be had, the failed attempt closes it here and now.
+        let _ = std::thread::Builder::new().name("close".to_owned()).spawn(move || drop(socket));
     }
 }
 

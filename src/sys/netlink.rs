@@ -107,12 +107,12 @@ impl Netlink {
         let refused = |errno| Outcome::Failed(Failure { kind: FailureKind::Local(errno), elapsed: began.elapsed() });
         match answer {
             Err(_) => Outcome::Unknown(Unseen::Error("look up a route: no answer from the kernel".into())),
-            Ok(Ok(Some(message))) => match map::route(&message, &BTreeMap::new(), &if_name).into_iter().next() {
-                Some(route) => match refusal(route.kind) {
+            Ok(Ok(Some(message))) => match self.described(&message).await {
+                Ok(route) => match refusal(route.kind) {
                     Some(errno) => refused(errno),
                     None => Outcome::Ok(Route { destination: destination.into(), ..route }),
                 },
-                None => Outcome::Unknown(Unseen::Error("look up a route: an answer of an unknown kind".into())),
+                Err(why) => Outcome::Unknown(why),
             },
             Ok(Ok(None)) => Outcome::Unknown(Unseen::Error("look up a route: an empty answer".into())),
             Ok(Err(error)) => match errno_of(&error) {
@@ -141,6 +141,30 @@ impl Netlink {
         message.attributes.push(RouteAttribute::Destination(RouteAddress::from(destination)));
         let mut answers = std::pin::pin!(self.handle.route().get(message).execute());
         answers.try_next().await
+    }
+
+    /// The route with the name of its interface. A name that cannot be learned (the interface vanished since) makes the route unknown:
+    /// under a made-up name it would seem to have neither a signal nor an address.
+    async fn described(&self, message: &RouteMessage) -> Result<Route, Unseen> {
+        let mut names = BTreeMap::new();
+        let indices = message.attributes.iter().filter_map(|attribute| match attribute {
+            RouteAttribute::Oif(index) => Some(*index),
+            _ => None,
+        });
+        for index in indices {
+            let gone = || Unseen::Error(format!("look up a route: interface {index} has no name"));
+            names.insert(index, self.name(index).await.ok_or_else(gone)?);
+        }
+        let route = map::route(message, &names, &if_name).into_iter().next();
+        route.ok_or_else(|| Unseen::Error("look up a route: an answer of an unknown kind".into()))
+    }
+
+    /// The name of an interface over the connection that is open already: another socket may not be had.
+    async fn name(&self, index: u32) -> Option<IfName> {
+        let mut answers = std::pin::pin!(self.handle.link().get().match_index(index).execute());
+        let answer = tokio::time::timeout(DUMP_TIMEOUT, answers.try_next()).await;
+        let told = answer.ok().and_then(Result::ok).flatten().and_then(|message| map::link(&message));
+        told.map(|link| link.name).or_else(|| if_name(index))
     }
 
     /// The links, none missing: a message that the decoder does not understand is dropped without a word, and a link that is not

@@ -6,6 +6,8 @@ use crate::model::{IfName, Link, LinkKind, ProcessState, UnitState, Unseen, VpnL
 use crate::sys::caps::Capabilities;
 use crate::sys::proc;
 use crate::sys::wireguard::{self, Handshake};
+use std::thread;
+use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 /// What is known of the client.
@@ -23,7 +25,12 @@ pub(super) async fn look(config: &Vpn, link: Option<&Link>, deadline: Instant) -
     let wanted = config.clone();
     let holder = link.filter(|link| link.kind == LinkKind::Tun).map(|link| (link.name.clone(), link.carrier));
     let device = link.map(|link| (link.name.clone(), link.kind.clone()));
-    let looking = tokio::task::spawn_blocking(move || blocking(&wanted, holder.as_ref(), device.as_ref()));
+    let (answer, looking) = oneshot::channel();
+    // Without a thread the answer's sender is dropped at once, and what it would have told stays unknown.
+    let _ = thread::Builder::new().name("vpn-client".to_owned()).spawn(move || {
+        // Nobody waits any more when the deadline has passed.
+        let _ = answer.send(blocking(&wanted, holder.as_ref(), device.as_ref()));
+    });
     match timeout_at(deadline, looking).await {
         Ok(Ok(client)) => client,
         Ok(Err(_)) | Err(_) => Client {

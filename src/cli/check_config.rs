@@ -1,6 +1,7 @@
 //! `isonet check-config`: every problem at once; without any, what was read and what is not configured and therefore not checked.
 
-use super::{Global, print};
+use super::grammar::Global;
+use super::{complain, print};
 use crate::catalogue::Lang;
 use crate::config::{Access, Config, ContactRole, LanguageChoice, Loaded, load, render_error, render_note};
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use unicode_width::UnicodeWidthStr;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Check this file, and the conf.d beside it, instead of the one in use
+    /// 要检查的文件（及其旁的 conf.d）/ Check this file, and the conf.d beside it, instead of the one in use
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
 }
@@ -18,7 +19,7 @@ pub fn run(global: &Global, arguments: &Arguments) -> u8 {
     match check(file, |choice| global.lang(choice)) {
         Ok(text) => print(&text).err().unwrap_or(0),
         Err((text, status)) => {
-            eprint!("{text}");
+            complain(&text);
             status
         }
     }

@@ -1,34 +1,35 @@
 //! `isonet diagnose`: one look at everything, now.
 
-use super::{Global, print, runtime};
+use super::grammar::Global;
+use super::{print, runtime};
 use crate::baseline::{Enrolment, this_terminal};
 use crate::config::{Config, Owner, state_dir};
 use crate::infer::diagnose;
 use crate::probe::round::{self, Progress};
 use crate::report::{self, Facing, Style};
-use crate::sys::clock;
+use crate::sys::{clock, screen};
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Print one JSON document (schema diagnosis/1) instead of text
+    /// 输出 JSON（diagnosis/1）/ Print one JSON document (diagnosis/1)
     #[arg(long)]
     json: bool,
-    /// For an engineer: every piece of evidence, and what could not be seen
+    /// 供工程师：全部依据 / For an engineer: all evidence, and what was not seen
     #[arg(long, short)]
     verbose: bool,
-    /// End after this long at the latest, e.g. 10s (a broken network needs 3.5 s)
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = deadline)]
+    /// 最长用时 / The longest it may take, 500ms to 60s [10s]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = deadline, hide_default_value = true)]
     deadline: Duration,
 }
 
-/// From half a second to a minute.
-fn deadline(text: &str) -> Result<Duration, String> {
-    let duration = crate::config::duration::parse(text).map_err(|error| error.to_string())?;
+/// From half a second, in which little is seen, to a minute.
+fn deadline(text: &str) -> Result<Duration, &'static str> {
     let allowed = Duration::from_millis(500)..=Duration::from_mins(1);
-    if allowed.contains(&duration) { Ok(duration) } else { Err("a deadline lies between 500ms and 60s".to_owned()) }
+    let given = crate::config::duration::parse(text).ok();
+    given.filter(|given| allowed.contains(given)).ok_or("应为 500ms 到 60s 之间的时间，如 3s / write a time from 500ms to 60s, such as 3s")
 }
 
 pub fn run(global: &Global, arguments: &Arguments) -> u8 {
@@ -42,20 +43,22 @@ fn look(global: &Global, arguments: &Arguments) -> Result<u8, u8> {
     let state_dir = state_dir(&config, Owner::of_process(), |name| std::env::var(name).ok());
     let enrolment = Arc::new(Enrolment::of(state_dir.as_deref()));
     let began = clock::now();
-    let screen = std::io::stderr().is_terminal();
-    let progress = |at: Progress| {
-        if screen {
-            eprint!("\r{}\x1b[K", report::progress(at.done, at.begun, lang));
-            let _ = std::io::stderr().flush();
+    let watched = std::io::stderr().is_terminal();
+    let show = |line: &str| {
+        if watched {
+            // A terminal that went away has nobody to show it to.
+            let _ = write!(std::io::stderr().lock(), "{}{line}", screen::CLEAR);
         }
     };
+    if watched {
+        screen::clear_when_interrupted();
+    }
+    let progress = |at: Progress| show(&report::progress(at.done, at.begun, lang));
     let runtime = runtime()?;
     let world = runtime.block_on(round::run(Arc::clone(&config), Arc::clone(&enrolment), arguments.deadline, progress));
     // Name look-ups of the C library cannot be cancelled; nobody waits for them.
     runtime.shutdown_background();
-    if screen {
-        eprint!("\r\x1b[K");
-    }
+    show("");
     let diagnosis = diagnose(&world, &config, &enrolment);
     let facing = facing(&config, global, began.elapsed());
     let text = if arguments.json {

@@ -2,7 +2,8 @@
 
 mod sheet;
 
-use super::{Global, USAGE, print, runtime};
+use super::grammar::Global;
+use super::{USAGE, complain, print, runtime};
 use crate::baseline::{self, Baseline, Circumstances, Existing, GatherError, StoreError, compare, concerns, gather, load, save};
 use crate::catalogue::{Lang, unseen};
 use crate::config::{Owner, Sink, state_dir};
@@ -14,16 +15,16 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Show the baseline and what differs from it now; change nothing
+    /// 查看基线及现在的差别 / Show the baseline and what differs now
     #[arg(long)]
     show: bool,
-    /// Replace the baseline; needs --by and --reason
+    /// 更新基线，须同时填写 --by 和 --reason / Replace the baseline; needs --by and --reason
     #[arg(long)]
     update: bool,
-    /// Who answers for it
+    /// 负责人 / Who answers for it
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
-    /// Why the baseline is replaced
+    /// 更新的原因 / Why the baseline is replaced
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
 }
@@ -35,21 +36,20 @@ pub fn run(global: &Global, arguments: &Arguments) -> u8 {
 fn perform(global: &Global, arguments: &Arguments) -> Result<(), u8> {
     let loaded = global.load()?;
     let lang = global.lang(loaded.config.language);
-    let complain = |text: String, status: u8| {
-        eprintln!("{text}");
+    let fail = |text: &str, status: u8| {
+        complain(text);
         status
     };
     let action = Action::from_flags(arguments.show, arguments.update, arguments.by.clone(), arguments.reason.clone())
-        .map_err(|error| complain(error.render(lang), USAGE))?;
-    let no_home =
-        || complain(lang.pick("没有主目录，请在配置中填写 state-dir", "there is no home directory: configure state-dir").to_owned(), 74);
+        .map_err(|error| fail(&error.render(lang), USAGE))?;
+    let no_home = || fail(lang.pick("没有主目录，请在配置中填写 state-dir", "there is no home directory: configure state-dir"), 74);
     let state_dir = state_dir(&loaded.config, Owner::of_process(), |name| std::env::var(name).ok()).ok_or_else(no_home)?;
     let sightings = sightings(runtime()?.block_on(netlink::snapshot()));
     let (firewall, stamp) = (baseline::look_at_firewall(), clock::stamp());
     let root = Path::new("/");
     let given = Circumstances { config: &loaded.config, sightings: &sightings, firewall: &firewall, stamp: &stamp, root };
     let place = Place { state_dir: &state_dir, config_files: &loaded.sources, lang };
-    let sheet = enrol(&action, given, place).map_err(|error| complain(error.render(lang), error.exit_code()))?;
+    let sheet = enrol(&action, given, place).map_err(|error| fail(&error.render(lang), error.exit_code()))?;
     print(&sheet)
 }
 

@@ -1,15 +1,16 @@
 //! The command line: one file per command. Results go to stdout, everything else to stderr.
 
 mod check_config;
+mod crash;
 mod diagnose;
 mod enroll;
+mod grammar;
 mod schema;
 
 use crate::catalogue::Lang;
-use crate::config::{self, ConfigError, LanguageChoice, Loaded};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use crate::config::{self, LanguageChoice, Loaded};
+use grammar::{ColorArg, Command, Global, LangArg};
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// A command line that cannot be understood (`EX_USAGE`).
@@ -19,76 +20,21 @@ const INTERNAL: u8 = 70;
 /// The result could not be written (`EX_IOERR`).
 const IO: u8 = 74;
 
-/// The agent of an isolated private network: says what broke, with proof, and whom to call.
-#[derive(Debug, Parser)]
-#[command(name = "isonet", version, max_term_width = 100)]
-struct Cli {
-    #[command(flatten)]
-    global: Global,
-    #[command(subcommand)]
-    command: Command,
-}
-
-/// What every command takes.
-#[derive(Debug, Args)]
-struct Global {
-    /// Read this configuration, and the conf.d beside it, instead of /etc/isonet/isonet.toml
-    #[arg(long, global = true, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Language of texts: zh-CN, en, or by the locale
-    #[arg(long, global = true, value_name = "LANG")]
-    lang: Option<LangArg>,
-    /// Colour: on a terminal only, always, never
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
-    color: ColorArg,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum LangArg {
-    #[value(name = "zh-CN", alias = "zh")]
-    ZhCn,
-    En,
-    Auto,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ColorArg {
-    Auto,
-    Always,
-    Never,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Look at everything once, now: names the cause and who acts
-    Diagnose(diagnose::Arguments),
-    /// Check the configuration: every problem at once, and what is not configured
-    CheckConfig(check_config::Arguments),
-    /// Take the baseline of this terminal and print the acceptance sheet
-    Enroll(enroll::Arguments),
-    /// Print the JSON Schema of what `diagnose --json` prints
-    Schema(schema::Arguments),
-}
-
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => {
-            // Help and version are results; anything else is a usage error.
-            let code = if error.use_stderr() { USAGE } else { 0 };
-            let _ = error.print();
-            return ExitCode::from(code);
-        }
-    };
+    crash::end_on_panic();
+    ExitCode::from(grammar::read().map_or_else(|answered| answered, perform))
+}
+
+fn perform(cli: grammar::Cli) -> u8 {
     start_logging();
-    let code = match cli.command {
+    match cli.command {
         Command::Diagnose(arguments) => diagnose::run(&cli.global, &arguments),
         Command::CheckConfig(arguments) => check_config::run(&cli.global, &arguments),
         Command::Enroll(arguments) => enroll::run(&cli.global, &arguments),
         Command::Schema(arguments) => schema::run(&arguments),
-    };
-    ExitCode::from(code)
+        Command::Help(arguments) => grammar::help(&arguments),
+    }
 }
 
 /// Logs go to stderr, and only what `ISONET_LOG` asks for (`debug`, `isonet=debug`): a clerk must not see them.
@@ -97,7 +43,7 @@ fn start_logging() {
     use tracing_subscriber::util::SubscriberInitExt;
     let wanted = std::env::var("ISONET_LOG").unwrap_or_else(|_| "off".to_owned());
     let filter = wanted.parse().unwrap_or_else(|error| {
-        eprintln!("isonet: ISONET_LOG is not understood and is ignored: {error}");
+        complain(&format!("isonet: 看不懂 ISONET_LOG，已忽略 / ISONET_LOG is not understood and is ignored: {error}"));
         tracing_subscriber::filter::Targets::new()
     });
     let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(std::io::stderr);
@@ -118,12 +64,10 @@ impl Global {
 
     /// Reads the configuration; what is wrong with it goes to stderr, whole.
     fn load(&self) -> Result<Loaded, u8> {
-        config::load(self.config.as_deref()).map_err(|error| self.complain(&error))
-    }
-
-    fn complain(&self, error: &ConfigError) -> u8 {
-        eprint!("{}", config::render_error(error, self.lang(LanguageChoice::Auto)));
-        error.exit_code()
+        config::load(self.config.as_deref()).map_err(|error| {
+            complain(&config::render_error(&error, self.lang(LanguageChoice::Auto)));
+            error.exit_code()
+        })
     }
 
     fn color(&self) -> bool {
@@ -138,7 +82,7 @@ impl Global {
 /// The runtime of one command: one thread, because a terminal PC has better things to do.
 fn runtime() -> Result<tokio::runtime::Runtime, u8> {
     tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
-        eprintln!("isonet: cannot start: {error}");
+        complain(&format!("isonet: 无法启动 / cannot start: {error}"));
         INTERNAL
     })
 }
@@ -148,9 +92,14 @@ fn print(text: &str) -> Result<(), u8> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            eprintln!("isonet: cannot write the result: {error}");
+            complain(&format!("isonet: 无法输出结果 / cannot write the result: {error}"));
             Err(IO)
         }
         _ => Ok(()),
     }
+}
+
+/// What a person must know and is no result goes to stderr. Where that cannot be written either, the exit status still tells.
+fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{}", text.trim_end_matches('\n'));
 }

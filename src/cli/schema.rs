@@ -5,7 +5,7 @@ use crate::report;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Which one
+    /// 哪一个 / Which one
     #[arg(default_value = "diagnosis/1", value_parser = ["diagnosis/1"])]
     name: String,
 }

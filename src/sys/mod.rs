@@ -13,6 +13,7 @@ pub mod icmp;
 pub mod netlink;
 pub mod proc;
 pub mod resolv;
+pub mod screen;
 pub mod udp;
 pub mod wireguard;
 

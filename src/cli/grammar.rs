@@ -1,0 +1,204 @@
+//! What the command line may say. Before it is understood nobody knows which language is wanted, so help and usage errors speak both.
+
+use super::{USAGE, check_config, complain, diagnose, enroll, print, schema};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// How every help is laid out.
+const TEMPLATE: &str = "{about}\n\n用法 Usage: {usage}\n\n{all-args}";
+
+/// 隔离专网终端的值守程序：哪里断了，该找谁 / Says what broke in an isolated private network, and whom to call
+#[derive(Debug, Parser)]
+#[command(name = "isonet", version, max_term_width = 100, disable_version_flag = true, disable_help_subcommand = true)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Command,
+    /// 显示版本 / Print the version
+    #[arg(long, short = 'V', action = ArgAction::Version, display_order = 104)]
+    version: Option<bool>,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub(super) struct Global {
+    /// 配置文件 / Configuration file [/etc/isonet/isonet.toml]
+    #[arg(long, global = true, value_name = "FILE", display_order = 100)]
+    pub(super) config: Option<PathBuf>,
+    /// 语言 / Language: zh-CN, en, auto
+    #[arg(long, global = true, value_name = "LANG", hide_possible_values = true, display_order = 101)]
+    pub(super) lang: Option<LangArg>,
+    /// 颜色 / Colour: auto, always, never
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true,
+        hide_default_value = true,
+        display_order = 102
+    )]
+    pub(super) color: ColorArg,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum LangArg {
+    #[value(name = "zh-CN", alias = "zh")]
+    ZhCn,
+    En,
+    Auto,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ColorArg {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// 立即检查一次，指出原因和该找谁 / Look at everything now: the cause, and who acts
+    Diagnose(diagnose::Arguments),
+    /// 检查配置，一次列出所有问题 / Check the configuration: every problem at once
+    CheckConfig(check_config::Arguments),
+    /// 登记本终端的正常状态，打印验收单 / Take the baseline, print the acceptance sheet
+    Enroll(enroll::Arguments),
+    /// 打印 diagnose --json 的 JSON Schema / Print the JSON Schema of diagnose --json
+    Schema(schema::Arguments),
+    /// 显示某个命令的帮助 / Print the help of a command
+    Help(HelpArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HelpArguments {
+    /// 命令 / The command
+    #[arg(value_name = "COMMAND")]
+    command: Option<String>,
+}
+
+/// Reads the command line of this process. `Err` = it was answered already (help, version, a usage error), with this status.
+pub(super) fn read() -> Result<Cli, u8> {
+    let parsed = command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    match parsed {
+        Ok(cli) => Ok(cli),
+        Err(error) if error.use_stderr() => {
+            complain(&usage_error(&error));
+            Err(USAGE)
+        }
+        Err(error) => Err(print(&error.render().to_string()).err().unwrap_or(0)),
+    }
+}
+
+fn command() -> clap::Command {
+    bilingual(Cli::command())
+}
+
+/// Headings and the help option in both languages, here and in every command below.
+fn bilingual(command: clap::Command) -> clap::Command {
+    let help = Arg::new("help").short('h').long("help").action(ArgAction::Help).display_order(103).help("显示帮助 / Print help");
+    command
+        .help_template(TEMPLATE)
+        .subcommand_help_heading("命令 Commands")
+        .disable_help_flag(true)
+        .arg(help)
+        .mut_args(|arg| {
+            let heading = if arg.is_positional() { "参数 Arguments" } else { "选项 Options" };
+            arg.help_heading(heading)
+        })
+        .mut_subcommands(bilingual)
+}
+
+/// `isonet help`.
+pub(super) fn help(arguments: &HelpArguments) -> u8 {
+    let mut whole = command();
+    whole.build();
+    let Some(name) = &arguments.command else { return print(&whole.render_help().to_string()).err().unwrap_or(0) };
+    let Some(command) = whole.find_subcommand_mut(name) else {
+        complain(&format!("没有「{0}」这个命令 / no such command: {0}", clean(name)));
+        return USAGE;
+    };
+    print(&command.render_help().to_string()).err().unwrap_or(0)
+}
+
+/// One line in Chinese, then the parser's own words.
+fn usage_error(error: &clap::Error) -> String {
+    let english = error.render().to_string();
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return english;
+    }
+    format!("命令行有误：{}。用法见 isonet --help\n{english}", chinese(error))
+}
+
+fn chinese(error: &clap::Error) -> String {
+    let told = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => clean(text),
+        Some(ContextValue::Strings(texts)) => clean(&texts.join(" ")),
+        _ => String::new(),
+    };
+    let (argument, value) = (told(ContextKind::InvalidArg), told(ContextKind::InvalidValue));
+    match error.kind() {
+        ErrorKind::UnknownArgument => format!("没有「{argument}」这个选项或参数"),
+        ErrorKind::InvalidSubcommand => format!("没有「{}」这个命令", told(ContextKind::InvalidSubcommand)),
+        ErrorKind::MissingSubcommand => "缺少命令".to_owned(),
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation if value.is_empty() => format!("「{argument}」缺少值"),
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => format!("「{argument}」不能是「{value}」"),
+        ErrorKind::ArgumentConflict => format!("「{argument}」重复，或与其他选项冲突"),
+        ErrorKind::MissingRequiredArgument => format!("缺少「{argument}」"),
+        _ => "无法理解".to_owned(),
+    }
+}
+
+/// Without anything that could steer a terminal.
+fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_grammar_is_sound() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_help_text_is_in_both_languages() {
+        fn look(command: &mut clap::Command) {
+            let text = command.render_long_help().to_string();
+            let described = command.get_arguments().map(|arg| arg.get_help().map(ToString::to_string).unwrap_or_default());
+            for help in described.chain(command.get_about().map(ToString::to_string)) {
+                let chinese = help.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
+                assert!(chinese && help.contains("/ "), "{help:?} in\n{text}");
+            }
+            for below in command.get_subcommands_mut() {
+                look(below);
+            }
+        }
+        let mut whole = command();
+        whole.build();
+        look(&mut whole);
+    }
+
+    #[test]
+    fn usage_errors_begin_in_chinese_and_name_what_is_wrong() {
+        for (line, expected) in [
+            ("isonet dance", "没有「dance」这个命令"),
+            ("isonet --dance schema", "没有「--dance」这个选项"),
+            ("isonet diagnose --deadline 1h", "不能是「1h」"),
+            ("isonet diagnose --deadline", "缺少值"),
+            ("isonet --lang fr schema", "不能是「fr」"),
+            ("isonet --lang en", "缺少命令"),
+            ("isonet enroll --by a --by b", "重复"),
+            ("isonet \u{1b}[31m", "没有「?[31m」这个命令"),
+        ] {
+            let error = command().try_get_matches_from(line.split(' ')).expect_err(line);
+            let told = usage_error(&error);
+            assert!(told.lines().next().is_some_and(|first| first.contains(expected)), "{line}: {told}");
+            assert!(told.contains("error: "), "{told}");
+        }
+    }
+}

@@ -8,7 +8,7 @@
 
 mod frame;
 
-use super::errqueue::{plain, watched};
+use super::ear::Ear;
 use super::socket::{hardware_address, if_index, set_int};
 use super::{clock, netlink};
 use crate::model::{ArpAnswer, IfName, Outcome, Unseen};
@@ -18,8 +18,6 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV6};
 use std::os::fd::AsFd;
 use std::time::Duration;
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 
 /// Time between the two requests: a busy little router answers within it, and one lost frame is no verdict.
 const RETRY: Duration = Duration::from_millis(250);
@@ -86,25 +84,8 @@ enum Sender {
     Nobody,
 }
 
-/// A watched socket that is closed off the loop: the kernel lets whoever closes a packet socket wait for all processors (10 ms and more).
-struct Ear(Option<AsyncFd<Socket>>);
-
-impl Ear {
-    fn new(socket: Socket) -> Result<Self, Unseen> {
-        watched(socket).map(|socket| Self(Some(socket))).map_err(|e| unseen("watch the socket", &e))
-    }
-
-    fn get(&self) -> &AsyncFd<Socket> {
-        self.0.as_ref().expect("it is taken only when dropped")
-    }
-}
-
-impl Drop for Ear {
-    fn drop(&mut self) {
-        let socket = self.0.take().map(AsyncFd::into_inner);
-        // Where no thread is to be had, the failed attempt closes it here and now.
-        let _ = std::thread::Builder::new().name("close".to_owned()).spawn(move || drop(socket));
-    }
+fn ear(socket: Socket) -> Result<Ear, Unseen> {
+    Ear::new(socket).map_err(|e| unseen("watch the socket", &e))
 }
 
 /// A socket, what to send on it, and what counts as an answer.
@@ -126,12 +107,7 @@ impl Talk {
         let request = frame::arp_request(card.mac, source, target);
         let first = packet_address(card.index, known.unwrap_or(frame::BROADCAST));
         let second = packet_address(card.index, frame::BROADCAST);
-        Ok(Self {
-            socket: Ear::new(card.socket)?,
-            own: card.mac,
-            target: target.into(),
-            tries: [(request.clone(), first), (request, second)],
-        })
+        Ok(Self { socket: ear(card.socket)?, own: card.mac, target: target.into(), tries: [(request.clone(), first), (request, second)] })
     }
 
     fn discovery(device: &IfName, target: Ipv6Addr, known: Option<Mac>) -> Result<Self, Unseen> {
@@ -149,7 +125,7 @@ impl Talk {
         let group = frame::solicited_node(target);
         // Unicast goes through the kernel's own table, so it serves only where that has an address, and multicast always follows.
         let first = if known.is_some() { target } else { group };
-        Ok(Self { socket: Ear::new(socket)?, own, target: target.into(), tries: [(request.clone(), at(first)), (request, at(group))] })
+        Ok(Self { socket: ear(socket)?, own, target: target.into(), tries: [(request.clone(), at(first)), (request, at(group))] })
     }
 
     async fn run(self, timeout: Duration) -> Asked {
@@ -157,7 +133,7 @@ impl Talk {
         let deadline = tokio::time::Instant::now() + timeout;
         let answered = |mac| Asked { answer: ArpAnswer::Answered(began.elapsed()), mac };
         for (number, (request, to)) in self.tries.iter().enumerate() {
-            if let Err(e) = self.socket.get().get_ref().send_to(request, to) {
+            if let Err(e) = self.socket.socket().send_to(request, to) {
                 return Asked::unknown(unseen("send", &e));
             }
             let wait = if number == 0 { deadline.min(tokio::time::Instant::now() + RETRY) } else { deadline };
@@ -173,15 +149,9 @@ impl Talk {
 
     async fn answer(&self) -> Result<Answer, Unseen> {
         loop {
-            let mut guard = self.socket.get().ready(Interest::READABLE | Interest::ERROR).await.map_err(|e| unseen("wait", &e))?;
-            match plain(self.socket.get().get_ref()) {
-                Ok((bytes, hops)) => {
-                    if let Some(answer) = self.read(&bytes, hops) {
-                        return Ok(answer);
-                    }
-                }
-                Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => guard.clear_ready(),
-                Err(e) => return Err(unseen("receive", &e)),
+            let (bytes, hops) = self.socket.hear().await.map_err(|e| unseen("receive", &e))?;
+            if let Some(answer) = self.read(&bytes, hops) {
+                return Ok(answer);
             }
         }
     }

@@ -15,7 +15,9 @@ pub mod proc;
 pub mod resolv;
 pub mod screen;
 pub mod udp;
+pub mod wire;
 pub mod wireguard;
 
+mod ear;
 mod errqueue;
 mod socket;

@@ -1,0 +1,135 @@
+//! What arrives at the cards, before this PC's own packet filter sees it. An answer that is heard here and never reaches the socket that
+//! asked was dropped by this very PC.
+//!
+//! Only answers to questions count (echo replies, a TCP handshake's second packet, name server replies), only from given addresses, and
+//! of each packet nothing but its sender is kept.
+
+use super::ear::Ear;
+use crate::model::Unseen;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// `ETH_P_ALL`: every protocol.
+const ALL: u16 = 0x0003;
+const _: () = assert!(ALL as libc::c_int == libc::ETH_P_ALL);
+/// In network byte order, as the kernel wants it.
+const EVERYTHING: i32 = ALL.to_be() as i32;
+/// Packets looked at before the listener gives up: a busy PC must not notice it.
+const MOST_PACKETS: u32 = 50_000;
+
+const ICMP: u8 = 1;
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+const ICMPV6: u8 = 58;
+/// SYN and ACK, of the flags that a handshake may have.
+const SYN_ACK: u8 = 0x12;
+const DNS: u16 = 53;
+
+/// A listener on every card.
+pub struct Wire {
+    ear: Ear,
+    packets: u32,
+}
+
+impl Wire {
+    /// Opens it; needs `CAP_NET_RAW`.
+    pub fn open() -> Result<Self, Unseen> {
+        let open = || Ear::new(Socket::new(Domain::PACKET, Type::DGRAM.nonblocking().cloexec(), Some(Protocol::from(EVERYTHING)))?);
+        open().map(|ear| Self { ear, packets: 0 }).map_err(|e| match e.kind() {
+            io::ErrorKind::PermissionDenied => Unseen::Capability("CAP_NET_RAW".to_owned()),
+            _ => Unseen::Error(format!("listen at the cards: {e}")),
+        })
+    }
+
+    /// The sender of the next answer; `None` = enough was heard, or the listener broke.
+    pub async fn answer(&mut self) -> Option<IpAddr> {
+        while self.packets < MOST_PACKETS {
+            self.packets += 1;
+            let (packet, _) = self.ear.hear().await.ok()?;
+            if let Some(sender) = answered(&packet) {
+                return Some(sender);
+            }
+        }
+        None
+    }
+}
+
+/// Who answers in this packet; `None` for everything that is no answer to a question of ours.
+fn answered(packet: &[u8]) -> Option<IpAddr> {
+    match packet.first()? >> 4 {
+        4 => {
+            let header = usize::from(packet[0] & 0x0f) * 4;
+            // Only the first fragment has the inner header.
+            let fragment = u16::from_be_bytes(*packet.get(6..)?.first_chunk()?) & 0x1fff;
+            let sender = Ipv4Addr::from(*packet.get(12..)?.first_chunk::<4>()?);
+            let body = packet.get(header.max(20)..)?;
+            (fragment == 0 && is_answer(packet[9], body)).then_some(sender.into())
+        }
+        6 => {
+            let sender = Ipv6Addr::from(*packet.get(8..)?.first_chunk::<16>()?);
+            is_answer(*packet.get(6)?, packet.get(40..)?).then_some(sender.into())
+        }
+        _ => None,
+    }
+}
+
+fn is_answer(protocol: u8, body: &[u8]) -> bool {
+    match protocol {
+        ICMP => body.first() == Some(&0),
+        ICMPV6 => body.first() == Some(&129),
+        TCP => body.get(13).is_some_and(|flags| flags & 0x17 == SYN_ACK),
+        UDP => body.first_chunk().is_some_and(|port| u16::from_be_bytes(*port) == DNS),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn v4(protocol: u8, body: &[u8]) -> Vec<u8> {
+        let mut packet = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, protocol, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+        packet.extend(body);
+        packet
+    }
+
+    fn tcp(flags: u8) -> Vec<u8> {
+        let mut header = vec![0; 20];
+        header[13] = flags;
+        header
+    }
+
+    #[test]
+    fn an_answer_is_known_by_its_kind() {
+        let sender = Some(IpAddr::from([10, 0, 0, 1]));
+        assert_eq!(answered(&v4(ICMP, &[0, 0])), sender, "echo reply");
+        assert_eq!(answered(&v4(TCP, &tcp(0x12))), sender, "second packet of a handshake");
+        assert_eq!(answered(&v4(UDP, &[0, 53, 1, 2])), sender, "a name server");
+        for (protocol, body) in
+            [(ICMP, vec![8, 0]), (ICMP, vec![3, 1]), (TCP, tcp(0x02)), (TCP, tcp(0x10)), (TCP, tcp(0x14)), (UDP, vec![1, 1])]
+        {
+            assert_eq!(answered(&v4(protocol, &body)), None, "{protocol} {body:?}");
+        }
+        let mut six = vec![0x60, 0, 0, 0, 0, 2, ICMPV6, 64];
+        six.extend(Ipv6Addr::LOCALHOST.octets());
+        six.extend([0; 16]);
+        six.extend([129, 0]);
+        assert_eq!(answered(&six), Some(Ipv6Addr::LOCALHOST.into()));
+    }
+
+    #[test]
+    fn a_later_fragment_has_no_header_to_judge_by() {
+        let mut packet = v4(ICMP, &[0, 0]);
+        packet[7] = 1;
+        assert_eq!(answered(&packet), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_packet_makes_it_panic(packet in proptest::collection::vec(any::<u8>(), 0..80)) {
+            let _ = answered(&packet);
+        }
+    }
+}

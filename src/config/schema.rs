@@ -145,6 +145,7 @@ const TERMINAL: &[Key] = &[
     may("region", Kind::Word),
     may("line", Kind::Text),
     may("person-in-charge", Kind::Text),
+    may("local-services", Kind::List(&Kind::Endpoint)),
 ];
 
 const CONTACTS: &[Key] = &[

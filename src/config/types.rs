@@ -9,7 +9,7 @@ use crate::model::Actor;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -112,6 +112,8 @@ pub struct Terminal {
     pub line: Option<String>,
     /// The person in charge of this PC.
     pub person_in_charge: Option<String>,
+    /// Services on this PC that settlement needs (the card reader's, the settlement program's): address and port.
+    pub local_services: Vec<SocketAddr>,
 }
 
 impl Default for Terminal {
@@ -125,6 +127,7 @@ impl Default for Terminal {
             region: None,
             line: None,
             person_in_charge: None,
+            local_services: Vec::new(),
         }
     }
 }

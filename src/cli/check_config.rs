@@ -44,7 +44,7 @@ fn summary(loaded: &Loaded, lang: Lang) -> String {
     }
     let gaps = unconfigured(&loaded.config);
     if !gaps.is_empty() {
-        lines.push(lang.pick("未配置，因此不检查：", "Not configured, so not checked:").to_owned());
+        lines.push(lang.pick("未配置（右侧是因此缺少的内容）：", "Not configured (and what is missing for it):").to_owned());
         let widest = gaps.iter().map(|gap| gap.key.width()).max().unwrap_or_default();
         lines.extend(gaps.iter().map(|gap| format!("  {}{}  {}", gap.key, " ".repeat(widest - gap.key.width()), gap.meaning(lang))));
     }
@@ -79,18 +79,18 @@ impl Gap {
     /// What is not checked for want of it.
     pub fn meaning(&self, lang: Lang) -> &'static str {
         match self.topic {
-            Topic::Centre => lang.pick("无法判断能否结算", "whether one can settle"),
-            Topic::Ports => lang.pick("中心的服务是否可用（只做 ping）", "whether the service works (ping only)"),
+            Topic::Centre => lang.pick("能否结算", "whether one can settle"),
+            Topic::Ports => lang.pick("中心的服务是否可用", "whether the service works"),
             Topic::Authority => lang.pick("证书是否可信", "whether the certificate is genuine"),
             Topic::VpnServer => lang.pick("VPN 服务器是否可达", "whether the VPN's server can be reached"),
             Topic::VpnInside => lang.pick("隧道内侧是否有应答", "whether anything answers inside the tunnel"),
-            Topic::Access => lang.pick("与互联网的隔离按「未知接入方式」判断", "what isolated means here"),
+            Topic::Access => lang.pick("本终端怎样才算隔离", "what counts as isolated here"),
             Topic::Prefixes => lang.pick("专网的范围（以登记时看到的为准）", "what counts as inside (enrolment learns it)"),
             Topic::Identity => lang.pick("记录中的机构信息", "whose terminal this is, in the records"),
             Topic::Contact => lang.pick("该找谁处理", "whom to call"),
-            Topic::Rules => lang.pick("不引用管理规定的条款", "which article is touched"),
+            Topic::Rules => lang.pick("涉及管理规定的哪一条", "which article of the rules is touched"),
             Topic::Transfers => lang.pick("每日数据上传是否完成", "whether the daily upload was done"),
-            Topic::Sinks => lang.pick("记录只保存在本机", "nothing: records stay on this PC"),
+            Topic::Sinks => lang.pick("本机以外的记录", "records anywhere but on this PC"),
         }
     }
 }

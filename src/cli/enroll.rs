@@ -162,7 +162,7 @@ impl EnrollError {
             Self::Gather(GatherError::Blind { what, because }) => {
                 let because = unseen(because, lang);
                 lang.pick(
-                    format!("无法登记：读不到内核的 {what}（{because}）"),
+                    format!("无法登记：读不到内核的{}（{because}）", in_chinese(what)),
                     format!("cannot enrol: the kernel's {what} could not be read ({because})"),
                 )
             }
@@ -175,6 +175,16 @@ impl EnrollError {
             }
             Self::Store(error) => render_store(error, lang),
         }
+    }
+}
+
+/// The kernel's lists by their names.
+fn in_chinese(what: &str) -> &str {
+    match what {
+        "links" => "网卡列表",
+        "addresses" => "地址列表",
+        "routes" => "路由表",
+        other => other,
     }
 }
 

@@ -74,11 +74,32 @@ impl Sheet<'_> {
         let widest = deviations.iter().map(|deviation| name(deviation).width()).max().unwrap_or_default();
         for deviation in deviations {
             let name = name(deviation);
-            let side = |value: &Option<String>| value.as_deref().map_or_else(|| lang.pick("无", "none").to_owned(), clean);
+            let side = |value: &Option<String>| side(deviation.aspect, value.as_deref(), lang);
             writeln!(f, "  {name}{}  {} -> {}", " ".repeat(widest - name.width()), side(&deviation.old), side(&deviation.new))?;
         }
         Ok(())
     }
+}
+
+/// One side of a difference, in words where the baseline has a mark of its own.
+fn side(aspect: Aspect, value: Option<&str>, lang: Lang) -> String {
+    let words = match (aspect, value) {
+        (_, None) => lang.pick("无", "none"),
+        (Aspect::Gateway | Aspect::OnLink | Aspect::Allowed, Some(_)) | (Aspect::Interface, Some("- -")) => lang.pick("有", "present"),
+        (Aspect::TimeDaemon, Some(_)) => lang.pick("运行中", "running"),
+        (Aspect::Forwarding, Some("on")) => lang.pick("开", "on"),
+        (Aspect::Forwarding, Some("off")) => lang.pick("关", "off"),
+        (Aspect::HostsFile | Aspect::ResolvFile | Aspect::TimeFile, Some("absent")) => lang.pick("没有该文件", "no such file"),
+        (Aspect::Firewall, Some(text)) => {
+            return lang.pick(clean(text).replace("rules: ", "规则 ").replace(", tables: ", "，表 "), clean(text));
+        }
+        (Aspect::Access, Some(text)) => match serde_json::from_value(text.into()) {
+            Ok(known) => access(known, lang),
+            Err(_) => return clean(text),
+        },
+        (_, Some(text)) => return clean(text),
+    };
+    words.to_owned()
 }
 
 type Row = (&'static str, Vec<String>);
@@ -89,7 +110,7 @@ fn rows(baseline: &Baseline, lang: Lang) -> Vec<Row> {
     let mut add = |zh, en, values: Vec<String>| rows.push((lang.pick(zh, en), if values.is_empty() { vec![none()] } else { values }));
     add("终端编号", "Terminal", baseline.terminal.clone().into_iter().collect());
     add("登记时间", "Taken at", vec![local(baseline)]);
-    add("登记人", "Taken by", baseline.taken_by.iter().map(|by| clean(by)).collect());
+    add("登记人", "Taken by", vec![baseline.taken_by.as_deref().map_or_else(|| lang.pick("未填写", "not given").to_owned(), clean)]);
     add("接入方式", "Access", vec![access(baseline.access, lang).to_owned()]);
     add("主机名", "Host name", baseline.host.name.iter().map(|name| clean(name)).collect());
     add("时区", "Time zone", baseline.host.timezone.iter().map(|zone| clean(zone)).collect());

@@ -1,0 +1,51 @@
+//! Enrolment and the baseline, as the commands meet them.
+
+use crate::ground::{Ground, blind};
+
+#[test]
+fn a_terminal_is_enrolled_once_shown_and_updated_only_with_a_reason() {
+    let Some(ground) = Ground::black_hole() else { return };
+    ground.run("enroll --show").assert_status(66);
+    let ran = ground.run("enroll --by 'Wang Wu'");
+    ran.assert_status(0);
+    assert!(ran.out.contains("isonet acceptance sheet") && ran.out.contains("Wang Wu") && ran.err.is_empty(), "{ran:?}");
+    let kept = std::fs::read(ground.path("state/baseline")).unwrap();
+    let ran = ground.run("enroll");
+    ran.assert_status(64);
+    assert!(ran.out.is_empty() && ran.err.contains("enrolled already"), "{ran:?}");
+    ground.run("enroll --update --by Li").assert_status(64);
+    ground.run("enroll --show --update").assert_status(64);
+    let ran = ground.run("enroll --show --lang zh");
+    ran.assert_status(0);
+    assert!(ran.out.starts_with("isonet 登记验收单"), "{ran:?}");
+    assert_eq!(std::fs::read(ground.path("state/baseline")).unwrap(), kept, "nothing of this changed it");
+    let ran = ground.then("ip address add 10.9.9.9/24 dev t0").run("enroll --update --by Li --reason 'new card'");
+    ran.assert_status(0);
+    assert!(ran.out.contains("new card") && ran.out.contains("none -> present"), "{ran:?}");
+}
+
+#[test]
+fn a_damaged_baseline_blinds_the_diagnosis_and_fails_the_enrolment() {
+    let Some(ground) = Ground::apart("") else { return };
+    for damage in [&b"{"[..], b"\xff\xfe\0\0", b"", b"{\"schema\": \"baseline/99\"}"] {
+        ground.write("state/baseline", damage);
+        let ran = ground.run("diagnose --json");
+        ran.assert_status(20);
+        let diagnosis = ran.diagnosis();
+        assert!(blind(&diagnosis, "baseline").is_some(), "{:#}", diagnosis["blind"]);
+        let ran = ground.run("enroll --show");
+        ran.assert_status(74);
+        assert!(ran.out.is_empty() && ran.err.contains("baseline"), "{ran:?}");
+        ground.run("enroll").assert_status(74);
+        assert_eq!(std::fs::read(ground.path("state/baseline")).unwrap(), damage, "it is kept for inspection");
+    }
+}
+
+#[test]
+fn a_state_directory_that_cannot_be_written_is_told() {
+    let Some(ground) = Ground::apart("mount -t tmpfs -o ro x /mnt") else { return };
+    ground.write("isonet.toml", "state-dir = \"/mnt\"\n");
+    let ran = ground.run("enroll");
+    ran.assert_status(74);
+    assert!(ran.out.is_empty() && ran.err.contains("/mnt"), "{ran:?}");
+}

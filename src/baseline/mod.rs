@@ -43,7 +43,7 @@ pub use firewall::look as look_at_firewall;
 pub use gather::{Circumstances, GatherError, gather};
 pub use identity::{terminal_id, this_terminal};
 pub use store::{Existing, StoreError, load, save};
-pub use usb::UsbRole;
+pub use usb::{UsbRole, card_readers, usb_now};
 
 use crate::config::Access;
 use crate::model::{ClockState, IfName, Unseen};

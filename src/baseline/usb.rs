@@ -2,7 +2,10 @@
 
 use super::UsbDevice;
 use super::files::Root;
+use std::path::Path;
 
+/// Where the kernel shows them.
+const BUS: &str = "/sys/bus/usb/devices";
 /// Devices that are looked at.
 const MOST_DEVICES: usize = 256;
 
@@ -41,9 +44,20 @@ impl UsbRole {
     }
 }
 
+/// The card readers among these devices (smart card class), as `vendor:product:serial`.
+pub fn card_readers(devices: &[UsbDevice]) -> Vec<String> {
+    let is_reader = |device: &&UsbDevice| device.classes.iter().any(|class| class.starts_with("0b/"));
+    let name = |device: &UsbDevice| format!("{}:{}:{}", device.vendor, device.product, device.serial.as_deref().unwrap_or("-"));
+    devices.iter().filter(is_reader).map(name).collect()
+}
+
+/// What is plugged in now; `None` = this system shows no USB bus.
+pub fn usb_now() -> Option<Vec<UsbDevice>> {
+    Path::new(BUS).exists().then(|| devices(Root(Path::new("/"))))
+}
+
 /// Everything that is plugged in but hubs.
 pub(super) fn devices(root: Root<'_>) -> Vec<UsbDevice> {
-    const BUS: &str = "/sys/bus/usb/devices";
     let names = root.names(BUS);
     // `1-1.2` is a device, `1-1.2:1.0` its interface, `usb1` a root hub.
     let is_device = |name: &&String| name.starts_with(|c: char| c.is_ascii_digit()) && !name.contains(':');

@@ -19,6 +19,9 @@ enum Key {
     Gateway(IfName, IpAddr),
     Walk(IpAddr),
     Ping(IpAddr),
+    Series(IpAddr),
+    OnWire(IpAddr),
+    CardReaders,
     Udp(SocketAddr),
     Tcp(SocketAddr),
     Tls(TlsKey),
@@ -40,6 +43,9 @@ fn key(sighting: &Sighting) -> Key {
         Sighting::Gateway(device, ip, _) => Key::Gateway(device.clone(), *ip),
         Sighting::Walk(ip, _) => Key::Walk(*ip),
         Sighting::Ping(ip, _) => Key::Ping(*ip),
+        Sighting::Series(ip, _) => Key::Series(*ip),
+        Sighting::OnWire(ip, _) => Key::OnWire(*ip),
+        Sighting::CardReaders(_) => Key::CardReaders,
         Sighting::Udp(at, _) => Key::Udp(*at),
         Sighting::Tcp(at, _) => Key::Tcp(*at),
         Sighting::Tls(tls, _) => Key::Tls(tls.clone()),
@@ -123,6 +129,12 @@ impl World {
         walk(ip: IpAddr => ip) -> Vec<Hop>, Key::Walk(ip), Sighting::Walk(_, o) => o);
     one!(/// Echo.
         ping(ip: IpAddr => ip) -> Reply, Key::Ping(ip), Sighting::Ping(_, o) => o);
+    one!(/// A series of echoes.
+        series(ip: IpAddr => ip) -> Reply, Key::Series(ip), Sighting::Series(_, o) => o);
+    one!(/// An answer that arrived at a card.
+        on_wire(ip: IpAddr => ip) -> (), Key::OnWire(ip), Sighting::OnWire(_, o) => o);
+    one!(/// The card readers plugged in.
+        card_readers() -> Vec<String>, Key::CardReaders, Sighting::CardReaders(o) => o);
     one!(/// A datagram to a port.
         udp(at: SocketAddr => at) -> Reply, Key::Udp(at), Sighting::Udp(_, o) => o);
     one!(/// A connection.

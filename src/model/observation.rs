@@ -64,6 +64,10 @@ pub enum Sighting {
     Walk(IpAddr, Outcome<Vec<Hop>>),
     /// ICMP echo.
     Ping(IpAddr, Outcome<Reply>),
+    /// A series of echoes, all sent and counted: what gets lost on the way.
+    Series(IpAddr, Outcome<Reply>),
+    /// An answer from this address arrived at a card, whether or not it got any further.
+    OnWire(IpAddr, Outcome<()>),
     /// A UDP datagram to a port, for what the network says back (a port-unreachable is an answer of the host).
     Udp(SocketAddr, Outcome<Reply>),
     /// TCP connect.
@@ -80,6 +84,8 @@ pub enum Sighting {
     Query(QueryKey, Outcome<Answer>),
     /// A VPN as this PC sees it: interface, process, unit, counters.
     Vpn(String, Outcome<VpnFacts>),
+    /// The card readers plugged in, as `vendor:product:serial`.
+    CardReaders(Outcome<Vec<String>>),
     /// A large request through an established connection: does the path carry full-size packets?
     Upload(SocketAddr, Outcome<Reply>),
     /// The same large request with a small segment size.

@@ -1,10 +1,13 @@
 //! The probes: one layer, one file. They ask and report what they saw; they decide nothing. [`round`] asks them all at once.
 
 pub mod centre;
+pub mod counter;
 pub mod dns;
 pub mod gateway;
 pub mod http;
+pub mod leave;
 pub mod local;
+pub mod loss;
 pub mod ping;
 pub mod reach;
 pub mod round;

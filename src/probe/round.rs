@@ -8,16 +8,18 @@
 //! failure; where every centre already answers they get a short grace and are then dropped, so that a gateway that forbids ping does not
 //! make a healthy round slow.
 
+use super::leave::Leave;
 use super::reach::reach;
-use super::{centre, dns, gateway, local, vpn};
-use crate::baseline::Enrolment;
+use super::{centre, counter, dns, gateway, local, loss, tcp, vpn};
+use crate::baseline::{Enrolment, card_readers};
 use crate::config::{Config, Vpn};
 use crate::infer::{World, diagnose};
 use crate::model::{IfName, LinkKind, LookupSource, Observation, Outcome, QueryKey, Route, Sighting, Unseen};
 use crate::sys::clock;
 use crate::sys::netlink::{Netlink, Snapshot};
 use crate::sys::resolv::{self, Places};
-use ipnet::IpNet;
+use crate::sys::wire::Wire;
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -32,6 +34,8 @@ const ROUND: Duration = Duration::from_millis(3200);
 /// How long supporting looks may take from the beginning of a round when every centre answers. By then an echo has had several times the
 /// round trip that the chain of a centre took.
 const GRACE: Duration = Duration::from_millis(150);
+/// A round that still runs then is not a healthy one: time to look at what healthy rounds need not know.
+const TROUBLE: Duration = Duration::from_millis(500);
 /// A station that uses our address answers at once.
 const CONFLICT: Duration = Duration::from_millis(200);
 /// Addresses that one round follows at most: a hostile name server must not turn us into a scanner.
@@ -60,8 +64,12 @@ enum Lead {
 /// What a look is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Weight {
+    /// The verdict may hang on it.
     Deciding,
+    /// It explains a failure.
     Supporting,
+    /// It hears what others bring about, and never ends by itself.
+    Listening,
 }
 
 /// What all looks of a round share.
@@ -74,6 +82,8 @@ struct Ground {
     resolvers: Vec<IpAddr>,
     began: Instant,
     wall: super::stream::Wall,
+    /// Who was asked: only their answers are listened for.
+    asked: RefCell<BTreeSet<IpAddr>>,
     found: mpsc::Sender<Sighting>,
 }
 
@@ -86,6 +96,10 @@ impl Ground {
     /// What one exchange may take from now on.
     fn patience(&self) -> Duration {
         self.config.probe.timeout.min(self.left())
+    }
+
+    fn leave(&self) -> Leave<'_> {
+        Leave { config: &self.config, enrolment: &self.enrolment }
     }
 
     fn left(&self) -> Duration {
@@ -124,7 +138,7 @@ async fn round(config: Arc<Config>, enrolment: Arc<Enrolment>, limit: Duration, 
             () = tokio::time::sleep_until(cut) => break,
             else => break,
         }
-        if looks.running.is_empty() && receiver.is_empty() {
+        if looks.awaited == 0 && receiver.is_empty() {
             break;
         }
         if looks.deciding == 0
@@ -159,6 +173,7 @@ async fn begin(config: Arc<Config>, enrolment: Arc<Enrolment>, found: mpsc::Send
         resolvers: servers.unwrap_or_default(),
         began: Instant::now(),
         wall: super::stream::Wall::new(clock::wall()),
+        asked: RefCell::default(),
         found,
     };
     (ground, first)
@@ -169,14 +184,17 @@ async fn begin(config: Arc<Config>, enrolment: Arc<Enrolment>, found: mpsc::Send
 struct Looks {
     running: JoinSet<Weight>,
     deciding: usize,
+    awaited: usize,
     begun: usize,
     followed: BTreeSet<Lead>,
+    counted: BTreeSet<IpAddr>,
     hosts: usize,
 }
 
 impl Looks {
     fn start(&mut self, weight: Weight, look: impl Future<Output = ()> + 'static) {
-        self.begun += 1;
+        self.begun += usize::from(weight != Weight::Listening);
+        self.awaited += usize::from(weight != Weight::Listening);
         self.deciding += usize::from(weight == Weight::Deciding);
         self.running.spawn_local(async move {
             look.await;
@@ -185,11 +203,12 @@ impl Looks {
     }
 
     fn ended(&mut self, weight: Weight) {
+        self.awaited -= usize::from(weight != Weight::Listening);
         self.deciding -= usize::from(weight == Weight::Deciding);
     }
 
     fn progress(&self) -> Progress {
-        Progress { done: self.begun - self.running.len(), begun: self.begun }
+        Progress { done: self.begun - self.awaited, begun: self.begun }
     }
 
     /// What is asked without being led to it.
@@ -211,6 +230,16 @@ impl Looks {
         }
         let g = Rc::clone(ground);
         self.start(Weight::Supporting, async move { g.emit(local::conflicts(&g.snapshot, CONFLICT.min(g.left())).await).await });
+        let g = Rc::clone(ground);
+        self.start(Weight::Listening, async move { overhear(&g).await });
+        for at in ground.config.terminal.local_services.clone() {
+            let g = Rc::clone(ground);
+            self.start(Weight::Deciding, async move { g.emit(tcp::connect(at, g.patience()).await.0).await });
+        }
+        if ground.enrolment.baseline().is_some_and(|baseline| !card_readers(&baseline.usb).is_empty()) {
+            let g = Rc::clone(ground);
+            self.start(Weight::Deciding, async move { g.emit(counter::readers()).await });
+        }
         for ip in known_hosts(ground) {
             self.lead(ground, Lead::Host(ip));
         }
@@ -220,13 +249,15 @@ impl Looks {
     fn follow(&mut self, ground: &Rc<Ground>, sighting: &Sighting) {
         match sighting {
             Sighting::Lookup(_, Outcome::Ok(found)) => {
-                let follow = found.addresses.iter().filter(|ip| found.source != LookupSource::Dns || may_follow(ground, **ip));
+                let follow = found.addresses.iter().filter(|ip| found.source != LookupSource::Dns || ground.leave().may_follow(**ip));
                 follow.for_each(|ip| self.lead(ground, Lead::Host(*ip)));
             }
             Sighting::Query(QueryKey { name, .. }, Outcome::Ok(answer)) if name != "*" => {
-                let follow = answer.addresses.iter().filter(|ip| may_follow(ground, **ip));
+                let follow = answer.addresses.iter().filter(|ip| ground.leave().may_follow(**ip));
                 follow.for_each(|ip| self.lead(ground, Lead::Host(*ip)));
             }
+            Sighting::Ping(ip, Outcome::Ok(_)) => self.count_losses(ground, *ip),
+            Sighting::Gateway(_, ip, Outcome::Ok(gateway)) if gateway.ping.ok().is_some() => self.count_losses(ground, *ip),
             Sighting::RouteTo(ip, Outcome::Ok(Route { device: Some(device), gateway: Some(gateway), .. }))
                 if !is_tunnel(ground, device) =>
             {
@@ -234,6 +265,18 @@ impl Looks {
             }
             _ => {}
         }
+    }
+
+    /// Who answers is asked again and again, if there is trouble at all.
+    fn count_losses(&mut self, ground: &Rc<Ground>, ip: IpAddr) {
+        if !self.counted.insert(ip) {
+            return;
+        }
+        let g = Rc::clone(ground);
+        self.start(Weight::Supporting, async move {
+            tokio::time::sleep_until(g.began + TROUBLE).await;
+            g.emit(loss::series(ip, None, g.left()).await).await;
+        });
     }
 
     fn lead(&mut self, ground: &Rc<Ground>, lead: Lead) {
@@ -246,6 +289,9 @@ impl Looks {
             return;
         }
         self.hosts += 1;
+        if let Lead::Host(ip) = &lead {
+            ground.asked.borrow_mut().insert(*ip);
+        }
         let g = Rc::clone(ground);
         match lead {
             Lead::Host(ip) => {
@@ -267,7 +313,7 @@ async fn look_at_centre(ground: &Ground, i: usize) {
         let _ = sender.send(sighting);
     };
     let from_hosts = resolv::hosts(&ground.places, &wanted.host).ok().filter(|listed| !listed.is_empty());
-    let may_ask = |ip| may_follow(ground, ip);
+    let may_ask = |ip| ground.leave().may_follow(ip);
     let errand = centre::Errand { from_hosts: from_hosts.as_deref(), may_ask: &may_ask, wall: ground.wall, budget: ground.left() };
     let chain = centre::centre(wanted, errand, &emit);
     tokio::pin!(chain);
@@ -297,7 +343,7 @@ async fn ask_resolver(ground: &Ground, ip: IpAddr) {
     if names.is_empty() {
         return;
     }
-    if !may_ask(ground, ip) {
+    if !ground.leave().may_ask(ip) {
         for name in names {
             let key = QueryKey { resolver: ip, name: name.to_owned() };
             ground.emit(Sighting::Query(key, Outcome::Unknown(Unseen::PublicAddress))).await;
@@ -321,45 +367,23 @@ async fn route(ground: &Ground, ip: IpAddr) {
     }
 }
 
+/// Answers that arrive at the cards, once there is trouble. Each sender is told once.
+async fn overhear(ground: &Ground) {
+    tokio::time::sleep_until(ground.began + TROUBLE).await;
+    // Without the capability nothing is missed that anybody was promised.
+    let Ok(mut wire) = Wire::open() else { return };
+    let mut heard = BTreeSet::new();
+    while let Some(sender) = wire.answer().await {
+        if ground.asked.borrow().contains(&sender) && heard.insert(sender) {
+            ground.emit(Sighting::OnWire(sender, Outcome::Ok(()))).await;
+        }
+    }
+}
+
 async fn look_at_gateway(ground: &Ground, device: &IfName, ip: IpAddr, beyond: IpAddr) {
     let neighbour = ground.snapshot.neighbour(device, ip);
     let beyond = (beyond != ip).then_some(beyond);
     ground.emit(gateway::gateway(device, ip, neighbour, beyond, ground.patience()).await).await;
-}
-
-/// Asking there is what the terminal is for: an address that is not public, one that lies inside, or one that the configuration names.
-fn may_ask(ground: &Ground, ip: IpAddr) -> bool {
-    let config = &ground.config;
-    let mut named = config.dns.resolvers.iter().chain(config.centres.iter().flat_map(|c| &c.addresses));
-    !is_public(ip) || insides(ground).any(|net| net.contains(&ip)) || named.any(|known| *known == ip)
-}
-
-/// Going where a configured name leads. Some private networks use public-looking addresses, so a name is leave enough as long as nobody
-/// has said where "inside" is; once somebody has, a name that leads out of it is followed no further.
-fn may_follow(ground: &Ground, ip: IpAddr) -> bool {
-    may_ask(ground, ip) || insides(ground).next().is_none()
-}
-
-/// What counts as inside: configured, or learned at enrolment.
-fn insides(ground: &Ground) -> impl Iterator<Item = &IpNet> {
-    let config = &ground.config;
-    let told = config.network.allowed_prefixes.iter().chain(&config.dns.expect_prefixes);
-    let of_centres = config.centres.iter().flat_map(|centre| &centre.expect_prefixes);
-    let learned = ground.enrolment.baseline().map_or(&[][..], |baseline| &baseline.prefixes.allowed);
-    told.chain(of_centres).chain(learned)
-}
-
-/// Neither private (RFC 1918, RFC 6598, RFC 4193), nor of the segment, nor reserved for documents.
-fn is_public(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(v4) => {
-            let shared = v4.octets()[0] == 100 && (64..128).contains(&v4.octets()[1]);
-            !(v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_documentation() || v4.is_unspecified() || shared)
-        }
-        IpAddr::V6(v6) => {
-            !(v6.is_unique_local() || v6.is_unicast_link_local() || v6.is_loopback() || v6.segments()[..2] == [0x2001, 0xdb8])
-        }
-    }
 }
 
 /// The system's resolvers, and those that the configuration names.
@@ -373,7 +397,7 @@ fn known_hosts(ground: &Ground) -> Vec<IpAddr> {
     let literal = config.centres.iter().filter_map(|centre| centre.host.parse().ok());
     let centres = config.centres.iter().flat_map(|centre| centre.addresses.iter().copied());
     let inside = config.vpns.iter().filter_map(|vpn| vpn.inside);
-    let resolvers = asked_resolvers(ground).into_iter().filter(|ip| may_ask(ground, *ip));
+    let resolvers = asked_resolvers(ground).into_iter().filter(|ip| ground.leave().may_ask(*ip));
     literal.chain(centres).chain(inside).chain(resolvers).filter(|ip| !ip.is_loopback()).collect()
 }
 
@@ -387,30 +411,4 @@ fn is_tunnel(ground: &Ground, device: &IfName) -> bool {
     let kind = ground.snapshot.links.ok().and_then(|links| links.iter().find(|link| link.name == *device)).map(|link| &link.kind);
     matches!(kind, Some(LinkKind::Tun | LinkKind::Wireguard | LinkKind::Ppp))
         || ground.config.vpns.iter().any(|vpn| vpn.interface.matches(device.as_str()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_public;
-
-    #[test]
-    fn private_and_documentation_addresses_are_not_public() {
-        for ip in [
-            "10.1.2.3",
-            "172.20.0.1",
-            "192.168.1.1",
-            "100.64.0.1",
-            "169.254.1.1",
-            "192.0.2.1",
-            "127.0.0.1",
-            "fd00::1",
-            "fe80::1",
-            "2001:db8::1",
-        ] {
-            assert!(!is_public(ip.parse().unwrap()), "{ip}");
-        }
-        for ip in ["8.8.8.8", "223.5.5.5", "100.128.0.1", "172.32.0.1", "2400:3200::1"] {
-            assert!(is_public(ip.parse().unwrap()), "{ip}");
-        }
-    }
 }

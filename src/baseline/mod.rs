@@ -63,13 +63,19 @@ pub enum Enrolment {
     Unreadable(String),
 }
 
+/// An error with its causes, on one line.
+fn whole(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
 impl Enrolment {
     /// Of the state directory; `None` = a user without one, who cannot have enrolled.
     pub fn of(state_dir: Option<&std::path::Path>) -> Self {
         match state_dir.map(load) {
             None | Some(Ok(None)) => Self::NotEnrolled,
             Some(Ok(Some(baseline))) => Self::Enrolled(Box::new(baseline)),
-            Some(Err(error)) => Self::Unreadable(error.to_string()),
+            Some(Err(error)) => Self::Unreadable(whole(&error)),
         }
     }
 

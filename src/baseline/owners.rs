@@ -3,6 +3,7 @@
 use super::files::Root;
 use super::{Owner, Seen};
 use crate::model::{IfName, Unseen};
+use std::path::PathBuf;
 
 /// Descriptors of one process that are looked at.
 const MOST_DESCRIPTORS: usize = 4096;
@@ -12,7 +13,13 @@ const MOST_DESCRIPTORS: usize = 4096;
 pub(super) fn owners(root: Root<'_>) -> Seen<Vec<Owner>> {
     let mut found: Vec<Owner> = Vec::new();
     let mut refused = false;
+    let home = network_namespace(root, "self");
     for process in root.processes() {
+        // A container's tunnel is not this terminal's. Where a namespace cannot be read nothing is left out.
+        let there = network_namespace(root, &process);
+        if home.is_some() && there.is_some() && there != home {
+            continue;
+        }
         let directory = format!("/proc/{process}/fdinfo");
         if let Err(error) = std::fs::read_dir(root.at(&directory)) {
             // A process that has just ended is no refusal.
@@ -33,6 +40,10 @@ pub(super) fn owners(root: Root<'_>) -> Seen<Vec<Owner>> {
     }
     found.sort_by(|a, b| (&a.interface, &a.process).cmp(&(&b.interface, &b.process)));
     if found.is_empty() && refused { Seen::Unseen(Unseen::Capability("CAP_SYS_PTRACE".to_owned())) } else { Seen::Seen(found) }
+}
+
+fn network_namespace(root: Root<'_>, process: &str) -> Option<PathBuf> {
+    std::fs::read_link(root.at(&format!("/proc/{process}/ns/net"))).ok()
 }
 
 /// The interface in an `fdinfo` of a tun descriptor: its line `iff:`.

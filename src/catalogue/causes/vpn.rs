@@ -59,13 +59,13 @@ pub(super) static SERVER_NAME_UNRESOLVED: Pair = Pair {
 pub(super) static SERVER_UNREACHABLE: Pair = Pair {
     zh: Text {
         title: "医保的 VPN 服务器没有回应",
-        plain: "线路是通的，但是医保那头的 VPN 服务器没有回应。",
+        plain: "医保那头的 VPN 服务器没有回应，VPN 就连不上。",
         shop: &[act::CALL_ZH, "问问附近别的定点机构能不能结算，电话里一起说。"],
         engineer: &["外层路径通，服务器外网地址任何端口都静默：服务器侧停机、换地址，或被封。", "和医保局信息科核对服务器地址与端口。"],
     },
     en: Text {
         title: "The insurance VPN server does not respond",
-        plain: "The line works, but the VPN server on the insurance side does not respond.",
+        plain: "The VPN server on the insurance side does not respond, so the VPN cannot connect.",
         shop: &[act::CALL_EN, "Ask a neighbouring pharmacy or clinic whether they can settle, and mention it."],
         engineer: &[
             "The outer path works, the server's outer address is silent on every port: down, moved or blocked at its end.",

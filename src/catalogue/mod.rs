@@ -9,6 +9,7 @@ mod lang;
 mod notes;
 mod proof;
 mod reasons;
+mod symptoms;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -18,4 +19,5 @@ pub use lang::Lang;
 pub use notes::note;
 pub use proof::{question, result};
 pub use reasons::{reason, unseen};
+pub use symptoms::{Found, Origin, OriginText, Party, ScreenText, Symptom, nearest, origin, party, screen, search};
 pub use words::{actor, certainty, exoneration, isolation, isolation_not_enrolled, layer, mark, never_do, severity, state};

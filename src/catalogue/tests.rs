@@ -37,6 +37,15 @@ fn clerk_texts(lang: Lang) -> Vec<(String, String)> {
     );
     texts.extend(reasons().iter().map(|it| (format!("{it:?}"), reason(it, lang))));
     texts.push(("never do".to_owned(), never_do(lang).to_owned()));
+    for it in Symptom::ALL {
+        let words = screen(it, lang);
+        texts.extend([words.title, words.meanwhile].map(|line| (format!("{it:?}"), line.to_owned())));
+    }
+    for it in Origin::ALL {
+        let words = origin(*it, lang);
+        texts.extend([words.title, words.plain, words.say].map(|line| (it.key().to_owned(), line.to_owned())));
+        texts.extend(it.parties().iter().map(|of| (format!("{of:?}"), party(*of, lang).to_owned())));
+    }
     texts
 }
 
@@ -133,6 +142,32 @@ fn every_sentence_ends_as_its_language_does() {
             let found = text(*cause, lang);
             for line in found.shop.iter().chain(found.engineer).chain([&found.plain]) {
                 assert!(line.ends_with(end), "{cause}: {line}");
+            }
+        }
+    }
+    for (lang, end) in [(Lang::ZhCn, '。'), (Lang::En, '.')] {
+        for it in Symptom::ALL {
+            assert!(screen(it, lang).meanwhile.ends_with(end) && !screen(it, lang).title.ends_with(end), "{it:?}");
+        }
+        for it in Origin::ALL {
+            let words = origin(*it, lang);
+            assert!(words.plain.ends_with(end) && words.say.ends_with(end) && !words.title.ends_with(end), "{}", it.key());
+        }
+    }
+}
+
+#[test]
+fn nobody_is_told_to_clear_anything_on_the_settlement_pc() {
+    for (lang, verbs) in [(Lang::ZhCn, ["清理", "清除", "删除"]), (Lang::En, ["clear", "delete", "wipe"])] {
+        for it in Symptom::ALL {
+            let elsewhere = it.origins().iter().flat_map(|of| [origin(*of, lang).plain, origin(*of, lang).say]);
+            for line in elsewhere.chain([screen(it, lang).meanwhile]) {
+                for sentence in
+                    line.split(['。', '.', '；', ';']).map(str::to_lowercase).filter(|part| verbs.iter().any(|v| part.contains(v)))
+                {
+                    let refused = sentence.contains("不要") || sentence.contains("nothing");
+                    assert!(refused || sentence.contains("手机") || sentence.contains("phone"), "{it:?}: {sentence}");
+                }
             }
         }
     }

@@ -1,7 +1,7 @@
 //! `isonet diagnose`: one look at everything, now.
 
 use super::grammar::Global;
-use super::{print, runtime};
+use super::{print, runtime, style};
 use crate::baseline::{Enrolment, this_terminal};
 use crate::config::{Config, Owner, state_dir};
 use crate::infer::diagnose;
@@ -64,7 +64,7 @@ fn look(global: &Global, arguments: &Arguments) -> Result<u8, u8> {
     let text = if arguments.json {
         format!("{}\n", report::to_json(&diagnosis, &facing, lang))
     } else {
-        report::render(&diagnosis, &facing, lang, style(global, arguments))
+        report::render(&diagnosis, &facing, lang, Style { verbose: arguments.verbose, ..style(global) })
     };
     print(&text)?;
     Ok(report::exit_status(&diagnosis))
@@ -78,15 +78,4 @@ fn facing(config: &Config, global: &Global, took: Duration) -> Facing {
         facing.config_file = file.display().to_string();
     }
     facing
-}
-
-fn style(global: &Global, arguments: &Arguments) -> Style {
-    let width = std::io::stdout().is_terminal().then(columns).flatten().unwrap_or(80);
-    Style { color: global.color(), width: width.min(100), verbose: arguments.verbose }
-}
-
-/// Columns of the screen on stdout.
-fn columns() -> Option<usize> {
-    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
-    (size.ws_col > 0).then_some(usize::from(size.ws_col))
 }

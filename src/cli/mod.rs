@@ -4,11 +4,13 @@ mod check_config;
 mod crash;
 mod diagnose;
 mod enroll;
+mod explain;
 mod grammar;
 mod schema;
 
 use crate::catalogue::Lang;
 use crate::config::{self, LanguageChoice, Loaded};
+use crate::report::Style;
 use grammar::{ColorArg, Command, Global, LangArg};
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -31,6 +33,7 @@ fn perform(cli: grammar::Cli) -> u8 {
     match cli.command {
         Command::Diagnose(arguments) => diagnose::run(&cli.global, &arguments),
         Command::CheckConfig(arguments) => check_config::run(&cli.global, &arguments),
+        Command::Explain(arguments) => explain::run(&cli.global, &arguments),
         Command::Enroll(arguments) => enroll::run(&cli.global, &arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Help(arguments) => grammar::help(&arguments),
@@ -77,6 +80,18 @@ impl Global {
             ColorArg::Auto => std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
         }
     }
+}
+
+/// How text is laid out for the screen on stdout, for a clerk.
+fn style(global: &Global) -> Style {
+    let width = std::io::stdout().is_terminal().then(columns).flatten().unwrap_or(80);
+    Style { color: global.color(), width: width.min(100), verbose: false }
+}
+
+/// Columns of the screen on stdout.
+fn columns() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+    (size.ws_col > 0).then_some(usize::from(size.ws_col))
 }
 
 /// The runtime of one command: one thread, because a terminal PC has better things to do.

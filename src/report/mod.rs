@@ -11,7 +11,7 @@ mod text;
 pub use facing::{Facing, Style};
 pub use json::{SCHEMA, to_json};
 pub use progress::progress;
-pub use text::render;
+pub use text::{explain_cause, explain_list, explain_origin, explain_symptoms, explain_unknown, render};
 
 use crate::model::{Diagnosis, Isolation, Severity};
 

@@ -3,6 +3,7 @@
 //! Order: three lines that suffice by themselves, the drawn path, why we think so, what to do, whom to call, what never to do, isolation,
 //! notes. Every line fits the width in both languages, and nothing is said by colour alone.
 
+mod explain;
 mod head;
 mod page;
 mod path;
@@ -12,6 +13,7 @@ use super::answer::{Answer, Kind};
 use super::{Facing, Style};
 use crate::catalogue::{self, Lang};
 use crate::model::{Diagnosis, Isolation, NoteCode};
+pub use explain::{explain_cause, explain_list, explain_origin, explain_symptoms, explain_unknown};
 use page::{Ink, Page};
 
 /// The whole report, ending in a line end.
@@ -28,6 +30,7 @@ pub fn render(diagnosis: &Diagnosis, facing: &Facing, lang: Lang, style: Style) 
     why::write(&mut page, &answer, lang, style.verbose);
     steps(&mut page, &answer, lang);
     missing_centre(&mut page, &answer, facing, lang);
+    not_the_network(&mut page, &answer, lang);
     contacts(&mut page, &answer, facing, lang);
     page.blank();
     page.paragraph("", catalogue::never_do(lang), Ink::Bold);
@@ -82,6 +85,18 @@ fn missing_centre(page: &mut Page, answer: &Answer<'_>, facing: &Facing, lang: L
         page.pieces(&[("    ", Ink::Plain), (line, Ink::Plain)]);
     }
 }
+
+/// Where the network is fine: the way from the message on the screen to who acts on it.
+fn not_the_network(page: &mut Page, answer: &Answer<'_>, lang: Lang) {
+    if !matches!(answer.kind, Kind::Fine | Kind::Degraded) {
+        return;
+    }
+    heading(page, lang.pick("还是刷不了卡，就把屏幕上的提示填在引号里查", "If the card still fails, look up what the screen says"));
+    page.pieces(&[("    ", Ink::Plain), (SYMPTOM, Ink::Plain)]);
+}
+
+/// The command that leads from a symptom to its origin.
+pub(in crate::report) const SYMPTOM: &str = "isonet explain --symptom \"...\"";
 
 fn contacts(page: &mut Page, answer: &Answer<'_>, facing: &Facing, lang: Lang) {
     heading(page, lang.pick("联系谁", "Whom to call"));

@@ -1,0 +1,200 @@
+//! One cause, or what may stand behind a message on a screen, in words: nothing here has looked at anything.
+
+use super::head::contact;
+use super::page::{Ink, Page, clean, pad};
+use super::{Facing, Style, heading};
+use crate::catalogue::{self, Found, Lang, Origin, Party, Symptom};
+use crate::model::{Actor, Cause, Layer};
+use unicode_width::UnicodeWidthStr;
+
+/// The page of one cause: what a person at the counter needs, then what an engineer does.
+pub fn explain_cause(cause: Cause, facing: &Facing, lang: Lang, style: Style) -> String {
+    let text = catalogue::text(cause, lang);
+    let mut page = Page::new(style.width, style.color);
+    page.paragraph("", text.title, Ink::Bold);
+    heading(&mut page, lang.pick("这是什么意思", "What it means"));
+    page.paragraph("  ", text.plain, Ink::Plain);
+    heading(&mut page, lang.pick("怎么办", "What to do"));
+    for (i, step) in text.shop.iter().enumerate() {
+        page.paragraph(&format!("  {}. ", i + 1), step, Ink::Plain);
+    }
+    heading(&mut page, lang.pick("谁来处理，从第一个找起", "Who acts, the first to ask first"));
+    for actor in cause.actors() {
+        page.paragraph("  - ", &whom(*actor, facing, lang), Ink::Plain);
+    }
+    page.blank();
+    page.paragraph("", catalogue::never_do(lang), Ink::Bold);
+    heading(&mut page, lang.pick("给工程师", "For an engineer"));
+    for (name, value) in facts(cause, lang) {
+        page.paragraph("  ", &format!("{name}{}{value}", lang.pick("：", ": ")), Ink::Plain);
+    }
+    for line in text.engineer {
+        page.paragraph("  - ", line, Ink::Plain);
+    }
+    page.finish()
+}
+
+fn whom(actor: Actor, facing: &Facing, lang: Lang) -> String {
+    if actor == Actor::Shop { catalogue::actor(actor, lang).to_owned() } else { contact(actor, facing, lang) }
+}
+
+fn facts(cause: Cause, lang: Lang) -> [(&'static str, String); 4] {
+    [
+        (lang.pick("代码", "Code"), cause.to_string()),
+        (lang.pick("级别", "Severity"), catalogue::severity(cause.severity(), lang).to_owned()),
+        (lang.pick("位置", "Layer"), catalogue::layer(cause.layer(), lang).to_owned()),
+        (lang.pick("管理规定条款", "Rule article"), lang.pick("无", "none").to_owned()),
+    ]
+}
+
+/// The page of one origin that is not the network.
+pub fn explain_origin(origin: Origin, facing: &Facing, lang: Lang, style: Style) -> String {
+    let text = catalogue::origin(origin, lang);
+    let mut page = Page::new(style.width, style.color);
+    page.paragraph("", text.title, Ink::Bold);
+    page.blank();
+    network_first(&mut page, lang);
+    heading(&mut page, lang.pick("这是什么意思", "What it means"));
+    page.paragraph("  ", text.plain, Ink::Plain);
+    heading(&mut page, lang.pick("谁来办", "Who acts"));
+    for party in origin.parties() {
+        page.paragraph("  - ", &side(*party, facing, lang), Ink::Plain);
+    }
+    heading(&mut page, lang.pick("可以这样对参保人说", "What to tell the customer"));
+    page.paragraph("  ", &quoted(text.say, lang), Ink::Plain);
+    heading(&mut page, lang.pick("屏幕上可能写着", "It may read"));
+    for symptom in Symptom::ALL.into_iter().filter(|symptom| symptom.origins().contains(&origin)) {
+        page.paragraph("  - ", catalogue::screen(symptom, lang).title, Ink::Plain);
+    }
+    page.blank();
+    page.paragraph("", &format!("{}{}", lang.pick("代码：", "Code: "), origin.key()), Ink::Dim);
+    page.finish()
+}
+
+/// What a text off a screen may come from. `found` is not empty; each is a heading with its origins, the likeliest first.
+pub fn explain_symptoms(found: &[Found], facing: &Facing, lang: Lang, style: Style) -> String {
+    let mut page = Page::new(style.width, style.color);
+    network_first(&mut page, lang);
+    if found.len() > 1 {
+        page.blank();
+        page.paragraph(
+            "",
+            lang.pick(
+                "下面几种都像，请看这句话出现在哪块屏幕上，对着选一种。",
+                "Several fit. See on which screen the message stands and choose by that.",
+            ),
+            Ink::Plain,
+        );
+    }
+    for it in found {
+        let words = catalogue::screen(it.symptom, lang);
+        heading(&mut page, words.title);
+        page.paragraph("  ", words.meanwhile, Ink::Plain);
+        let origins = it.symptom.origins();
+        for (i, origin) in origins.iter().enumerate() {
+            let lead = if origins.len() == 1 { "  * ".to_owned() } else { format!("  {}. ", i + 1) };
+            argue(&mut page, &lead, *origin, facing, lang);
+        }
+    }
+    page.blank();
+    page.paragraph(
+        "",
+        lang.pick(
+            "这些是常见的来由，最可能的排在前面；只凭屏幕上的一句话定不了。",
+            "These are the usual reasons, the likeliest first; a line on a screen alone proves none of them.",
+        ),
+        Ink::Dim,
+    );
+    page.finish()
+}
+
+fn argue(page: &mut Page, lead: &str, origin: Origin, facing: &Facing, lang: Lang) {
+    let text = catalogue::origin(origin, lang);
+    page.paragraph(
+        lead,
+        &lang.pick(format!("{}（{}）", text.title, origin.key()), format!("{} ({})", text.title, origin.key())),
+        Ink::Bold,
+    );
+    let indent = " ".repeat(lead.width());
+    page.paragraph(&indent, text.plain, Ink::Plain);
+    let parties: Vec<_> = origin.parties().iter().map(|party| side(*party, facing, lang)).collect();
+    let waits = origin.parties().first() == Some(&Party::Nobody);
+    let parties = parties.join(if waits { lang.pick("；要问就找", "; to ask: ") } else { lang.pick("；再找", "; then ") });
+    page.paragraph(&indent, &format!("{}{parties}{}", lang.pick("谁来办：", "Who acts: "), lang.pick("。", ".")), Ink::Plain);
+    page.paragraph(&indent, &format!("{}{}", lang.pick("可以说：", "Say: "), quoted(text.say, lang)), Ink::Plain);
+}
+
+/// Nothing similar is known: that, and what is.
+pub fn explain_unknown(text: &str, lang: Lang, style: Style) -> String {
+    let mut page = Page::new(style.width, style.color);
+    // What was typed may be long; its beginning suffices to recognise it.
+    let text: String = clean(text).chars().take(60).collect();
+    let line = match lang {
+        Lang::ZhCn => format!("没有认出「{text}」，手头没有类似的提示。下面是认得的，看看有没有意思相近的。"),
+        Lang::En => format!("\"{text}\" is not like anything known here. These are the messages that are; see whether one means the same."),
+    };
+    page.paragraph("", &line, Ink::Bold);
+    page.blank();
+    network_first(&mut page, lang);
+    known(&mut page, lang);
+    page.blank();
+    page.paragraph(
+        "",
+        lang.pick(
+            "都不像，就把屏幕上的原话和时间报给结算软件公司或医保局信息科。",
+            "If none does, report the exact words and the time to the settlement software's vendor or the insurance bureau's information office.",
+        ),
+        Ink::Plain,
+    );
+    page.finish()
+}
+
+fn known(page: &mut Page, lang: Lang) {
+    heading(page, lang.pick("认得的屏幕提示", "Known messages on a screen"));
+    for symptom in Symptom::ALL {
+        let words = catalogue::screen(symptom, lang);
+        page.paragraph("  - ", words.title, Ink::Bold);
+        page.paragraph("    ", &words.phrases.join(lang.pick("；", "; ")), Ink::Plain);
+    }
+}
+
+/// Every code by layer, then what is not the network, then the messages that are known.
+pub fn explain_list(lang: Lang, style: Style) -> String {
+    let mut page = Page::new(style.width, style.color);
+    let codes = Cause::ALL.iter().map(|cause| cause.code()).chain(Origin::ALL.iter().map(|origin| origin.key()));
+    let width = codes.map(UnicodeWidthStr::width).max().unwrap_or_default();
+    let row = |page: &mut Page, code: &str, title: &str| page.paragraph(&format!("  {}  ", pad(code, width)), title, Ink::Plain);
+    for (i, layer) in Layer::ALL.into_iter().enumerate() {
+        if i > 0 {
+            page.blank();
+        }
+        page.paragraph("", catalogue::layer(layer, lang), Ink::Bold);
+        for cause in Cause::ALL.iter().filter(|cause| cause.layer() == layer) {
+            row(&mut page, cause.code(), catalogue::text(*cause, lang).title);
+        }
+    }
+    heading(&mut page, lang.pick("网络正常、卡还是用不了时的来由", "When the network is fine and the card still fails"));
+    for origin in Origin::ALL {
+        row(&mut page, origin.key(), catalogue::origin(*origin, lang).title);
+    }
+    known(&mut page, lang);
+    page.finish()
+}
+
+/// The network comes first: what follows holds only where it is fine.
+fn network_first(page: &mut Page, lang: Lang) {
+    let line = lang.pick(
+        "先查网络：请先运行 isonet diagnose。它说网络是通的，再看下面；它说不通，照它说的办。这里只是查资料，没有发出任何数据。",
+        "The network first: run isonet diagnose. If it says that the network works, read on; if not, do what it says. This is only a look into a book: nothing was sent.",
+    );
+    page.paragraph("", line, Ink::Bold);
+}
+
+/// A party with its number, where the configuration has one.
+fn side(party: Party, facing: &Facing, lang: Lang) -> String {
+    party.contact().map_or_else(|| catalogue::party(party, lang).to_owned(), |actor| contact(actor, facing, lang))
+}
+
+fn quoted(text: &str, lang: Lang) -> String {
+    lang.pick(format!("「{text}」"), format!("\"{text}\""))
+}

@@ -1,0 +1,159 @@
+//! `isonet explain` as it is called: what it prints, in which language, with which exit status.
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use unicode_width::UnicodeWidthStr;
+
+/// A site that knows three numbers.
+const SITE: &str = r#"
+[contacts]
+vendor = { name = "Zhao", phone = "029-5550-1001" }
+bureau = { name = "Li", phone = "029-5550-1003" }
+insured = { name = "hotline", phone = "12393" }
+"#;
+
+struct Site {
+    dir: tempfile::TempDir,
+}
+
+impl Site {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("isonet.toml"), SITE).unwrap();
+        Self { dir }
+    }
+
+    fn config(&self) -> PathBuf {
+        self.dir.path().join("isonet.toml")
+    }
+
+    fn explain(&self, lang: &str, arguments: &[&str]) -> Output {
+        let binary = env!("CARGO_BIN_EXE_isonet");
+        Command::new(binary).args(["--config"]).arg(self.config()).args(["--lang", lang, "explain"]).args(arguments).output().unwrap()
+    }
+
+    fn text(&self, lang: &str, arguments: &[&str]) -> String {
+        let output = self.explain(lang, arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(output.stderr.is_empty());
+        let text = String::from_utf8(output.stdout).unwrap();
+        for line in text.lines() {
+            assert!(line.width() <= 80 && !line.ends_with(' '), "{line:?}");
+        }
+        text
+    }
+}
+
+/// The text without line breaks, as it is read.
+fn flat(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn dense(text: &str) -> String {
+    text.split_whitespace().collect()
+}
+
+#[test]
+fn a_code_is_explained_to_the_clerk_before_the_engineer() {
+    let site = Site::new();
+    let zh = site.text("zh-CN", &["clock.wrong"]);
+    let (clerk, engineer) = zh.split_once("给工程师").expect("a part for the engineer");
+    assert!(clerk.contains("029-5550-1001") && clerk.contains("029-5550-1003"), "{zh}");
+    assert!(engineer.contains("clock.wrong") && engineer.contains("紧急") && engineer.contains("管理规定条款：无"), "{zh}");
+    let en = site.text("en", &["clock.wrong"]);
+    assert!(en.contains("What to do") && en.contains("Severity: critical") && en.contains("Rule article: none"), "{en}");
+}
+
+#[test]
+fn every_code_listed_can_be_explained_in_both_languages() {
+    let site = Site::new();
+    let list = site.text("en", &["--list"]);
+    let codes: Vec<_> = list
+        .lines()
+        .filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next())
+        .filter(|word| word.contains('.') && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'.' || b == b'-'))
+        .collect();
+    assert!(codes.len() > 60 && codes.contains(&"vpn.tunnel-dead") && codes.contains(&"account.arrears"), "{codes:?}");
+    assert_eq!(codes.len(), isonet::model::Cause::ALL.len() + isonet::catalogue::Origin::ALL.len());
+    for code in codes {
+        for lang in ["zh-CN", "en"] {
+            assert!(site.text(lang, &[code]).contains(code));
+        }
+    }
+}
+
+#[test]
+fn a_code_in_capitals_is_the_same_code() {
+    let site = Site::new();
+    assert_eq!(site.text("en", &["VPN.Tunnel-Dead"]), site.text("en", &["vpn.tunnel-dead"]));
+}
+
+#[test]
+fn an_unknown_code_is_a_usage_error_that_names_the_nearest() {
+    let site = Site::new();
+    let output = site.explain("en", &["vpn.tunel-ded"]);
+    assert_eq!(output.status.code(), Some(64));
+    assert!(output.stdout.is_empty());
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("vpn.tunnel-dead") && told.contains("--list"), "{told}");
+    let hostile = site.explain("zh-CN", &["\u{1b}[31mx"]);
+    assert_eq!(hostile.status.code(), Some(64));
+    assert!(!hostile.stderr.contains(&0x1b));
+}
+
+#[test]
+fn exactly_one_question_is_asked() {
+    let site = Site::new();
+    for arguments in [&[][..], &["line.down", "--list"], &["--list", "--symptom", "x"]] {
+        assert_eq!(site.explain("en", arguments).status.code(), Some(64), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_symptom_says_the_network_first_and_then_who_acts() {
+    let site = Site::new();
+    let zh = site.text("zh-CN", &["--symptom", "您的医保卡已冻结"]);
+    assert!(zh.starts_with("先查网络") && zh.contains("isonet diagnose"), "{zh}");
+    let employer = zh.find("参保单位欠缴").expect("the employer");
+    assert!(employer < zh.find("两份参保记录").expect("the duplicate"), "{zh}");
+    assert!(zh.contains("account.arrears") && dense(&zh).contains("029-5550-1003"), "{zh}");
+    let en = flat(&site.text("en", &["--symptom", "ACCOUNT FROZEN"]));
+    assert!(en.contains("nothing was sent") && en.contains("The employer has not paid") && en.contains("Say: \""), "{en}");
+}
+
+#[test]
+fn the_same_words_on_two_screens_are_told_apart() {
+    let site = Site::new();
+    for text in ["系统繁忙", "System busy!"] {
+        let en = flat(&site.text("en", &["--symptom", text]));
+        assert!(en.contains("The settlement PC says") && en.contains("customer's phone app says"), "{en}");
+        assert!(en.contains("on which screen") && en.contains("client.cache") && en.contains("centre.busy"), "{en}");
+        assert!(en.contains("Clear nothing in the settlement program"), "{en}");
+    }
+}
+
+#[test]
+fn what_is_not_known_is_said_and_what_is_known_is_listed() {
+    let site = Site::new();
+    for (lang, words) in [("zh-CN", "没有认出"), ("en", "is not like anything known")] {
+        let output = site.explain(lang, &["--symptom", "打印机缺纸\u{1b}[2J"]);
+        assert_eq!(output.status.code(), Some(66));
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(flat(&text).contains(words) && text.contains(if lang == "en" { "card rejected" } else { "登记信息异常" }), "{text}");
+        assert!(!text.contains('\u{1b}'));
+    }
+}
+
+#[test]
+fn a_symptom_that_is_no_text_is_still_answered() {
+    use std::os::unix::ffi::OsStrExt;
+    let site = Site::new();
+    let output = Command::new(env!("CARGO_BIN_EXE_isonet"))
+        .args(["explain", "--symptom"])
+        .arg(std::ffi::OsStr::from_bytes(b"\xff\xfe"))
+        .env("HOME", site.dir.path())
+        .output()
+        .unwrap();
+    assert!(matches!(output.status.code(), Some(64 | 66)), "{:?}", output.status);
+}

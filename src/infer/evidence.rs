@@ -74,7 +74,18 @@ pub fn route(target: impl Display, outcome: &Outcome<Route>) -> Evidence {
     line("route.lookup", target, outcome, |route| (route_text(route), None))
 }
 
-/// A next hop.
+/// A next hop: its best sign of life, or else what came of asking for its hardware address.
+pub fn gateway(target: impl Display, gateway: &Gateway) -> Evidence {
+    match (&gateway.arp, &gateway.ping, gateway.expired_here) {
+        (ArpAnswer::Silent | ArpAnswer::Unknown(_), answered @ Outcome::Ok(_), _) => ping(target, answered),
+        (ArpAnswer::Silent | ArpAnswer::Unknown(_), _, Some(elapsed)) => {
+            Evidence { ms: Some(ms(elapsed)), ..state("path.walk", target, "ttl 1 expired here") }
+        }
+        _ => arp(target, gateway),
+    }
+}
+
+/// What came of asking a next hop for its hardware address.
 pub fn arp(target: impl Display, gateway: &Gateway) -> Evidence {
     match &gateway.arp {
         ArpAnswer::Answered(elapsed) => {

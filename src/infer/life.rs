@@ -3,8 +3,8 @@
 
 use super::World;
 use super::evidence;
-use crate::model::{Evidence, FailureKind, HopAnswer, IcmpError, IcmpKind, Observation, Outcome, Sighting};
-use std::net::IpAddr;
+use crate::model::{Evidence, FailureKind, HopAnswer, IcmpError, IcmpKind, IfName, Observation, Outcome, Sighting};
+use std::net::{IpAddr, SocketAddr};
 
 /// Somebody answered a packet of ours in this round.
 #[derive(Debug, Clone)]
@@ -15,6 +15,8 @@ pub struct Sign {
     pub to: IpAddr,
     /// The ICMP error by which it spoke; `None` = it answered in substance.
     pub error: Option<IcmpKind>,
+    /// On the segment of this card, which is known where a next hop was asked; otherwise the routes tell.
+    pub on: Option<IfName>,
     /// The proof.
     pub evidence: Evidence,
 }
@@ -32,8 +34,8 @@ fn of(observation: &Observation) -> Vec<Sign> {
         Sighting::Query(key, outcome) => {
             exchange(key.resolver, outcome, || evidence::query(format!("{} @{}", key.name, key.resolver), outcome))
         }
-        Sighting::Gateway(_, ip, Outcome::Ok(gateway)) if gateway.alive() => {
-            vec![Sign { who: *ip, to: *ip, error: None, evidence: evidence::arp(ip, gateway) }]
+        Sighting::Gateway(device, ip, Outcome::Ok(gateway)) if gateway.alive() => {
+            vec![Sign { who: *ip, to: *ip, error: None, on: Some(device.clone()), evidence: evidence::gateway(ip, gateway) }]
         }
         Sighting::Walk(to, Outcome::Ok(hops)) => hops
             .iter()
@@ -44,9 +46,15 @@ fn of(observation: &Observation) -> Vec<Sign> {
                     HopAnswer::Refused(IcmpError { kind, offender }) => ((*offender)?, Some(*kind)),
                     HopAnswer::Silence | HopAnswer::Local(_) => return None,
                 };
-                Some(Sign { who, to: *to, error, evidence: evidence::hop(to, hop) })
+                Some(Sign { who, to: *to, error, on: None, evidence: evidence::hop(to, hop) })
             })
             .collect(),
+        // What comes out of a tunnel was carried there by its server.
+        Sighting::Vpn(name, Outcome::Ok(facts)) if facts.received > 0 => {
+            let sign =
+                |at: &SocketAddr| Sign { who: at.ip(), to: at.ip(), error: None, on: None, evidence: evidence::counters(name, facts) };
+            facts.server.first().map(sign).into_iter().collect()
+        }
         // The handshake and the request say nothing that the connection below them did not say.
         _ => Vec::new(),
     }
@@ -67,5 +75,5 @@ fn exchange<T>(to: IpAddr, outcome: &Outcome<T>, evidence: impl Fn() -> Evidence
             FailureKind::Refused | FailureKind::Closed { .. } | FailureKind::Garbage(_) | FailureKind::Rcode(_) => (to, None),
         },
     };
-    vec![Sign { who, to, error, evidence: evidence() }]
+    vec![Sign { who, to, error, on: None, evidence: evidence() }]
 }

@@ -11,6 +11,7 @@ mod path;
 mod remarks;
 mod rules;
 mod scene;
+mod uplink;
 mod world;
 
 pub use evidence::ms;
@@ -18,9 +19,11 @@ pub use world::World;
 
 use crate::baseline::Enrolment;
 use crate::config::Config;
-use crate::model::{Diagnosis, Layer, LayerState, Outcome, Severity, Verdict};
+use crate::model::{Diagnosis, FailureKind, Layer, LayerState, Outcome, Reply, Severity, Verdict};
 use rules::{DEGRADATIONS, LAYERS, Standing};
 use scene::{Scene, Way};
+use std::cmp::Ordering;
+use std::net::IpAddr;
 
 /// Names the cause of what was seen, with its proof.
 pub fn diagnose(world: &World, config: &Config, enrolment: &Enrolment) -> Diagnosis {
@@ -66,20 +69,35 @@ fn judge(way: &Way<'_>) -> Judged {
                 Standing::Unknown | Standing::Broken(_) if usable == Some(true) => LayerState::Ok,
                 Standing::Unknown => LayerState::Unknown,
                 Standing::Broken(candidates) => {
-                    verdicts = candidates;
+                    verdicts = rank(candidates);
                     LayerState::Failed
                 }
             },
         ));
     }
+    let broken_at = verdicts.first().and_then(|root| break_at(&mut layers, root));
     for verdict in &mut verdicts {
         attribute(verdict, way);
     }
-    let broken_at = layers.iter().find(|(_, state)| *state == LayerState::Failed).map(|(layer, _)| *layer);
     let worse = DEGRADATIONS.iter().flat_map(|rule| rule(way));
     verdicts.extend(worse.filter(|verdict| broken_at.is_none_or(|broken| verdict.cause.layer() < broken)));
     let usable = if broken_at.is_some() { Some(false) } else { usable };
     Judged { usable, layers, verdicts }
+}
+
+/// Draws the break where the root is: a layer may fail by what only shows there (large packets lost in a handshake, a line that leaves the
+/// shop's own name server without an answer). Gives the layer.
+fn break_at(layers: &mut [(Layer, LayerState)], root: &Verdict) -> Option<Layer> {
+    let seen_at = layers.iter().find(|(_, state)| *state == LayerState::Failed)?.0;
+    let broken = seen_at.min(root.cause.layer());
+    for (layer, state) in layers {
+        match (*layer).cmp(&broken) {
+            Ordering::Less => {}
+            Ordering::Equal => *state = LayerState::Failed,
+            Ordering::Greater => *state = LayerState::Skipped,
+        }
+    }
+    Some(broken)
 }
 
 /// Says what the verdict explains; a centre that settlement does not need only degrades.
@@ -91,27 +109,34 @@ fn attribute(verdict: &mut Verdict, way: &Way<'_>) {
     }
 }
 
-/// The topmost configured check of the way's centre, over any of its addresses.
+/// Every configured check of the way's centre, each over any of its addresses.
 fn usable(way: &Way<'_>) -> Option<bool> {
     let centre = way.centre?;
-    let world = way.scene.world;
     if rules::deceptive(way) {
         return Some(false);
     }
-    let answers: Vec<Option<bool>> = if let Some(wanted) = &centre.http {
-        rules::exchanges(way).into_iter().map(|(_, o)| known(o, |facts| rules::healthy(wanted, facts))).collect()
-    } else if centre.tls.is_some() {
-        rules::handshakes(way).into_iter().map(|(_, o)| known(o, |_| true)).collect()
-    } else if !centre.tcp.is_empty() {
-        let all_ports = |ip: &std::net::IpAddr| {
-            let mut ports = centre.tcp.iter().map(|port| world.tcp((*ip, *port).into()).and_then(|o| known(o, |_| true)));
-            ports.try_fold(true, |all, one| Some(all && one?))
-        };
-        way.targets.iter().map(all_ports).collect()
-    } else {
-        way.targets.iter().map(|ip| world.ping(*ip).and_then(|o| known(o, |_| true))).collect()
-    };
-    any(&answers)
+    let world = way.scene.world;
+    let mut checks: Vec<Option<bool>> = Vec::new();
+    if let Some(wanted) = &centre.http {
+        checks.push(any(rules::exchanges(way).into_iter().map(|(_, o)| known(o, |facts| rules::healthy(wanted, facts)))));
+    }
+    if centre.tls.is_some() {
+        checks.push(any(rules::handshakes(way).into_iter().map(|(_, o)| if rules::not_ours(o) { None } else { known(o, |_| true) })));
+    }
+    for port in rules::required_ports(centre) {
+        let asked = |ip: &IpAddr| world.tcp((*ip, port).into()).and_then(|o| known(o, |_| true));
+        checks.push(any(way.targets.iter().map(asked)));
+    }
+    if checks.is_empty() {
+        // Its silence is never a fault.
+        let asked = |ip: &IpAddr| world.ping(*ip).filter(|o| !is_silence(o)).and_then(|o| known(o, |_| true));
+        checks.push(any(way.targets.iter().map(asked)));
+    }
+    every(&checks)
+}
+
+fn is_silence(outcome: &Outcome<Reply>) -> bool {
+    outcome.failure().is_some_and(|failure| failure.kind == FailureKind::Silence)
 }
 
 fn known<T>(outcome: &Outcome<T>, good: impl Fn(&T) -> bool) -> Option<bool> {
@@ -123,21 +148,27 @@ fn known<T>(outcome: &Outcome<T>, good: impl Fn(&T) -> bool) -> Option<bool> {
 }
 
 /// One good answer suffices; without one, everything must be known to be bad.
-fn any(answers: &[Option<bool>]) -> Option<bool> {
+fn any(answers: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    let answers: Vec<_> = answers.collect();
     if answers.contains(&Some(true)) {
         return Some(true);
     }
     (!answers.is_empty() && answers.iter().all(Option::is_some)).then_some(false)
 }
 
+/// One bad answer suffices; without one, everything must be known to be good.
+fn every(answers: &[Option<bool>]) -> Option<bool> {
+    if answers.contains(&Some(false)) {
+        return Some(false);
+    }
+    (!answers.is_empty() && answers.iter().all(Option::is_some)).then_some(true)
+}
+
 /// All centres that settlement needs. A break of this PC's own part disconnects even where no centre is configured.
 fn connected(ways: &[Way<'_>], outcomes: &[Judged]) -> Option<bool> {
     let needed = ways.iter().zip(outcomes).filter(|(way, _)| way.centre.is_none_or(|centre| centre.critical));
     let states: Vec<_> = needed.map(|(_, judged)| judged.usable).collect();
-    if states.contains(&Some(false)) {
-        return Some(false);
-    }
-    (!states.is_empty() && states.iter().all(Option::is_some)).then_some(true)
+    every(&states)
 }
 
 /// Merges verdicts that say the same of the same thing, and puts the root first: what disconnects before what degrades, the surer before

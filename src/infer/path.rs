@@ -2,7 +2,8 @@
 
 use super::evidence;
 use super::rules;
-use super::scene::{Uplink, Way};
+use super::scene::Way;
+use super::uplink::Uplink;
 use super::{Judged, ms};
 use crate::model::{Chain, Evidence, Layer, LayerState, Outcome, PathItem, Subject};
 use std::collections::BTreeSet;

@@ -27,6 +27,9 @@ pub fn notes(scene: &Scene<'_>, ways: &[Way<'_>]) -> Vec<Note> {
         if centre.ping && forbids_ping(way) {
             say(NoteCode::CentrePingForbidden, subject());
         }
+        if other_family(way) {
+            say(NoteCode::OtherFamily, subject());
+        }
         if name_is_fixed(way) {
             say(NoteCode::DnsNotNeeded, subject());
         }
@@ -56,6 +59,19 @@ fn forbids_ping(way: &Way<'_>) -> bool {
     let works = |ip: &std::net::IpAddr| ports.iter().any(|port| world.tcp((*ip, *port).into()).is_some_and(|o| o.ok().is_some()));
     let silent = |ip: &std::net::IpAddr| world.ping(*ip).and_then(Outcome::failure).is_some_and(|f| f.kind == FailureKind::Silence);
     way.targets.iter().any(|ip| works(ip) && silent(ip))
+}
+
+/// One family of the centre's addresses answers on its ports, the other fails.
+fn other_family(way: &Way<'_>) -> bool {
+    let ports = way.centre.map(rules::required_ports).unwrap_or_default();
+    let asked = |ipv4: bool| {
+        let at = way.targets.iter().filter(move |ip| ip.is_ipv4() == ipv4);
+        let at = at.flat_map(|ip| ports.iter().map(move |port| std::net::SocketAddr::new(*ip, *port)));
+        at.filter_map(|at| way.scene.world.tcp(at)).collect::<Vec<_>>()
+    };
+    let works = |ipv4| asked(ipv4).iter().any(|outcome| outcome.ok().is_some());
+    let fails = |ipv4| !asked(ipv4).is_empty() && asked(ipv4).iter().all(|outcome| outcome.failure().is_some());
+    [true, false].into_iter().any(|ipv4| works(ipv4) && fails(!ipv4))
 }
 
 fn name_is_fixed(way: &Way<'_>) -> bool {

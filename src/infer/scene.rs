@@ -4,12 +4,11 @@
 use super::World;
 use super::evidence;
 use super::life::{self, Sign};
+use super::rules::required_ports;
+use super::uplink::{self, Uplink};
 use crate::baseline::Enrolment;
 use crate::config::{Centre, Config, Vpn};
-use crate::model::{
-    Address, Chain, Evidence, Failure, FailureKind, Gateway, Hop, HopAnswer, IfName, Link, LinkKind, Outcome, Route, Sighting, Subject,
-    VpnFacts,
-};
+use crate::model::{Address, Chain, Evidence, Failure, FailureKind, Gateway, HopAnswer, Link, Outcome, Sighting, Subject, VpnFacts};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
@@ -47,30 +46,10 @@ impl<'a> Scene<'a> {
         self.signs.iter().find(|sign| sign.who == ip && sign.error.is_none())
     }
 
-    /// This interface is a tunnel, configured or not.
-    pub fn is_tunnel(&self, device: &IfName) -> bool {
-        let kind = self.world.link(device).map(|link| &link.kind);
-        matches!(kind, Some(LinkKind::Tun | LinkKind::Wireguard | LinkKind::Ppp)) || self.is_configured_tunnel(device)
-    }
-
-    /// This interface belongs to a configured VPN.
-    pub fn is_configured_tunnel(&self, device: &IfName) -> bool {
-        self.config.vpns.iter().any(|vpn| vpn.interface.matches(device.as_str()))
-    }
-
     /// The resolvers the system uses.
     pub fn resolvers(&self) -> &[IpAddr] {
         self.world.resolvers().and_then(Outcome::ok).map_or(&[], |setup| &setup.servers)
     }
-}
-
-/// The card and the next hop through which packets leave this PC.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct Uplink {
-    /// The card; `None` = this PC has none that could serve.
-    pub device: Option<IfName>,
-    /// The next hop; `None` = the destination is on the segment, or there is no route.
-    pub gateway: Option<IpAddr>,
 }
 
 /// The way to one centre.
@@ -89,6 +68,9 @@ pub struct Way<'a> {
     pub outer: Vec<IpAddr>,
     /// Addresses that are reachable only through the tunnel; empty without one.
     pub inner: Vec<IpAddr>,
+    /// Routers that a packet of one hop reached.
+    near: BTreeSet<IpAddr>,
+    beyond: Option<&'a Sign>,
 }
 
 impl<'a> Way<'a> {
@@ -96,18 +78,30 @@ impl<'a> Way<'a> {
         let vpn = centre.and_then(|c| c.via.as_ref()).and_then(|via| scene.config.vpns.iter().find(|vpn| &vpn.name == via));
         let targets = centre.map_or_else(Vec::new, |centre| targets(scene, centre));
         let known = centre.into_iter().flat_map(|c| c.addresses.iter().copied()).chain(targets.iter().copied());
-        let mut way =
-            Self { scene, centre, vpn, uplink: Uplink::default(), targets: targets.clone(), outer: Vec::new(), inner: Vec::new() };
+        let mut way = Self {
+            scene,
+            centre,
+            vpn,
+            uplink: Uplink::default(),
+            targets: targets.clone(),
+            outer: Vec::new(),
+            inner: Vec::new(),
+            near: BTreeSet::new(),
+            beyond: None,
+        };
+        let resolvers = scene.resolvers().iter().copied().filter(|ip| !ip.is_loopback());
+        let device = |ip: &IpAddr| scene.route(*ip).and_then(|route| route.device.as_ref());
         match vpn {
             Some(vpn) => {
                 way.outer = way.vpn_facts().map_or_else(Vec::new, |facts| facts.server.iter().map(SocketAddr::ip).collect());
-                let through =
-                    |ip: &IpAddr| way.route(*ip).and_then(|r| r.device.as_ref()).is_some_and(|d| vpn.interface.matches(d.as_str()));
-                way.inner = unique(vpn.inside.into_iter().chain(known).chain(scene.resolvers().iter().copied()).filter(through));
+                let through = |ip: &IpAddr| device(ip).is_some_and(|device| vpn.interface.matches(device.as_str()));
+                way.inner = unique(vpn.inside.into_iter().chain(known).chain(resolvers).filter(through));
             }
-            None => way.outer = unique(known.chain(scene.resolvers().iter().copied().filter(|ip| !ip.is_loopback()))),
+            None => way.outer = unique(known.chain(resolvers).filter(|ip| device(ip).is_none_or(|device| !scene.is_inward(device)))),
         }
-        way.uplink = uplink(&way);
+        way.uplink = uplink::of(&way);
+        way.near = near(&way);
+        way.beyond = beyond(&way);
         way
     }
 
@@ -119,11 +113,6 @@ impl<'a> Way<'a> {
     /// What fails when this way is broken.
     pub fn consequence(&self) -> Vec<Subject> {
         self.centre.map(|centre| Subject::Centre(centre.name.clone())).into_iter().collect()
-    }
-
-    /// The kernel's decision for this address, where it has one.
-    pub fn route(&self, ip: IpAddr) -> Option<&'a Route> {
-        self.scene.world.route_to(ip).and_then(Outcome::ok)
     }
 
     /// The card in use.
@@ -149,44 +138,83 @@ impl<'a> Way<'a> {
     /// The gateway, by any of its names: routers speak IPv4 and IPv6, and refuse from whichever address suits them. What lies on our own
     /// segment, and what a packet of one hop reaches, is no further away than the gateway.
     pub fn is_first_hop(&self, ip: IpAddr) -> bool {
-        let on_segment = || self.uplink.device.as_ref().is_some_and(|d| self.scene.world.addresses_of(d).any(|a| a.net.contains(&ip)));
-        let expired_there = |hop: &Hop| hop.ttl == 1 && hop.answer == HopAnswer::Router(ip);
-        let one_hop_away = || {
-            self.scene.world.observations().any(|o| match &o.sighting {
-                Sighting::Walk(to, Outcome::Ok(hops)) => self.outer.contains(to) && hops.iter().any(expired_there),
-                _ => false,
-            })
-        };
         let link_local = matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local());
-        Some(ip) == self.uplink.gateway || link_local || on_segment() || one_hop_away()
+        Some(ip) == self.uplink.gateway || link_local || self.is_on_segment(ip) || self.near.contains(&ip)
     }
 
-    /// A sign of life from beyond the gateway, in answer to a packet that takes this way.
-    pub fn beyond_gateway(&self) -> Option<&Sign> {
-        let far = |sign: &&Sign| self.outer.contains(&sign.to) && (sign.who == sign.to || !self.is_first_hop(sign.who));
-        self.scene.signs.iter().find(far).or_else(|| self.inside())
+    fn is_on_segment(&self, ip: IpAddr) -> bool {
+        self.uplink.device.as_ref().is_some_and(|device| self.scene.world.addresses_of(device).any(|a| a.net.contains(&ip)))
+    }
+
+    /// A line lies between this PC and the far end: packets leave by a gateway, or by a point-to-point card.
+    pub fn leads_beyond(&self) -> bool {
+        let point_to_point = |ip: &IpAddr| !self.is_on_segment(*ip) && self.scene.uplink_to(*ip).as_ref() == Some(&self.uplink);
+        self.uplink.gateway.is_some() || (self.uplink.device.is_some() && self.outer.iter().any(point_to_point))
+    }
+
+    /// Where the line must carry packets: to the VPN's server, or to the centre, or, while its address is not known, to whom would tell it.
+    pub fn goals(&self) -> Vec<IpAddr> {
+        let candidates = self.candidates();
+        let known = self.outer.iter().copied().filter(|ip| self.vpn.is_some() || candidates.contains(ip)).collect::<Vec<_>>();
+        if known.is_empty() { self.outer.clone() } else { known }
+    }
+
+    /// A sign of life from beyond the gateway, in answer to a packet that left as those of this way do.
+    pub fn beyond_gateway(&self) -> Option<&'a Sign> {
+        self.beyond
+    }
+
+    /// What settlement needs was asked for and did not come. Echoes and walks alone may keep silent on the best of lines.
+    pub fn is_cut(&self) -> bool {
+        let Some(centre) = self.centre else { return false };
+        let world = self.scene.world;
+        let unresolved = world.lookup(&centre.host).is_some_and(|outcome| outcome.failure().is_some());
+        let candidates = self.candidates();
+        let dead = |port: u16| {
+            let mut asked = candidates.iter().filter_map(|ip| world.tcp(SocketAddr::new(*ip, port))).peekable();
+            asked.peek().is_some() && asked.all(|outcome| outcome.failure().is_some())
+        };
+        unresolved || required_ports(centre).into_iter().any(dead)
     }
 
     /// A sign of life from within the tunnel.
-    pub fn inside(&self) -> Option<&Sign> {
+    pub fn inside(&self) -> Option<&'a Sign> {
         self.scene.signs.iter().find(|sign| self.inner.contains(&sign.to) && !self.is_first_hop(sign.who))
     }
 
+    /// A destination on the same side of the tunnel as this address answers, and not only a router on the way.
+    pub fn neighbour_answers(&self, ip: IpAddr) -> bool {
+        let Some(side) = [&self.inner, &self.outer].into_iter().find(|side| side.contains(&ip)) else { return false };
+        let near = |who: IpAddr| self.uplink.gateway.is_some() && self.is_first_hop(who);
+        self.scene.signs.iter().any(|sign| sign.who == sign.to && sign.error.is_none() && side.contains(&sign.to) && !near(sign.who))
+    }
+
     /// A sign of life from the centre itself.
-    pub fn centre_alive(&self) -> Option<&Sign> {
+    pub fn centre_alive(&self) -> Option<&'a Sign> {
         self.candidates().into_iter().find_map(|ip| self.scene.alive(ip))
     }
 
     /// Addresses beyond the gateway that were asked and of which nobody, not even a router on the way, said a word. What our own kernel
     /// refused to send says nothing here.
     pub fn silence(&self) -> Vec<Evidence> {
+        let near = |ip: IpAddr| self.uplink.gateway.is_some() && self.is_first_hop(ip);
+        self.unanswered(&self.outer.iter().copied().filter(|ip| !near(*ip) && !self.refused_here(*ip)).collect())
+    }
+
+    /// Addresses within the tunnel that were asked and kept silent.
+    pub fn inner_silence(&self) -> Vec<Evidence> {
+        self.unanswered(&self.inner.iter().copied().collect())
+    }
+
+    fn unanswered(&self, asked: &BTreeSet<IpAddr>) -> Vec<Evidence> {
         let silent = |failure: Option<&Failure>| failure.is_some_and(|f| f.kind == FailureKind::Silence);
-        let asked = |ip: &IpAddr| self.outer.contains(ip) && !self.refused_here(*ip);
-        let nobody = |hops: &Vec<Hop>| !hops.is_empty() && hops.iter().all(|hop| hop.answer == HopAnswer::Silence);
         let proof = self.scene.world.observations().filter_map(|o| match &o.sighting {
-            Sighting::Ping(ip, outcome) if asked(ip) && silent(outcome.failure()) => Some(evidence::ping(ip, outcome)),
-            Sighting::Tcp(at, outcome) if asked(&at.ip()) && silent(outcome.failure()) => Some(evidence::tcp(at, outcome)),
-            Sighting::Walk(ip, Outcome::Ok(hops)) if asked(ip) && nobody(hops) => Some(evidence::state("path.walk", ip, "silence")),
+            Sighting::Ping(ip, outcome) if asked.contains(ip) && silent(outcome.failure()) => Some(evidence::ping(ip, outcome)),
+            Sighting::Udp(at, outcome) if asked.contains(&at.ip()) && silent(outcome.failure()) => Some(evidence::udp(at, outcome)),
+            Sighting::Tcp(at, outcome) if asked.contains(&at.ip()) && silent(outcome.failure()) => Some(evidence::tcp(at, outcome)),
+            Sighting::Query(key, outcome) if asked.contains(&key.resolver) && silent(outcome.failure()) => {
+                Some(evidence::query(format!("{} @{}", key.name, key.resolver), outcome))
+            }
             _ => None,
         });
         proof.take(MOST_PROOF).collect()
@@ -220,27 +248,24 @@ fn unique(all: impl Iterator<Item = IpAddr>) -> Vec<IpAddr> {
     all.filter(|ip| seen.insert(*ip)).collect()
 }
 
-/// Where packets of this way leave, even when the kernel has already forgotten the route (it drops routes when a card goes down).
-fn uplink(way: &Way<'_>) -> Uplink {
-    let scene = way.scene;
-    let outward = |route: &&Route| route.device.as_ref().is_some_and(|device| !scene.is_tunnel(device));
-    let routed = way.outer.iter().filter_map(|ip| way.route(*ip)).find(outward);
-    let default = || scene.world.routes().and_then(Outcome::ok).and_then(|table| table.defaults().into_iter().find(outward).cloned());
-    if let Some(route) = routed.cloned().or_else(default) {
-        return Uplink { device: route.device, gateway: route.gateway };
-    }
-    Uplink { device: likely_card(scene), gateway: None }
+fn near(way: &Way<'_>) -> BTreeSet<IpAddr> {
+    let walks = way.scene.world.observations().filter_map(|o| match &o.sighting {
+        Sighting::Walk(to, Outcome::Ok(hops)) if way.outer.contains(to) => Some(hops),
+        _ => None,
+    });
+    let first = walks.flatten().filter_map(|hop| match hop.answer {
+        HopAnswer::Router(ip) if hop.ttl == 1 => Some(ip),
+        _ => None,
+    });
+    first.collect()
 }
 
-/// The card that served before its route was lost: the enrolled one, else the one with an address or traffic.
-fn likely_card(scene: &Scene<'_>) -> Option<IfName> {
-    let links = scene.world.links()?.ok()?;
-    let physical = |link: &&Link| matches!(link.kind, LinkKind::Ethernet | LinkKind::Wifi) && link.master.is_none();
-    let has_address = |link: &Link| scene.world.addresses_of(&link.name).any(Address::usable);
-    let gateways = scene.enrolment.baseline().map_or(&[][..], |baseline| &baseline.gateways);
-    let enrolled =
-        gateways.iter().find_map(|gateway| links.iter().filter(physical).find(|link| Some(&link.name) == gateway.device.as_ref()));
-    let served = links.iter().filter(physical);
-    let best = served.max_by_key(|link| (has_address(link), link.rx_bytes > 0, link.up, std::cmp::Reverse(link.index)));
-    enrolled.or(best).map(|link| link.name.clone())
+/// Whoever answers a packet that left by the same hop proves that hop and what lies behind it, whichever centre it was meant for. Without
+/// a gateway (on the segment, or point to point) every answer comes from the other end.
+fn beyond<'a>(way: &Way<'a>) -> Option<&'a Sign> {
+    let scene = way.scene;
+    let far = |sign: &&Sign| way.uplink.gateway.is_none() || !way.is_first_hop(sign.who);
+    let ours = |sign: &&Sign| way.outer.contains(&sign.to) || scene.left_by(sign).as_ref() == Some(&way.uplink);
+    let answers = || scene.signs.iter().filter(far);
+    answers().find(|sign| way.outer.contains(&sign.to)).or_else(|| way.inside()).or_else(|| answers().find(ours))
 }

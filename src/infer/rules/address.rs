@@ -4,7 +4,7 @@ use super::Standing;
 use crate::config::GatewayChoice;
 use crate::infer::evidence;
 use crate::infer::scene::Way;
-use crate::model::{Address, Cause, Certainty, Outcome, Reason, Subject, Verdict};
+use crate::model::{Address, Cause, Certainty, Outcome, Reason, Route, Subject, Verdict};
 use std::net::IpAddr;
 
 pub fn judge(way: &Way<'_>) -> Standing {
@@ -19,14 +19,19 @@ pub fn judge(way: &Way<'_>) -> Standing {
     }
     let usable = way.usable_addresses();
     let subject = Subject::Link(device.clone());
-    if let Some(taken) = way.scene.world.addresses_of(device).find(|a| a.duplicate) {
-        let conflict = Verdict::new(Cause::AddrConflict, subject, Certainty::Proven)
-            .because([evidence::state("address.conflict", taken.net.addr(), "another station answers for it")])
-            .not(Cause::AddrNone, Reason::AddressPresent(device.to_string()));
-        return Standing::Broken(vec![with_carrier(conflict, device.as_str())]);
-    }
     if !usable.iter().any(|a| serves(way, a)) {
-        let seen: Vec<_> = way.scene.world.addresses_of(device).map(|a| a.net.to_string()).collect();
+        let held = || way.scene.world.addresses_of(device);
+        if let Some(taken) = held().find(|a| a.duplicate && serves(way, a)) {
+            let conflict = Verdict::new(Cause::AddrConflict, subject, Certainty::Proven)
+                .because([evidence::state("address.conflict", taken.net.addr(), "another station answers for it")])
+                .not(Cause::AddrNone, Reason::AddressPresent(device.to_string()));
+            return Standing::Broken(vec![with_carrier(conflict, device.as_str())]);
+        }
+        // The kernel is still asking whether it may use it.
+        if held().any(|a| a.tentative && serves(way, a)) {
+            return Standing::Unknown;
+        }
+        let seen: Vec<_> = held().map(|a| a.net.to_string()).collect();
         let seen = if seen.is_empty() { "none".to_owned() } else { seen.join(" ") };
         let none = Verdict::new(Cause::AddrNone, subject, Certainty::Proven).because([evidence::state("address.list", device, seen)]);
         return Standing::Broken(vec![with_carrier(none, device.as_str())]);
@@ -64,7 +69,16 @@ fn stray_gateway(way: &Way<'_>, usable: &[&Address]) -> Option<IpAddr> {
     };
     let gateway = way.uplink.gateway.or(configured)?;
     let link_local = matches!(gateway, IpAddr::V6(ip) if ip.is_unicast_link_local());
-    let on_link = usable.iter().any(|a| a.net.contains(&gateway));
+    let kin = || usable.iter().filter(|a| a.net.addr().is_ipv4() == gateway.is_ipv4());
+    // An address that is its whole prefix has its neighbours by route only (`onlink`), and so has a prefix routed to the card itself.
+    let bare = kin().all(|a| a.net.prefix_len() == a.net.max_prefix_len());
+    let on_link = bare || kin().any(|a| a.net.contains(&gateway)) || routed_to_card(way, gateway);
     let answers = way.gateway().is_some_and(|gateway| gateway.ping.ok().is_some() || gateway.expired_here.is_some());
     (!link_local && !on_link && !answers).then_some(gateway)
+}
+
+fn routed_to_card(way: &Way<'_>, gateway: IpAddr) -> bool {
+    let to_card = |r: &Route| r.gateway.is_none() && r.device == way.uplink.device && r.destination.prefix_len() > 0;
+    let table = way.scene.world.routes().and_then(Outcome::ok);
+    table.is_some_and(|table| table.routes.iter().any(|route| to_card(route) && route.destination.contains(&gateway)))
 }

@@ -2,6 +2,7 @@
 //! failure. A resolver that answers, whatever it says, is reachable.
 
 use super::Standing;
+use super::line::broken_line;
 use crate::infer::evidence;
 use crate::infer::scene::{Scene, Way};
 use crate::model::{
@@ -49,6 +50,8 @@ pub fn degradations(way: &Way<'_>) -> Vec<Verdict> {
 fn dead_resolver(way: &Way<'_>, ip: IpAddr, host: &str) -> Option<Verdict> {
     let outcome = way.scene.world.query(ip, host)?;
     let (cause, certainty) = match fault(way, ip, outcome)? {
+        // A stub asks each of the servers behind it for the names that are its own only.
+        (Cause::DnsNxdomain, _) if way.scene.world.resolvers()?.ok()?.stub.is_some() => return None,
         // Another name server of the same list that does not know the inner names: harmless until the first one dies.
         (Cause::DnsNxdomain, _) => (Cause::DnsWrongResolver, Certainty::Likely),
         other => other,
@@ -118,10 +121,11 @@ fn unresolved(way: &Way<'_>, host: &str, lookup: &Outcome<Lookup>) -> Standing {
         let none = Verdict::new(Cause::DnsNoResolver, Subject::Terminal, Certainty::Proven);
         return Standing::Broken(vec![none.because([evidence::state("dns.resolvers", "terminal", "none"), asked])]);
     }
-    if let Some(wrong) = wrong_resolver(scene, host, &setup.servers, lookup) {
-        return Standing::Broken(vec![wrong]);
+    let wrong = wrong_resolver(scene, host, &setup.servers, lookup);
+    if let Some(wrong) = wrong.as_ref().filter(|wrong| wrong.certainty == Certainty::Proven) {
+        return Standing::Broken(vec![wrong.clone()]);
     }
-    let mut verdicts: Vec<Verdict> = Vec::new();
+    let mut verdicts: Vec<Verdict> = wrong.into_iter().collect();
     for ip in &setup.servers {
         let Some(outcome) = scene.world.query(*ip, host) else { continue };
         let Some((cause, certainty)) = fault(way, *ip, outcome) else { continue };
@@ -140,7 +144,27 @@ fn unresolved(way: &Way<'_>, host: &str, lookup: &Outcome<Lookup>) -> Standing {
         let strange = Verdict::new(Cause::DnsTimeout, Subject::Name(host.to_owned()), Certainty::Possible);
         verdicts.push(strange.because([asked]));
     }
-    Standing::Broken(verdicts)
+    Standing::Broken(or_the_line(way, verdicts))
+}
+
+/// A name server on our own segment, or on this PC, asks others over the line. Where nothing beyond the gateway gives a sign, its trouble
+/// may be the line's.
+fn or_the_line(way: &Way<'_>, mut verdicts: Vec<Verdict>) -> Vec<Verdict> {
+    let passed_on = |v: &Verdict| matches!(v.cause, Cause::DnsServfail | Cause::DnsTimeout | Cause::DnsRefused);
+    if way.beyond_gateway().is_none() && way.leads_beyond() && verdicts.iter().any(passed_on) {
+        for verdict in verdicts.iter_mut().filter(|v| passed_on(v)) {
+            verdict.certainty = verdict.certainty.min(Certainty::Likely);
+            verdict.ruled_out.retain(|out| out.cause != Cause::LineDown);
+        }
+        let best = verdicts.iter().map(|v| v.certainty).max().unwrap_or(Certainty::Possible).min(Certainty::Likely);
+        let proof: Vec<_> = verdicts.iter().filter(|v| passed_on(v)).flat_map(|v| v.evidence.clone()).collect();
+        verdicts.push(broken_line(best).because(proof));
+    } else if let Some(silent) = verdicts.iter().find(|v| v.cause == Cause::DnsTimeout && v.certainty == Certainty::Likely) {
+        // Nobody where the name server is answers: it may be all of the far end.
+        let outage = super::tcp::dead_centre(way, Certainty::Possible).because(silent.evidence.clone());
+        verdicts.push(outage);
+    }
+    verdicts
 }
 
 fn subject(cause: Cause, ip: IpAddr, host: &str) -> Subject {
@@ -164,7 +188,7 @@ fn wrong_resolver(scene: &Scene<'_>, host: &str, servers: &[IpAddr], lookup: &Ou
         return None;
     }
     let right = scene.config.dns.resolvers.iter().filter(|ip| !servers.contains(ip)).find(knows)?;
-    let denied = matches!(lookup.failure()?.kind, FailureKind::Rcode(_));
+    let denied = lookup.failure()?.kind == FailureKind::Rcode(Rcode::NxDomain);
     let certainty = if denied { Certainty::Proven } else { Certainty::Likely };
     let says = servers.iter().filter_map(|ip| asked(ip).map(|o| evidence::query(format!("{host} @{ip}"), o)));
     let found = evidence::query(format!("{host} @{right}"), asked(right)?);
@@ -179,18 +203,21 @@ fn fault(way: &Way<'_>, ip: IpAddr, outcome: &Outcome<Answer>) -> Option<(Cause,
         Outcome::Ok(_) | Outcome::Unknown(_) => return None,
         Outcome::Failed(failure) => failure,
     };
-    // Where anything else on this way answers, the silence is the name server's own.
-    let others_answer = way.scene.alive(ip).is_some() || way.inside().or_else(|| way.beyond_gateway()).is_some();
-    let silence = if others_answer { Certainty::Proven } else { Certainty::Likely };
+    // Where it answers otherwise, or another destination on its side does, the silence is the name server's own.
+    let silence = if way.scene.alive(ip).is_some() || way.neighbour_answers(ip) { Certainty::Proven } else { Certainty::Likely };
     match &failure.kind {
         FailureKind::Rcode(Rcode::ServFail | Rcode::Other(_)) => Some((Cause::DnsServfail, Certainty::Proven)),
         FailureKind::Rcode(Rcode::NxDomain) => Some((Cause::DnsNxdomain, Certainty::Proven)),
         FailureKind::Rcode(Rcode::Refused) => Some((Cause::DnsRefused, Certainty::Proven)),
-        FailureKind::Icmp(error) if error.kind == IcmpKind::PortUnreachable => Some((Cause::DnsPortRefused, Certainty::Proven)),
+        FailureKind::Icmp(error) if error.kind == IcmpKind::PortUnreachable && error.offender.is_none_or(|who| who == ip) => {
+            Some((Cause::DnsPortRefused, Certainty::Proven))
+        }
+        // Somebody on the way says so, a filter or a router: not the name server's own doing for certain.
+        FailureKind::Icmp(_) => Some((Cause::DnsTimeout, Certainty::Likely)),
         FailureKind::Refused | FailureKind::Local(Errno::ECONNREFUSED) => Some((Cause::DnsPortRefused, Certainty::Proven)),
         // A refusal of this PC's own, to which the layers below have their say.
         FailureKind::Local(Errno::EPERM | Errno::ENETUNREACH | Errno::EACCES | Errno::EINVAL) => None,
-        FailureKind::Silence | FailureKind::Icmp(_) | FailureKind::Local(_) => Some((Cause::DnsTimeout, silence)),
+        FailureKind::Silence | FailureKind::Local(_) => Some((Cause::DnsTimeout, silence)),
         FailureKind::Garbage(_) | FailureKind::Closed { .. } | FailureKind::TooLarge | FailureKind::Tls(..) => {
             Some((Cause::DnsServfail, Certainty::Likely))
         }

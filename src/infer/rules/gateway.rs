@@ -4,7 +4,7 @@ use super::Standing;
 use super::line::{broken_line, with_gateway};
 use crate::infer::evidence;
 use crate::infer::scene::Way;
-use crate::model::{ArpAnswer, Cause, Certainty, FailureKind, Gateway, Outcome, Reason, Subject, Verdict};
+use crate::model::{ArpAnswer, Cause, Certainty, FailureKind, Gateway, IcmpKind, Reason, Subject, Verdict};
 
 pub fn judge(way: &Way<'_>) -> Standing {
     if way.beyond_gateway().is_some() {
@@ -19,17 +19,15 @@ pub fn judge(way: &Way<'_>) -> Standing {
     if gateway.alive() || way.scene.signs.iter().any(|sign| way.outer.contains(&sign.to) && way.is_first_hop(sign.who)) {
         return Standing::Passed;
     }
-    let asked = !matches!((&gateway.arp, &gateway.ping), (ArpAnswer::Unknown(_), Outcome::Unknown(_)));
-    if !asked && way.silence().is_empty() {
+    let silent = |certainty| argue(Verdict::new(Cause::GatewayUnreachable, Subject::Gateway(address), certainty), way, gateway);
+    if gave_up(way, gateway) {
+        return Standing::Broken(vec![silent(Certainty::Proven)]);
+    }
+    if !way.is_cut() {
         return Standing::Unknown;
     }
-    let silent = Verdict::new(Cause::GatewayUnreachable, Subject::Gateway(address), certainty(way, gateway));
-    let mut candidates = vec![argue(silent, way, gateway)];
-    if candidates[0].certainty != Certainty::Proven {
-        // A router that forbids ping looks dead to who cannot ask for its hardware address.
-        candidates.push(with_gateway(broken_line(Certainty::Likely), gateway, address));
-    }
-    Standing::Broken(candidates)
+    // A router that forbids ping looks dead to who cannot ask for its hardware address.
+    Standing::Broken(vec![silent(Certainty::Likely), with_gateway(broken_line(Certainty::Likely), gateway, address).because(way.silence())])
 }
 
 fn argue(verdict: Verdict, way: &Way<'_>, gateway: &Gateway) -> Verdict {
@@ -43,14 +41,12 @@ fn argue(verdict: Verdict, way: &Way<'_>, gateway: &Gateway) -> Verdict {
 }
 
 /// ARP silence is proof; so is our own kernel's word that it asked and gave up.
-fn certainty(way: &Way<'_>, gateway: &Gateway) -> Certainty {
-    let gave_up = |outcome: &Outcome<_>| match outcome.failure().map(|f| &f.kind) {
-        Some(FailureKind::Icmp(error)) => error.offender.is_some_and(|ip| way.scene.world.is_own(ip)),
+fn gave_up(way: &Way<'_>, gateway: &Gateway) -> bool {
+    let by_kernel = match gateway.ping.failure().map(|f| &f.kind) {
+        Some(FailureKind::Icmp(error)) => {
+            error.kind == IcmpKind::HostUnreachable && error.offender.is_some_and(|ip| way.scene.world.is_own(ip))
+        }
         _ => false,
     };
-    match gateway.arp {
-        ArpAnswer::Silent => Certainty::Proven,
-        ArpAnswer::Answered(_) | ArpAnswer::Unknown(_) if gave_up(&gateway.ping) => Certainty::Proven,
-        ArpAnswer::Answered(_) | ArpAnswer::Unknown(_) => Certainty::Likely,
-    }
+    gateway.arp == ArpAnswer::Silent || by_kernel
 }

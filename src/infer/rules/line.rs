@@ -1,43 +1,49 @@
 //! The provider's line: the gateway is there, nothing beyond it answers. The terminal cannot see which end is dead, unless the gateway
 //! itself says that it has no way on.
 
-use super::Standing;
+use super::{Standing, tcp, vpn};
 use crate::infer::evidence;
 use crate::infer::life::Sign;
 use crate::infer::scene::Way;
-use crate::model::{Cause, Certainty, Gateway, IcmpKind, Reason, Subject, Verdict};
+use crate::model::{Cause, Certainty, Evidence, Gateway, IcmpKind, Reason, Subject, Verdict};
 use std::net::IpAddr;
 
 pub fn judge(way: &Way<'_>) -> Standing {
     if way.beyond_gateway().is_some() {
         return Standing::Passed;
     }
-    let Some(address) = way.uplink.gateway else {
+    if !way.leads_beyond() {
         return Standing::Absent;
-    };
-    let Some(gateway) = way.gateway() else {
-        return Standing::Unknown;
-    };
-    if let Some(sign) = refusal(way) {
-        let down = broken_line(Certainty::Proven).because([sign.evidence.clone()]);
-        return Standing::Broken(vec![with_gateway(down, gateway, address)]);
     }
-    let silent = way.silence();
-    if silent.is_empty() {
+    if !way.is_cut() {
         return Standing::Unknown;
     }
-    let down = with_gateway(broken_line(Certainty::Likely), gateway, address).because(silent.clone());
-    Standing::Broken(vec![down, far_end(way, gateway, address).because(silent)])
+    let refusals = refusals(way);
+    if has_no_way_on(way, &refusals) {
+        let said = refusals.into_iter().map(|sign| sign.evidence.clone());
+        return Standing::Broken(vec![with_hop(way, broken_line(Certainty::Proven).because(said))]);
+    }
+    let proof: Vec<Evidence> = refusals.into_iter().map(|sign| sign.evidence.clone()).chain(way.silence()).chain(nameless(way)).collect();
+    if proof.is_empty() {
+        return Standing::Unknown;
+    }
+    let mut candidates = vec![broken_line(Certainty::Likely)];
+    candidates.extend(far_end(way));
+    if let (Some(address), None) = (way.uplink.gateway, way.gateway()) {
+        candidates.push(Verdict::new(Cause::GatewayUnreachable, Subject::Gateway(address), Certainty::Possible));
+    }
+    Standing::Broken(candidates.into_iter().map(|verdict| with_hop(way, verdict).because(proof.clone())).collect())
 }
 
 /// Without a word from beyond, the far end may be as dead as the line.
-fn far_end(way: &Way<'_>, gateway: &Gateway, address: IpAddr) -> Verdict {
-    let (cause, subject) = match (way.vpn, way.centre) {
-        (Some(vpn), _) => (Cause::VpnServerUnreachable, Subject::Vpn(vpn.name.clone())),
-        (None, Some(centre)) => (Cause::CentreOutage, Subject::Centre(centre.name.clone())),
-        (None, None) => (Cause::LineDown, Subject::Line),
-    };
-    with_gateway(Verdict::new(cause, subject, Certainty::Possible), gateway, address)
+fn far_end(way: &Way<'_>) -> Option<Verdict> {
+    if way.vpn.is_some() { vpn::far_end(way) } else { way.centre.map(|_| tcp::dead_centre(way, Certainty::Possible)) }
+}
+
+/// The VPN server's name, where nobody told it: name servers outside need the line too.
+fn nameless(way: &Way<'_>) -> Option<Evidence> {
+    let how = way.vpn_facts()?.server_unresolved.as_ref()?;
+    Some(evidence::state("dns.lookup", &way.vpn?.server.as_ref()?.host, how))
 }
 
 /// "The line is down", yet to be argued.
@@ -45,14 +51,31 @@ pub fn broken_line(certainty: Certainty) -> Verdict {
     Verdict::new(Cause::LineDown, Subject::Line, certainty)
 }
 
+fn with_hop(way: &Way<'_>, verdict: Verdict) -> Verdict {
+    match (way.gateway(), way.uplink.gateway) {
+        (Some(gateway), Some(address)) => with_gateway(verdict, gateway, address),
+        _ => verdict,
+    }
+}
+
 /// Adds what is known of the gateway; a dead gateway is ruled out where it answered.
 pub fn with_gateway(verdict: Verdict, gateway: &Gateway, address: IpAddr) -> Verdict {
-    let verdict = verdict.because([evidence::arp(address, gateway)]);
+    let verdict = verdict.because([evidence::gateway(address, gateway)]);
     if gateway.alive() { verdict.not(Cause::GatewayUnreachable, Reason::Answered(address.to_string())) } else { verdict }
 }
 
-/// The gateway's own word that it cannot go on.
-fn refusal<'a>(way: &'a Way<'_>) -> Option<&'a Sign> {
-    let no_way_on = |sign: &&Sign| matches!(sign.error, Some(IcmpKind::NetUnreachable | IcmpKind::HostUnreachable));
-    way.scene.signs.iter().filter(|sign| way.is_first_hop(sign.who) && way.outer.contains(&sign.to)).find(no_way_on)
+/// The gateway's own words about packets that should have gone on.
+fn refusals<'a>(way: &'a Way<'_>) -> Vec<&'a Sign> {
+    let goals = way.goals();
+    let refused = |sign: &&Sign| goals.contains(&sign.to) && !matches!(sign.error, None | Some(IcmpKind::TimeExceeded));
+    way.scene.signs.iter().filter(|sign| way.is_first_hop(sign.who)).filter(refused).collect()
+}
+
+/// It has no route, neither for IPv4 nor for IPv6, as far as the far end has both. That a single host does not answer it ("host
+/// unreachable") may be that host's fault, and what it forbids it could do.
+fn has_no_way_on(way: &Way<'_>, refusals: &[&Sign]) -> bool {
+    let goals = way.goals();
+    let routed = goals.iter().filter(|ip| way.vpn.is_some() || way.scene.route(**ip).is_some());
+    let said = |ipv4: bool| refusals.iter().any(|sign| sign.to.is_ipv4() == ipv4 && sign.error == Some(IcmpKind::NetUnreachable));
+    (said(true) || said(false)) && routed.into_iter().all(|ip| said(ip.is_ipv4()))
 }

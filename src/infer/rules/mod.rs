@@ -14,7 +14,7 @@ mod vpn;
 
 pub use service::{exchanges, healthy};
 pub use tcp::required as required_ports;
-pub use tls::handshakes;
+pub use tls::{handshakes, not_ours};
 
 use super::scene::Way;
 use crate::model::{Layer, Verdict};

@@ -5,7 +5,10 @@ use super::Standing;
 use crate::config::Access;
 use crate::infer::evidence;
 use crate::infer::scene::Way;
-use crate::model::{Cause, Certainty, Errno, Evidence, FailureKind, LinkKind, Outcome, Reason, Route, RouteKind, Subject, Verdict};
+use crate::model::{
+    Cause, Certainty, Errno, Evidence, Failure, FailureKind, IcmpError, IcmpKind, LinkKind, Outcome, Reason, Route, RouteKind, Subject,
+    Verdict,
+};
 use std::net::IpAddr;
 
 pub fn judge(way: &Way<'_>) -> Standing {
@@ -15,13 +18,15 @@ pub fn judge(way: &Way<'_>) -> Standing {
     if way.centre_alive().is_some() {
         return Standing::Passed;
     }
-    if let Some(blocked) = firewall(way) {
-        return Standing::Broken(vec![blocked]);
+    if let Some(candidates) = firewall(way) {
+        return Standing::Broken(candidates);
     }
     let destinations = destinations(way);
     let decided: Vec<_> = destinations.iter().filter_map(|ip| way.scene.world.route_to(*ip).map(|outcome| (*ip, outcome))).collect();
-    let verdicts: Vec<_> =
+    let mut verdicts: Vec<_> =
         decided.iter().filter_map(|(ip, outcome)| refused(*ip, outcome).or_else(|| captured(way, *ip, outcome))).collect();
+    // A family that this PC does not have says less than a route that is wrong.
+    verdicts.sort_by_key(|verdict| verdict.cause == Cause::RouteMissing);
     match (decided.len(), verdicts.len()) {
         (0, _) => Standing::Unknown,
         // One family without a route is normal where the other has one.
@@ -63,40 +68,58 @@ fn captured(way: &Way<'_>, ip: IpAddr, outcome: &Outcome<Route>) -> Option<Verdi
     let (certainty, expected) = match way.vpn {
         Some(vpn) if !vpn.interface.matches(device.as_str()) => {
             way.vpn_facts()?.interface.as_ref()?;
-            (Certainty::Proven, vpn.interface.as_str())
+            // A client that lost its server may have taken its routes back.
+            (if way.inside().is_some() { Certainty::Proven } else { Certainty::Likely }, vpn.interface.as_str())
         }
         Some(_) => return None,
-        // Only where the site says that there is no tunnel on this PC is a tunnel a stranger.
+        // Only where the site says that there is no tunnel on this PC is a tunnel a stranger; a bridge of containers always is.
         None => match (way.scene.config.network.access, &way.scene.world.link(device)?.kind) {
             (Access::LeasedLine | Access::VpnBox | Access::FrontEnd, LinkKind::Tun | LinkKind::Wireguard) => (Certainty::Likely, "-"),
+            (_, LinkKind::Bridge) if way.scene.is_inward(device) => (Certainty::Likely, "-"),
             _ => return None,
         },
     };
     let found = Verdict::new(Cause::RouteCaptured, subject, certainty)
         .because([evidence::route(ip, outcome), evidence::state("route.expected", ip, format!("dev {expected}"))]);
-    Some(match &way.vpn {
-        Some(vpn) => found.not(Cause::VpnNotStarted, Reason::Running(vpn.name.clone())),
+    Some(match way.vpn_facts().and_then(|facts| facts.interface.as_ref()) {
+        Some(tunnel) => found.not(Cause::VpnNotStarted, Reason::Running(tunnel.to_string())),
         None => found,
     })
 }
 
-/// Only a local filter answers a datagram with EPERM, and it does so at once; TCP through the same filter merely times out.
-fn firewall(way: &Way<'_>) -> Option<Verdict> {
+/// Only a local filter answers a datagram with EPERM, or with a rejection from our own address, and it does so at once; TCP through the
+/// same filter merely times out. Proof where it stops what settlement needs, a name; that it forbids echo may be all it does.
+fn firewall(way: &Way<'_>) -> Option<Vec<Verdict>> {
     let world = way.scene.world;
-    let filtered = |kind: Option<&FailureKind>| kind == Some(&FailureKind::Local(Errno::EPERM));
+    let filtered = |failure: Option<&Failure>| match failure.map(|f| &f.kind) {
+        Some(FailureKind::Local(errno)) => *errno == Errno::EPERM,
+        Some(FailureKind::Icmp(IcmpError { kind: IcmpKind::PortUnreachable | IcmpKind::AdminProhibited, offender: Some(own) })) => {
+            world.is_own(*own) && !own.is_loopback()
+        }
+        _ => false,
+    };
     let pings = way.candidates().into_iter().filter_map(|ip| {
         let outcome = world.ping(ip)?;
-        filtered(outcome.failure().map(|f| &f.kind)).then(|| (Subject::Host(ip), evidence::ping(ip, outcome)))
+        filtered(outcome.failure()).then(|| (Subject::Host(ip), evidence::ping(ip, outcome)))
     });
-    let queries = way.scene.resolvers().iter().flat_map(|ip| {
-        let denied = world.queries(*ip).filter(|(_, outcome)| filtered(outcome.failure().map(|f| &f.kind)));
+    let nameless = way.centre.is_some_and(|centre| world.lookup(&centre.host).is_some_and(|o| o.failure().is_some()));
+    let queries = way.scene.resolvers().iter().filter(|_| nameless).flat_map(|ip| {
+        let denied = world.queries(*ip).filter(|(_, outcome)| filtered(outcome.failure()));
         denied.map(move |(name, outcome)| (Subject::Resolver(*ip), evidence::query(format!("{name} @{ip}"), outcome)))
     });
-    let denied: Vec<(Subject, Evidence)> = pings.chain(queries).collect();
+    let (pings, queries): (Vec<_>, Vec<_>) = (pings.collect(), queries.collect());
+    let certainty = if queries.is_empty() { Certainty::Likely } else { Certainty::Proven };
+    let denied: Vec<(Subject, Evidence)> = pings.into_iter().chain(queries).collect();
     let subject = denied.first()?.0.clone();
-    let proof = denied.into_iter().map(|(_, evidence)| evidence).take(4);
-    let here = Reason::RefusedLocally("EPERM".to_owned());
-    Some(Verdict::new(Cause::FirewallOutput, subject, Certainty::Proven).because(proof).not(Cause::TcpFiltered, here))
+    if !way.is_cut() {
+        return None;
+    }
+    let proof: Vec<_> = denied.into_iter().map(|(_, evidence)| evidence).take(4).collect();
+    let blocked = Verdict::new(Cause::FirewallOutput, subject, certainty).because(proof.clone());
+    Some(match certainty {
+        Certainty::Proven => vec![blocked.not(Cause::TcpFiltered, Reason::RefusedLocally("EPERM".to_owned()))],
+        Certainty::Likely | Certainty::Possible => vec![blocked, super::tcp::dead_centre(way, Certainty::Possible).because(proof)],
+    })
 }
 
 /// A large request stalls and the same request in small segments is answered: proof without any ICMP.
@@ -106,7 +129,7 @@ pub fn mtu_black_hole(way: &Way<'_>) -> Option<Verdict> {
         crate::model::Sighting::Upload(at, large @ Outcome::Failed(failure)) if way.candidates().contains(&at.ip()) => {
             let small = world.upload_small(*at)?;
             small.ok()?;
-            let stalled = matches!(failure.kind, FailureKind::Silence | FailureKind::Closed { .. });
+            let stalled = failure.kind == FailureKind::Silence;
             let proof = [evidence::upload("http.upload", at, large), evidence::upload("http.upload-small-segments", at, small)];
             stalled.then(|| Verdict::new(Cause::PathMtuBlackHole, Subject::Endpoint(*at), Certainty::Proven).because(proof))
         }

@@ -45,17 +45,18 @@ pub fn judge(way: &Way<'_>) -> Standing {
     }
 }
 
-/// Nothing but echo is configured for this centre.
+/// Nothing but echo is configured for this centre. Its silence is never a fault; that somebody says it cannot be reached is.
 fn ping_only(way: &Way<'_>) -> Standing {
     if way.targets.iter().any(|ip| way.scene.alive(*ip).is_some()) {
         return Standing::Passed;
     }
-    let silent: Vec<_> = way
-        .targets
-        .iter()
-        .filter_map(|ip| way.scene.world.ping(*ip).filter(|o| o.failure().is_some()).map(|o| evidence::ping(ip, o)))
-        .collect();
-    if silent.is_empty() { Standing::Unknown } else { Standing::Broken(vec![dead_centre(way, Certainty::Possible).because(silent)]) }
+    let asked: Vec<_> = way.targets.iter().filter_map(|ip| Some((ip, way.scene.world.ping(*ip)?))).collect();
+    let refused = |outcome: &Outcome<Reply>| outcome.failure().is_some_and(|f| f.kind != FailureKind::Silence);
+    if asked.is_empty() || !asked.iter().all(|(_, outcome)| refused(outcome)) {
+        return Standing::Unknown;
+    }
+    let proof = asked.into_iter().map(|(ip, outcome)| evidence::ping(ip, outcome));
+    Standing::Broken(silent_centre(way, proof.collect()))
 }
 
 fn port_dead(way: &Way<'_>, port: u16, outcomes: &[(IpAddr, &Outcome<Reply>)]) -> Vec<Verdict> {
@@ -114,7 +115,7 @@ fn silent_centre(way: &Way<'_>, proof: Vec<Evidence>) -> Vec<Verdict> {
 }
 
 /// Behind a front-end server it is the front-end that this PC talks to.
-fn dead_centre(way: &Way<'_>, certainty: Certainty) -> Verdict {
+pub fn dead_centre(way: &Way<'_>, certainty: Certainty) -> Verdict {
     let cause = match way.scene.config.network.access {
         Access::FrontEnd => Cause::FrontendDown,
         Access::LeasedLine | Access::VpnBox | Access::VpnOverInternet | Access::Unknown => Cause::CentreOutage,

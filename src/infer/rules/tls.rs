@@ -47,6 +47,12 @@ pub fn handshakes<'a>(way: &Way<'a>) -> Vec<(&'a TlsKey, &'a Outcome<TlsFacts>)>
     all.collect()
 }
 
+/// What this tool cannot speak, the settlement program may well speak.
+pub fn not_ours(outcome: &Outcome<TlsFacts>) -> bool {
+    let kind = outcome.failure().map(|failure| &failure.kind);
+    matches!(kind, Some(FailureKind::Tls(TlsFault::Unsupported | TlsFault::Other(_), _)))
+}
+
 fn faulty(way: &Way<'_>, key: &TlsKey, fault: &TlsFault, facts: Option<&TlsFacts>, proof: &Evidence) -> Standing {
     let subject = Subject::Endpoint(key.at);
     let offset = facts.and_then(|f| f.date_offset_s);
@@ -61,7 +67,6 @@ fn faulty(way: &Way<'_>, key: &TlsKey, fault: &TlsFault, facts: Option<&TlsFacts
         TlsFault::UnknownIssuer => vec![say(Cause::TlsUntrusted, Certainty::Proven)],
         TlsFault::NameMismatch => vec![say(Cause::TlsNameMismatch, Certainty::Proven)],
         TlsFault::ClientCertificate => vec![say(Cause::TlsClientCert, Certainty::Likely)],
-        // What this tool cannot speak, the settlement program may well speak.
         TlsFault::Unsupported | TlsFault::Other(_) => return Standing::Unknown,
     };
     Standing::Broken(verdicts)

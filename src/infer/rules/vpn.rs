@@ -1,15 +1,17 @@
 //! The tunnel. Three questions in turn: is it there at all, does its server answer outside, does anything answer inside? History (when it
 //! last worked, how often it dropped) belongs to the daemon; one look says at most *possible* where only history could prove.
 
-use super::Standing;
+use super::line::broken_line;
+use super::{Standing, tcp};
 use crate::config::{Transport, Vpn, VpnKind};
 use crate::infer::evidence;
+use crate::infer::life::Sign;
 use crate::infer::scene::Way;
 use crate::model::{
     Address, Cause, Certainty, Evidence, FailureKind, IcmpKind, IfName, Outcome, ProcessState, Reason, Reply, Subject, UnitState, Verdict,
     VpnFacts, VpnLog,
 };
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// A WireGuard session without a handshake for this long is dead: the protocol rejects older keys (`REJECT_AFTER_TIME`).
 const HANDSHAKE_MAX_AGE_S: u64 = 180;
@@ -25,18 +27,29 @@ pub fn judge(way: &Way<'_>) -> Standing {
         return Standing::Unknown;
     };
     let case = Case { way, vpn, facts, outer: outer(way, facts) };
-    if facts.log == VpnLog::AuthFailed {
-        return Standing::Broken(vec![case.say(Cause::VpnAuthFailed, Certainty::Likely).because([evidence::state(
-            "vpn.log",
-            &vpn.name,
-            "auth failed",
-        )])]);
+    if facts.log == VpnLog::AuthFailed && !matches!(case.outer, Outer::Unreachable(..)) {
+        let said = evidence::state("vpn.log", &vpn.name, "auth failed");
+        return Standing::Broken(vec![case.say(Cause::VpnAuthFailed, Certainty::Likely).because([said])]);
     }
-    match &facts.interface {
+    let up = |device: &&IfName| way.scene.world.link(device).is_none_or(|link| link.up);
+    match facts.interface.as_ref().filter(up) {
         None if case.stopped() => Standing::Broken(vec![case.not_started()]),
-        None => Standing::Broken(case.cannot_connect()),
+        None => Standing::Broken(case.or_the_line(case.cannot_connect())),
         Some(device) => case.with_interface(device),
     }
+}
+
+/// What may be wrong at the VPN when nothing beyond the gateway gives a sign.
+pub fn far_end(way: &Way<'_>) -> Option<Verdict> {
+    let case = Case { way, vpn: way.vpn?, facts: way.vpn_facts()?, outer: Outer::NotAsked };
+    Some(if case.facts.interface.is_none() && case.stopped() {
+        // Known, but perhaps for want of a line only.
+        Verdict { certainty: Certainty::Likely, ..case.not_started() }
+    } else if case.facts.server_unresolved.is_some() {
+        case.say(Cause::VpnServerNameUnresolved, Certainty::Possible)
+    } else {
+        case.say(Cause::VpnServerUnreachable, Certainty::Possible)
+    })
 }
 
 struct Case<'a> {
@@ -48,8 +61,10 @@ struct Case<'a> {
 
 /// What was heard of the VPN server on the outer side.
 enum Outer {
-    /// A router on the way says that it cannot be reached.
-    Unreachable(Evidence),
+    /// A router on the way says that it cannot be reached: of all its addresses, or of some.
+    Unreachable(Evidence, Certainty),
+    /// A filter on the way says that it lets nothing through to it.
+    Forbidden(Evidence),
     /// Its host says that nobody listens on the port.
     PortClosed(Evidence),
     /// The VPN service itself answered.
@@ -86,7 +101,7 @@ impl Case<'_> {
         let name = self.vpn.interface.as_str();
         self.say(cause, certainty)
             .because([
-                evidence::state("vpn.interface", name, if self.facts.interface.is_some() { "left over" } else { "missing" }),
+                evidence::state("vpn.interface", name, if self.facts.interface.is_some() { "idle" } else { "missing" }),
                 self.client(),
             ])
             .not(Cause::VpnTunnelDead, Reason::NotRunning(self.vpn.process.clone().unwrap_or_else(|| name.to_owned())))
@@ -118,15 +133,37 @@ impl Case<'_> {
                 ]
             }
             Outer::NotAsked => vec![self.say(Cause::VpnServerUnreachable, Certainty::Possible).because([self.client()])],
-            _ => self.server_trouble().unwrap_or_default(),
+            _ => self.server_trouble().unwrap_or_else(|| self.silent_port()),
         }
+    }
+
+    /// The host is there; whether its port would answer us cannot be told.
+    fn silent_port(&self) -> Vec<Verdict> {
+        let host = match &self.outer {
+            Outer::HostAnswers(host, _) => Some(host.clone()),
+            _ => None,
+        };
+        let possible = [Cause::VpnPortBlocked, Cause::VpnAuthFailed, Cause::VpnClientFailed];
+        possible.map(|cause| self.say(cause, Certainty::Possible).because(host.clone()).because([self.client()])).to_vec()
+    }
+
+    /// Where nothing beyond the gateway gives a sign, the line may be to blame for what the tunnel shows.
+    fn or_the_line(&self, mut candidates: Vec<Verdict>) -> Vec<Verdict> {
+        if self.way.beyond_gateway().is_none() && self.way.leads_beyond() {
+            let proof = candidates.first().map_or_else(Vec::new, |first| first.evidence.clone());
+            candidates.push(broken_line(Certainty::Possible).because(proof));
+        }
+        candidates
     }
 
     fn with_interface(&self, device: &IfName) -> Standing {
         if self.facts.process == ProcessState::Absent {
             return Standing::Broken(vec![self.not_started()]);
         }
-        if !self.way.scene.world.addresses_of(device).any(Address::usable) {
+        let world = self.way.scene.world;
+        // IPsec puts no address on its interface.
+        let unaddressed = self.vpn.kind != VpnKind::Ipsec && !world.addresses_of(device).any(Address::usable);
+        if unaddressed && world.addresses().and_then(Outcome::ok).is_some() {
             let missing = self.say(Cause::VpnAddressMissing, Certainty::Proven);
             return Standing::Broken(vec![
                 missing
@@ -134,29 +171,28 @@ impl Case<'_> {
                     .not(Cause::VpnNotStarted, Reason::Running(device.to_string())),
             ]);
         }
-        let silence = self.inner_silence();
-        if silence.is_empty() {
+        let silence = self.way.inner_silence();
+        if silence.is_empty() || !self.way.is_cut() {
             return Standing::Unknown;
         }
         let started = |v: Verdict| v.because(silence.clone()).not(Cause::VpnNotStarted, Reason::Running(device.to_string()));
-        let candidates = self.server_trouble().unwrap_or_else(|| self.dead_tunnel());
-        Standing::Broken(candidates.into_iter().map(started).collect())
-    }
-
-    /// Inner addresses that were asked and kept silent.
-    fn inner_silence(&self) -> Vec<Evidence> {
-        let silent = |outcome: &&Outcome<Reply>| outcome.failure().is_some_and(|f| f.kind == FailureKind::Silence);
-        let world = self.way.scene.world;
-        self.way.inner.iter().filter_map(|ip| world.ping(*ip).filter(silent).map(|o| evidence::ping(ip, o))).collect()
+        let outside = if self.facts.received > 0 { None } else { self.server_trouble() };
+        let candidates = outside.unwrap_or_else(|| self.dead_tunnel()).into_iter().map(started).collect();
+        Standing::Broken(self.or_the_line(candidates))
     }
 
     /// The trouble lies outside the tunnel: at the server or before it. `None` = the server's port is well, or unknown.
     fn server_trouble(&self) -> Option<Vec<Verdict>> {
         match &self.outer {
-            Outer::Unreachable(proof) => {
-                let beyond = Reason::ErrorFromBeyond(proof.target.clone());
-                let unreachable = self.say(Cause::VpnServerUnreachable, Certainty::Proven);
-                Some(vec![unreachable.because([proof.clone()]).not(Cause::LineDown, beyond)])
+            Outer::Unreachable(proof, certainty) => {
+                let beyond = self.way.beyond_gateway().map(|sign| Reason::ErrorFromBeyond(sign.who.to_string()));
+                let unreachable = self.say(Cause::VpnServerUnreachable, *certainty).because([proof.clone()]);
+                Some(vec![beyond.map_or_else(|| unreachable.clone(), |reason| unreachable.clone().not(Cause::LineDown, reason))])
+            }
+            Outer::Forbidden(proof) => {
+                let mut candidates = vec![self.say(Cause::VpnPortBlocked, Certainty::Likely)];
+                candidates.extend(self.sleeping_session());
+                Some(candidates.into_iter().map(|v| v.because([proof.clone()])).collect())
             }
             Outer::PortClosed(proof) => {
                 let alive = Reason::Answered(proof.target.clone());
@@ -167,14 +203,22 @@ impl Case<'_> {
                 let argue = |v: Verdict| {
                     v.because(port.clone()).because([proof.clone()]).not(Cause::VpnServerUnreachable, alive()).not(Cause::LineDown, alive())
                 };
-                let blocked = argue(self.say(Cause::VpnPortBlocked, Certainty::Likely));
-                // Servers with tls-auth or tls-crypt keep silent to strangers even when all is well.
-                let dead = argue(self.say(Cause::VpnTunnelDead, Certainty::Possible));
-                Some(if self.facts.interface.is_some() { vec![blocked, dead] } else { vec![blocked] })
+                let mut candidates = vec![self.say(Cause::VpnPortBlocked, Certainty::Likely)];
+                candidates.extend(self.sleeping_session());
+                Some(candidates.into_iter().map(argue).collect())
             }
-            Outer::Silent(proof) => Some(vec![self.say(Cause::VpnServerUnreachable, Certainty::Likely).because(proof.clone())]),
+            Outer::Silent(proof) => {
+                let mut candidates = vec![self.say(Cause::VpnServerUnreachable, Certainty::Likely)];
+                candidates.extend(self.sleeping_session());
+                Some(candidates.into_iter().map(|v| v.because(proof.clone())).collect())
+            }
             Outer::HostAnswers(..) | Outer::PortAnswers(_) | Outer::NotAsked => None,
         }
+    }
+
+    /// Servers with tls-auth or tls-crypt, and those that forbid echo, keep silent to strangers even when all is well.
+    fn sleeping_session(&self) -> Option<Verdict> {
+        self.facts.interface.is_some().then(|| self.say(Cause::VpnTunnelDead, Certainty::Possible))
     }
 
     /// A stranger's first packet is answered by this kind of VPN.
@@ -206,8 +250,9 @@ impl Case<'_> {
         let dead = argue(self.say(Cause::VpnTunnelDead, if stale { Certainty::Proven } else { Certainty::Likely }));
         let lost_inside = |certainty| argue(self.say(Cause::VpnNoInnerPath, certainty));
         match (stale, receives) {
-            (true, _) => vec![dead],
-            (false, true) => vec![lost_inside(Certainty::Likely)],
+            // The tunnel carries; whether it is its inner side that is dead or the centre, nobody inside says.
+            (_, true) => vec![lost_inside(Certainty::Likely), argue(tcp::dead_centre(self.way, Certainty::Possible))],
+            (true, false) => vec![dead],
             (false, false) if port_alive => vec![dead, lost_inside(Certainty::Possible)],
             (false, false) => vec![dead, argue(self.say(Cause::VpnPortBlocked, Certainty::Possible)), lost_inside(Certainty::Possible)],
         }
@@ -216,9 +261,9 @@ impl Case<'_> {
 
 fn outer(way: &Way<'_>, facts: &VpnFacts) -> Outer {
     let world = way.scene.world;
-    let refused = |outcome: &Outcome<Reply>| match outcome.failure().map(|f| &f.kind) {
+    let refused = |at: &SocketAddr, outcome: &Outcome<Reply>| match outcome.failure().map(|f| &f.kind) {
         Some(FailureKind::Refused) => true,
-        Some(FailureKind::Icmp(error)) => error.kind == IcmpKind::PortUnreachable,
+        Some(FailureKind::Icmp(error)) => error.kind == IcmpKind::PortUnreachable && error.offender.is_none_or(|who| who == at.ip()),
         _ => false,
     };
     let asked: Vec<(SocketAddr, &Outcome<Reply>, Evidence)> = facts
@@ -233,19 +278,29 @@ fn outer(way: &Way<'_>, facts: &VpnFacts) -> Outer {
     if let Some((_, _, proof)) = asked.iter().find(|(_, o, _)| o.ok().is_some()) {
         return Outer::PortAnswers(proof.clone());
     }
-    if let Some((_, _, proof)) = asked.iter().find(|(_, o, _)| refused(o)) {
+    if let Some((_, _, proof)) = asked.iter().find(|(at, o, _)| refused(at, o)) {
         return Outer::PortClosed(proof.clone());
     }
-    let port: Vec<_> = asked.iter().map(|(_, _, proof)| proof.clone()).collect();
-    if let Some(sign) = facts.server.iter().find_map(|at| way.scene.alive(at.ip())) {
+    let port: Vec<_> = asked.into_iter().map(|(_, _, proof)| proof).collect();
+    let about = |ip: IpAddr| way.scene.signs.iter().filter(move |sign| sign.to == ip);
+    let forbids = |sign: &&Sign| matches!(sign.error, Some(IcmpKind::AdminProhibited | IcmpKind::PortUnreachable));
+    let servers = || facts.server.iter().map(SocketAddr::ip);
+    // A host that forbids something itself is there.
+    let forbids_itself = |ip| about(ip).filter(forbids).find(|sign| sign.who == ip);
+    if let Some(sign) = servers().find_map(|ip| way.scene.alive(ip).or_else(|| forbids_itself(ip))) {
         return Outer::HostAnswers(sign.evidence.clone(), port);
     }
-    let refusal = |kind| matches!(kind, Some(IcmpKind::NetUnreachable | IcmpKind::HostUnreachable | IcmpKind::AdminProhibited));
-    let from_beyond = way.scene.signs.iter().filter(|sign| way.outer.contains(&sign.to) && !way.is_first_hop(sign.who));
-    if let Some(sign) = from_beyond.into_iter().find(|sign| refusal(sign.error)) {
-        return Outer::Unreachable(sign.evidence.clone());
+    let lost =
+        |sign: &&Sign| matches!(sign.error, Some(IcmpKind::NetUnreachable | IcmpKind::HostUnreachable)) && !way.is_first_hop(sign.who);
+    let unreachable: Vec<_> = servers().filter_map(|ip| about(ip).find(lost)).collect();
+    if let Some(sign) = unreachable.first() {
+        let certainty = if unreachable.len() == facts.server.len() { Certainty::Proven } else { Certainty::Likely };
+        return Outer::Unreachable(sign.evidence.clone(), certainty);
     }
-    let pings = facts.server.iter().filter_map(|at| world.ping(at.ip()).map(|o| evidence::ping(at.ip(), o)));
+    if let Some(sign) = servers().find_map(|ip| about(ip).find(forbids)) {
+        return Outer::Forbidden(sign.evidence.clone());
+    }
+    let pings = servers().filter_map(|ip| world.ping(ip).map(|o| evidence::ping(ip, o)));
     let silent: Vec<_> = port.into_iter().chain(pings).collect();
     if silent.is_empty() { Outer::NotAsked } else { Outer::Silent(silent) }
 }

@@ -22,10 +22,12 @@ pub fn judge(way: &Way<'_>) -> Standing {
     if !usable.iter().any(|a| serves(way, a)) {
         let held = || way.scene.world.addresses_of(device);
         if let Some(taken) = held().find(|a| a.duplicate && serves(way, a)) {
-            let conflict = Verdict::new(Cause::AddrConflict, subject, Certainty::Proven)
-                .because([evidence::state("address.conflict", taken.net.addr(), "another station answers for it")])
-                .not(Cause::AddrNone, Reason::AddressPresent(device.to_string()));
-            return Standing::Broken(vec![with_carrier(conflict, device.as_str())]);
+            let conflict = Verdict::new(Cause::AddrConflict, subject, Certainty::Proven).because([evidence::state(
+                "address.conflict",
+                taken.net.addr(),
+                "another station answers for it",
+            )]);
+            return Standing::Broken(vec![with_carrier(way, conflict)]);
         }
         // The kernel is still asking whether it may use it.
         if held().any(|a| a.tentative && serves(way, a)) {
@@ -34,7 +36,7 @@ pub fn judge(way: &Way<'_>) -> Standing {
         let seen: Vec<_> = held().map(|a| a.net.to_string()).collect();
         let seen = if seen.is_empty() { "none".to_owned() } else { seen.join(" ") };
         let none = Verdict::new(Cause::AddrNone, subject, Certainty::Proven).because([evidence::state("address.list", device, seen)]);
-        return Standing::Broken(vec![with_carrier(none, device.as_str())]);
+        return Standing::Broken(vec![with_carrier(way, none)]);
     }
     if let Some(gateway) = stray_gateway(way, &usable) {
         let nets = usable.iter().map(|a| a.net.to_string()).collect::<Vec<_>>().join(" ");
@@ -44,13 +46,17 @@ pub fn judge(way: &Way<'_>) -> Standing {
                 evidence::state("route.gateway", gateway, "outside every on-link prefix"),
             ])
             .not(Cause::AddrNone, Reason::AddressPresent(device.to_string()));
-        return Standing::Broken(vec![with_carrier(stray, device.as_str())]);
+        return Standing::Broken(vec![with_carrier(way, stray)]);
     }
     Standing::Passed
 }
 
-fn with_carrier(verdict: Verdict, device: &str) -> Verdict {
-    verdict.not(Cause::LinkNoCarrier, Reason::CarrierPresent(device.to_owned()))
+/// Rules a loose cable out, where the kernel told of the signal.
+pub fn with_carrier(way: &Way<'_>, verdict: Verdict) -> Verdict {
+    match way.link().filter(|link| link.up && link.carrier) {
+        Some(link) => verdict.not(Cause::LinkNoCarrier, Reason::CarrierPresent(link.name.to_string())),
+        None => verdict,
+    }
 }
 
 /// An IPv4 address cannot serve a centre that has IPv6 addresses only, and the other way round.

@@ -1,6 +1,7 @@
 //! The next hop. Its neighbour entry proves nothing (it outlives a dead gateway by tens of seconds); only an answer now does.
 
 use super::Standing;
+use super::address::with_carrier;
 use super::line::{broken_line, with_gateway};
 use crate::infer::evidence;
 use crate::infer::scene::Way;
@@ -31,13 +32,13 @@ pub fn judge(way: &Way<'_>) -> Standing {
 }
 
 fn argue(verdict: Verdict, way: &Way<'_>, gateway: &Gateway) -> Verdict {
-    let device = way.uplink.device.as_ref().map(ToString::to_string).unwrap_or_default();
     let target = way.uplink.gateway.map(|ip| ip.to_string()).unwrap_or_default();
-    verdict
-        .because([evidence::arp(&target, gateway), evidence::ping(&target, &gateway.ping)])
-        .because(way.silence())
-        .not(Cause::LinkNoCarrier, Reason::CarrierPresent(device.clone()))
-        .not(Cause::AddrNone, Reason::AddressPresent(device))
+    let argued = verdict.because([evidence::arp(&target, gateway), evidence::ping(&target, &gateway.ping)]).because(way.silence());
+    let argued = with_carrier(way, argued);
+    match way.usable_addresses().first() {
+        Some(address) => argued.not(Cause::AddrNone, Reason::AddressPresent(address.link.to_string())),
+        None => argued,
+    }
 }
 
 /// ARP silence is proof; so is our own kernel's word that it asked and gave up.

@@ -62,7 +62,7 @@ struct Case<'a> {
 /// What was heard of the VPN server on the outer side.
 enum Outer {
     /// A router on the way says that it cannot be reached: of all its addresses, or of some.
-    Unreachable(Evidence, Certainty),
+    Unreachable(IpAddr, Evidence, Certainty),
     /// A filter on the way says that it lets nothing through to it.
     Forbidden(Evidence),
     /// Its host says that nobody listens on the port.
@@ -99,12 +99,17 @@ impl Case<'_> {
             _ => (Cause::VpnNotStarted, Certainty::Likely),
         };
         let name = self.vpn.interface.as_str();
-        self.say(cause, certainty)
-            .because([
-                evidence::state("vpn.interface", name, if self.facts.interface.is_some() { "idle" } else { "missing" }),
-                self.client(),
-            ])
-            .not(Cause::VpnTunnelDead, Reason::NotRunning(self.vpn.process.clone().unwrap_or_else(|| name.to_owned())))
+        let interface = evidence::state("vpn.interface", name, if self.facts.interface.is_some() { "idle" } else { "missing" });
+        let stopped = self.say(cause, certainty).because([interface, self.client()]);
+        let gone = match (&self.facts.interface, self.facts.process, &self.vpn.process) {
+            (_, ProcessState::Absent, Some(program)) => Some(program.as_str()),
+            (None, ..) => Some(name),
+            (Some(_), ..) => None,
+        };
+        match gone {
+            Some(gone) => stopped.not(Cause::VpnTunnelDead, Reason::NotRunning(gone.to_owned())),
+            None => stopped,
+        }
     }
 
     /// What is known of the client.
@@ -184,10 +189,9 @@ impl Case<'_> {
     /// The trouble lies outside the tunnel: at the server or before it. `None` = the server's port is well, or unknown.
     fn server_trouble(&self) -> Option<Vec<Verdict>> {
         match &self.outer {
-            Outer::Unreachable(proof, certainty) => {
-                let beyond = self.way.beyond_gateway().map(|sign| Reason::ErrorFromBeyond(sign.who.to_string()));
+            Outer::Unreachable(who, proof, certainty) => {
                 let unreachable = self.say(Cause::VpnServerUnreachable, *certainty).because([proof.clone()]);
-                Some(vec![beyond.map_or_else(|| unreachable.clone(), |reason| unreachable.clone().not(Cause::LineDown, reason))])
+                Some(vec![unreachable.not(Cause::LineDown, Reason::ErrorFromBeyond(who.to_string()))])
             }
             Outer::Forbidden(proof) => {
                 let mut candidates = vec![self.say(Cause::VpnPortBlocked, Certainty::Likely)];
@@ -295,7 +299,7 @@ fn outer(way: &Way<'_>, facts: &VpnFacts) -> Outer {
     let unreachable: Vec<_> = servers().filter_map(|ip| about(ip).find(lost)).collect();
     if let Some(sign) = unreachable.first() {
         let certainty = if unreachable.len() == facts.server.len() { Certainty::Proven } else { Certainty::Likely };
-        return Outer::Unreachable(sign.evidence.clone(), certainty);
+        return Outer::Unreachable(sign.who, sign.evidence.clone(), certainty);
     }
     if let Some(sign) = servers().find_map(|ip| about(ip).find(forbids)) {
         return Outer::Forbidden(sign.evidence.clone());

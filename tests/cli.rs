@@ -13,6 +13,8 @@ mod ground;
 mod hostile;
 #[path = "cli/interrupted.rs"]
 mod interrupted;
+#[path = "cli/page.rs"]
+mod page;
 #[path = "cli/plain.rs"]
 mod plain;
 #[path = "cli/state.rs"]

@@ -1,22 +1,29 @@
 //! `isonet diagnose`: one look at everything, now.
 
-use super::grammar::Global;
-use super::{print, runtime, style};
+use super::grammar::{Global, clean};
+use super::{IO, USAGE, complain, print, runtime, style};
 use crate::baseline::{Enrolment, this_terminal};
 use crate::config::{Config, Owner, state_dir};
 use crate::infer::diagnose;
 use crate::probe::round::{self, Progress};
 use crate::report::{self, Facing, Style};
-use crate::sys::{clock, screen};
+use crate::sys::{clock, files, screen};
 use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// As a file name: standard output.
+const STDOUT: &str = "-";
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// 输出 JSON（diagnosis/1）/ Print one JSON document (diagnosis/1)
     #[arg(long)]
     json: bool,
+    /// 另存为可打印的网页，- 为标准输出 / Also write a printable page; - is stdout
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// 供工程师：全部依据 / For an engineer: all evidence, and what was not seen
     #[arg(long, short)]
     verbose: bool,
@@ -37,6 +44,11 @@ pub fn run(global: &Global, arguments: &Arguments) -> u8 {
 }
 
 fn look(global: &Global, arguments: &Arguments) -> Result<u8, u8> {
+    let to_stdout = arguments.html.as_deref() == Some(Path::new(STDOUT));
+    if to_stdout && arguments.json {
+        complain("isonet: --json 和 --html - 不能同时用，标准输出只有一个 / --json and --html - exclude each other: there is one stdout");
+        return Err(USAGE);
+    }
     let loaded = global.load()?;
     let lang = global.lang(loaded.config.language);
     let config = Arc::new(loaded.config);
@@ -61,13 +73,30 @@ fn look(global: &Global, arguments: &Arguments) -> Result<u8, u8> {
     show("");
     let diagnosis = diagnose(&world, &config, &enrolment);
     let facing = facing(&config, global, began.elapsed());
+    let page = arguments.html.as_deref().map(|file| (file, report::to_html(&diagnosis, &facing, lang)));
+    if let (true, Some((_, page))) = (to_stdout, &page) {
+        print(page)?;
+        return Ok(report::exit_status(&diagnosis));
+    }
+    // Whatever becomes of the file, the answer is printed.
+    let kept = page.map_or(Ok(()), |(file, page)| keep(file, &page));
     let text = if arguments.json {
         format!("{}\n", report::to_json(&diagnosis, &facing, lang))
     } else {
         report::render(&diagnosis, &facing, lang, Style { verbose: arguments.verbose, ..style(global) })
     };
     print(&text)?;
+    kept?;
     Ok(report::exit_status(&diagnosis))
+}
+
+/// Writes the page; says why when that fails.
+fn keep(file: &Path, page: &str) -> Result<(), u8> {
+    files::replace(file, page.as_bytes()).map_err(|error| {
+        let name = clean(&file.display().to_string());
+        complain(&format!("isonet: 网页没有写成 / cannot write the page: {name}: {error}"));
+        IO
+    })
 }
 
 fn facing(config: &Config, global: &Global, took: Duration) -> Facing {

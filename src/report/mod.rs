@@ -4,11 +4,13 @@
 
 mod answer;
 mod facing;
+mod html;
 mod json;
 mod progress;
 mod text;
 
 pub use facing::{Facing, Style};
+pub use html::to_html;
 pub use json::{SCHEMA, to_json};
 pub use progress::progress;
 pub use text::{explain_cause, explain_list, explain_origin, explain_symptoms, explain_unknown, render};

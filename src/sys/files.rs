@@ -1,7 +1,7 @@
-//! Bounded reading of files that others may have damaged, replaced or written without end.
+//! Bounded reading of files that others may have damaged, replaced or written without end; writing that leaves the old or the new, whole.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use thiserror::Error;
@@ -77,6 +77,37 @@ pub fn read_word(path: &Path) -> Option<String> {
     text.lines().next().map(|line| line.trim().to_owned())
 }
 
+/// Writes a file as a whole or not at all: a temporary file beside it, synced, then renamed over it. A link is followed. What is there
+/// and is no regular file (a device, a directory, a FIFO) is left alone and is an error.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let path = match std::fs::canonicalize(path) {
+        Ok(real) => real,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
+        Err(error) => return Err(error),
+    };
+    if std::fs::metadata(&path).is_ok_and(|there| !there.is_file()) {
+        return Err(io::Error::other("not a regular file"));
+    }
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
+    let mut hidden = std::ffi::OsString::from(".");
+    hidden.push(name);
+    hidden.push(format!(".{}", std::process::id()));
+    let temporary = path.with_file_name(hidden);
+    // Left behind by a run of this process id that was cut off.
+    let _ = std::fs::remove_file(&temporary);
+    let written = write_new(&temporary, bytes).and_then(|()| std::fs::rename(&temporary, &path));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&temporary);
+    }
+    written
+}
+
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
 fn open(path: &Path) -> Result<File, ReadError> {
     let file = OpenOptions::new()
         .read(true)
@@ -114,6 +145,29 @@ mod tests {
         assert_eq!(read(&path, 11).expect("fits").len(), 11);
         assert_eq!(read_tail(&path, 5).expect("a tail"), "last\u{fffd}");
         assert_eq!(read_tail(&path, 500).expect("all"), "first\nlast\u{fffd}");
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole_and_nothing_is_left_beside_it() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (path, link) = (dir.path().join("page"), dir.path().join("link"));
+        std::os::unix::fs::symlink("page", &link).expect("a link");
+        replace(&path, b"old").expect("written");
+        replace(&link, b"new").expect("replaced through the link");
+        assert_eq!(std::fs::read(&path).expect("there"), b"new");
+        assert!(link.is_symlink());
+        assert_eq!(std::fs::read_dir(dir.path()).expect("listed").count(), 2);
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_replaced() {
+        let dir = tempfile::tempdir().expect("a directory");
+        assert!(replace(dir.path(), b"x").is_err());
+        assert!(replace(Path::new("/dev/null"), b"x").is_err());
+        assert!(replace(&dir.path().join("none/page"), b"x").is_err());
+        let fifo = dir.path().join("fifo");
+        rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).expect("a fifo");
+        assert!(replace(&fifo, b"x").is_err());
     }
 
     #[test]

@@ -18,7 +18,8 @@ pub(super) fn write(page: &mut Page, answer: &Answer<'_>, facing: &Facing, lang:
     page.paragraph("", &call(answer, facing, lang), Ink::Bold);
 }
 
-fn first(answer: &Answer<'_>, lang: Lang) -> String {
+/// Whether one can settle, and whose fault it is not.
+pub(in crate::report) fn first(answer: &Answer<'_>, lang: Lang) -> String {
     let fault = catalogue::exoneration(answer.elsewhere(), lang);
     let titles = titles(&answer.subject(), lang);
     let many = answer.beside.len();
@@ -87,7 +88,8 @@ pub(super) fn inside(title: &str, lang: Lang) -> String {
     }
 }
 
-fn act(answer: &Answer<'_>, facing: &Facing, lang: Lang) -> String {
+/// The one act.
+pub(in crate::report) fn act(answer: &Answer<'_>, facing: &Facing, lang: Lang) -> String {
     let causes = answer.causes();
     if !causes.is_empty() {
         let act = catalogue::one_act(&causes, lang);
@@ -115,7 +117,8 @@ fn act(answer: &Answer<'_>, facing: &Facing, lang: Lang) -> String {
     }
 }
 
-fn call(answer: &Answer<'_>, facing: &Facing, lang: Lang) -> String {
+/// Whom to call, and what to read out.
+pub(in crate::report) fn call(answer: &Answer<'_>, facing: &Facing, lang: Lang) -> String {
     let callees = answer.callees();
     let whom = callees.first().map(|actor| contact(*actor, facing, lang)).unwrap_or_default();
     let reference = reference(answer, facing, lang);
@@ -128,7 +131,7 @@ fn call(answer: &Answer<'_>, facing: &Facing, lang: Lang) -> String {
 }
 
 /// Role, name and number; says so when the number is not known.
-pub(super) fn contact(actor: Actor, facing: &Facing, lang: Lang) -> String {
+pub(in crate::report) fn contact(actor: Actor, facing: &Facing, lang: Lang) -> String {
     // The insured are not called: their line is a hotline.
     let role = match actor {
         Actor::Insured => lang.pick("参保人咨询热线", "the hotline for insured persons"),

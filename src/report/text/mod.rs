@@ -14,7 +14,11 @@ use super::{Facing, Style};
 use crate::catalogue::{self, Lang};
 use crate::model::{Diagnosis, Isolation, NoteCode};
 pub use explain::{explain_cause, explain_list, explain_origin, explain_symptoms, explain_unknown};
+pub(in crate::report) use head::{act, call, contact, first};
 use page::{Ink, Page};
+pub(in crate::report) use page::{clean, wrap};
+pub(in crate::report) use path::{centres, fact, stands_there, worsened};
+pub(in crate::report) use why::{in_words, meaning, not_this, raw};
 
 /// The whole report, ending in a line end.
 pub fn render(diagnosis: &Diagnosis, facing: &Facing, lang: Lang, style: Style) -> String {
@@ -35,10 +39,7 @@ pub fn render(diagnosis: &Diagnosis, facing: &Facing, lang: Lang, style: Style) 
     page.blank();
     page.paragraph("", catalogue::never_do(lang), Ink::Bold);
     if !open {
-        let enrolled = diagnosis.notes.iter().all(|note| note.code != NoteCode::NotEnrolled);
-        let known = enrolled || diagnosis.isolation != Isolation::Unknown;
-        let line = if known { catalogue::isolation(diagnosis.isolation, lang) } else { catalogue::isolation_not_enrolled(lang) };
-        page.paragraph("", line, Ink::Plain);
+        page.paragraph("", isolation(diagnosis, lang), Ink::Plain);
     }
     notes(&mut page, diagnosis, lang);
     blind(&mut page, diagnosis, lang, style.verbose);
@@ -50,11 +51,21 @@ fn heading(page: &mut Page, text: &str) {
     page.paragraph("", text, Ink::Bold);
 }
 
+/// The separation from the internet; before enrolment there is nothing to judge it by.
+pub(in crate::report) fn isolation(diagnosis: &Diagnosis, lang: Lang) -> &'static str {
+    let enrolled = diagnosis.notes.iter().all(|note| note.code != NoteCode::NotEnrolled);
+    if enrolled || diagnosis.isolation != Isolation::Unknown {
+        catalogue::isolation(diagnosis.isolation, lang)
+    } else {
+        catalogue::isolation_not_enrolled(lang)
+    }
+}
+
 /// What to do, step by step. Several candidates share only the one act and the call.
-fn steps(page: &mut Page, answer: &Answer<'_>, lang: Lang) {
+pub(in crate::report) fn shop_steps(answer: &Answer<'_>, lang: Lang) -> Vec<&'static str> {
     let causes = answer.causes();
-    let steps: Vec<&str> = match causes.as_slice() {
-        [] => return,
+    match causes.as_slice() {
+        [] => Vec::new(),
         [only] => catalogue::text(*only, lang).shop.to_vec(),
         several => vec![
             catalogue::one_act(several, lang),
@@ -63,7 +74,14 @@ fn steps(page: &mut Page, answer: &Answer<'_>, lang: Lang) {
                 "Call the numbers below from the first; when one finds nothing wrong, call the next.",
             ),
         ],
-    };
+    }
+}
+
+fn steps(page: &mut Page, answer: &Answer<'_>, lang: Lang) {
+    let steps = shop_steps(answer, lang);
+    if steps.is_empty() {
+        return;
+    }
     heading(page, lang.pick("怎么办", "What to do"));
     for (i, step) in steps.iter().enumerate() {
         page.paragraph(&format!("  {}. ", i + 1), step, Ink::Plain);
@@ -76,23 +94,35 @@ fn missing_centre(page: &mut Page, answer: &Answer<'_>, facing: &Facing, lang: L
         return;
     }
     heading(page, lang.pick("要加的几行", "The lines to add"));
-    let ask = match lang {
-        Lang::ZhCn => format!("加到 {}，host 填医保中心的域名或地址（结算软件公司知道）：", facing.config_file),
-        Lang::En => format!("To {}; host is the centre's name or address (the settlement software's vendor knows it):", facing.config_file),
-    };
-    page.paragraph("  ", &ask, Ink::Plain);
-    for line in ["[[centre]]", "name = \"settlement\"", "host = \"...\""] {
+    page.paragraph("  ", &lines_to_add(facing, lang), Ink::Plain);
+    for line in CENTRE_LINES {
         page.pieces(&[("    ", Ink::Plain), (line, Ink::Plain)]);
     }
 }
+
+/// Where [`CENTRE_LINES`] belong, and who knows what to write.
+pub(in crate::report) fn lines_to_add(facing: &Facing, lang: Lang) -> String {
+    match lang {
+        Lang::ZhCn => format!("加到 {}，host 填医保中心的域名或地址（结算软件公司知道）：", facing.config_file),
+        Lang::En => format!("To {}; host is the centre's name or address (the settlement software's vendor knows it):", facing.config_file),
+    }
+}
+
+/// The least that a centre needs in the configuration.
+pub(in crate::report) const CENTRE_LINES: [&str; 3] = ["[[centre]]", "name = \"settlement\"", "host = \"...\""];
 
 /// Where the network is fine: the way from the message on the screen to who acts on it.
 fn not_the_network(page: &mut Page, answer: &Answer<'_>, lang: Lang) {
     if !matches!(answer.kind, Kind::Fine | Kind::Degraded) {
         return;
     }
-    heading(page, lang.pick("还是刷不了卡，就把屏幕上的提示填在引号里查", "If the card still fails, look up what the screen says"));
+    heading(page, look_up(lang));
     page.pieces(&[("    ", Ink::Plain), (SYMPTOM, Ink::Plain)]);
+}
+
+/// What the command that leads from a symptom to its origin is for.
+pub(in crate::report) fn look_up(lang: Lang) -> &'static str {
+    lang.pick("还是刷不了卡，就把屏幕上的提示填在引号里查", "If the card still fails, look up what the screen says")
 }
 
 /// The command that leads from a symptom to its origin.
@@ -105,7 +135,8 @@ fn contacts(page: &mut Page, answer: &Answer<'_>, facing: &Facing, lang: Lang) {
     }
 }
 
-fn notes(page: &mut Page, diagnosis: &Diagnosis, lang: Lang) {
+/// What looks like a fault and is none.
+pub(in crate::report) fn note_lines(diagnosis: &Diagnosis, lang: Lang) -> Vec<&'static str> {
     // A sentence is said once, however many centres it is true of; what the first lines say is not repeated.
     let mut said: Vec<NoteCode> = vec![NoteCode::CentreNotConfigured];
     if diagnosis.isolation == Isolation::Unknown {
@@ -118,6 +149,11 @@ fn notes(page: &mut Page, diagnosis: &Diagnosis, lang: Lang) {
             lines.push(catalogue::note(note.code, lang));
         }
     }
+    lines
+}
+
+fn notes(page: &mut Page, diagnosis: &Diagnosis, lang: Lang) {
+    let lines = note_lines(diagnosis, lang);
     if lines.is_empty() {
         return;
     }
@@ -150,7 +186,7 @@ fn blind(page: &mut Page, diagnosis: &Diagnosis, lang: Lang, verbose: bool) {
 }
 
 /// A time as people read it.
-fn milliseconds(ms: f64, lang: Lang) -> String {
+pub(in crate::report) fn milliseconds(ms: f64, lang: Lang) -> String {
     let unit = lang.pick("毫秒", "ms");
     match ms {
         ..0.1 => format!("< 0.1 {unit}"),

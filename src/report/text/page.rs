@@ -92,13 +92,13 @@ pub(super) fn pad(text: &str, width: usize) -> String {
 }
 
 /// Text without what could steer a terminal: control characters, and signs that turn the direction of writing or have no width.
-pub(super) fn clean(text: &str) -> String {
+pub(in crate::report) fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() || c.width() == Some(0) { '?' } else { c }).collect()
 }
 
 /// Lines of at most `width` columns. Breaks at spaces and beside wide signs, never before closing or after opening punctuation; a
 /// word longer than a line is cut.
-pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(in crate::report) fn wrap(text: &str, width: usize) -> Vec<String> {
     let width = width.max(4);
     let mut lines = vec![String::new()];
     for (atom, spaced) in atoms(text) {

@@ -30,7 +30,7 @@ pub(super) fn draw(page: &mut Page, diagnosis: &Diagnosis, lang: Lang) {
 }
 
 /// The chains beyond this PC's own part, in the order of their first item.
-fn centres(diagnosis: &Diagnosis) -> Vec<&Chain> {
+pub(in crate::report) fn centres(diagnosis: &Diagnosis) -> Vec<&Chain> {
     let mut chains = Vec::new();
     for item in &diagnosis.path {
         if item.chain != Chain::Local && !chains.contains(&&item.chain) {
@@ -106,7 +106,7 @@ fn cells(item: &PathItem, width: usize, room: usize, lang: Lang) -> Vec<String> 
 }
 
 /// The fact in words where there are words for it, with its time.
-fn fact(item: &PathItem, lang: Lang) -> String {
+pub(in crate::report) fn fact(item: &PathItem, lang: Lang) -> String {
     let said = clean(&catalogue::result(&item.fact, lang).unwrap_or_else(|| item.fact.clone()));
     let said = if said == stands_there(&item.subject) { String::new() } else { said };
     match item.ms {
@@ -117,7 +117,7 @@ fn fact(item: &PathItem, lang: Lang) -> String {
 }
 
 /// The bare name of what stands at a layer.
-pub(super) fn stands_there(subject: &Subject) -> String {
+pub(in crate::report) fn stands_there(subject: &Subject) -> String {
     clean(&match subject {
         Subject::Terminal | Subject::Line => String::new(),
         Subject::Link(name) => name.to_string(),
@@ -128,7 +128,7 @@ pub(super) fn stands_there(subject: &Subject) -> String {
 }
 
 /// A verdict that does not disconnect is about this row: the one of its subject, or else the first working one of its layer.
-fn worsened(diagnosis: &Diagnosis, item: &PathItem) -> bool {
+pub(in crate::report) fn worsened(diagnosis: &Diagnosis, item: &PathItem) -> bool {
     if item.state != LayerState::Ok {
         return false;
     }

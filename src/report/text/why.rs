@@ -53,7 +53,7 @@ fn argue(page: &mut Page, verdict: &Verdict, lang: Lang, verbose: bool) {
 }
 
 /// What it means. The words for a cause that cuts off would be too much where it only takes away a reserve.
-fn meaning(verdict: &Verdict, text: &'static Text, lang: Lang) -> &'static str {
+pub(in crate::report) fn meaning(verdict: &Verdict, text: &'static Text, lang: Lang) -> &'static str {
     if verdict.disconnects || verdict.cause.severity() < Severity::Critical {
         return text.plain;
     }
@@ -73,7 +73,7 @@ fn for_engineers(page: &mut Page, verdict: &Verdict, lang: Lang) {
 }
 
 /// A piece of evidence for a clerk.
-fn in_words(evidence: &Evidence, lang: Lang) -> String {
+pub(in crate::report) fn in_words(evidence: &Evidence, lang: Lang) -> String {
     let asked = catalogue::question(&evidence.k, lang).unwrap_or(&evidence.k);
     let result = catalogue::result(&evidence.result, lang).unwrap_or_else(|| evidence.result.clone());
     let time = evidence.ms.map(|ms| milliseconds(ms, lang));
@@ -85,12 +85,13 @@ fn in_words(evidence: &Evidence, lang: Lang) -> String {
 }
 
 /// A piece of evidence for an engineer: the facts themselves.
-fn raw(evidence: &Evidence) -> String {
+pub(in crate::report) fn raw(evidence: &Evidence) -> String {
     let time = evidence.ms.map(|ms| format!(", {}", milliseconds(ms, Lang::En))).unwrap_or_default();
     format!("{} {} = {}{time}", evidence.k, evidence.target, evidence.result)
 }
 
-fn not_this(ruled_out: &RuledOut, lang: Lang) -> String {
+/// A look-alike, and why it is not that.
+pub(in crate::report) fn not_this(ruled_out: &RuledOut, lang: Lang) -> String {
     let title = inside(catalogue::text(ruled_out.cause, lang).title, lang);
     let because = catalogue::reason(&ruled_out.because, lang);
     match lang {

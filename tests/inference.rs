@@ -7,6 +7,8 @@ mod faults;
 mod laws;
 #[path = "inference/sites.rs"]
 mod sites;
+#[path = "inference/trouble.rs"]
+mod trouble;
 #[path = "inference/tunnels.rs"]
 mod tunnels;
 #[path = "inference/world.rs"]

@@ -15,6 +15,8 @@ pub struct Sign {
     pub to: IpAddr,
     /// The ICMP error by which it spoke; `None` = it answered in substance.
     pub error: Option<IcmpKind>,
+    /// It was heard at a card and never reached the socket that asked: it proves the way there, and accuses this PC.
+    pub dropped: bool,
     /// On the segment of this card, which is known where a next hop was asked; otherwise the routes tell.
     pub on: Option<IfName>,
     /// The proof.
@@ -35,7 +37,18 @@ fn of(observation: &Observation) -> Vec<Sign> {
             exchange(key.resolver, outcome, || evidence::query(format!("{} @{}", key.name, key.resolver), outcome))
         }
         Sighting::Gateway(device, ip, Outcome::Ok(gateway)) if gateway.alive() => {
-            vec![Sign { who: *ip, to: *ip, error: None, on: Some(device.clone()), evidence: evidence::gateway(ip, gateway) }]
+            vec![Sign {
+                who: *ip,
+                to: *ip,
+                error: None,
+                dropped: false,
+                on: Some(device.clone()),
+                evidence: evidence::gateway(ip, gateway),
+            }]
+        }
+        Sighting::OnWire(ip, Outcome::Ok(())) => {
+            let evidence = evidence::state("wire.answer", ip, "arrived");
+            vec![Sign { who: *ip, to: *ip, error: None, dropped: true, on: None, evidence }]
         }
         Sighting::Walk(to, Outcome::Ok(hops)) => hops
             .iter()
@@ -46,13 +59,19 @@ fn of(observation: &Observation) -> Vec<Sign> {
                     HopAnswer::Refused(IcmpError { kind, offender }) => ((*offender)?, Some(*kind)),
                     HopAnswer::Silence | HopAnswer::Local(_) => return None,
                 };
-                Some(Sign { who, to: *to, error, on: None, evidence: evidence::hop(to, hop) })
+                Some(Sign { who, to: *to, error, dropped: false, on: None, evidence: evidence::hop(to, hop) })
             })
             .collect(),
         // What comes out of a tunnel was carried there by its server.
         Sighting::Vpn(name, Outcome::Ok(facts)) if facts.received > 0 => {
-            let sign =
-                |at: &SocketAddr| Sign { who: at.ip(), to: at.ip(), error: None, on: None, evidence: evidence::counters(name, facts) };
+            let sign = |at: &SocketAddr| Sign {
+                who: at.ip(),
+                to: at.ip(),
+                error: None,
+                dropped: false,
+                on: None,
+                evidence: evidence::counters(name, facts),
+            };
             facts.server.first().map(sign).into_iter().collect()
         }
         // The handshake and the request say nothing that the connection below them did not say.
@@ -75,5 +94,5 @@ fn exchange<T>(to: IpAddr, outcome: &Outcome<T>, evidence: impl Fn() -> Evidence
             FailureKind::Refused | FailureKind::Closed { .. } | FailureKind::Garbage(_) | FailureKind::Rcode(_) => (to, None),
         },
     };
-    vec![Sign { who, to, error, on: None, evidence: evidence() }]
+    vec![Sign { who, to, error, dropped: false, on: None, evidence: evidence() }]
 }

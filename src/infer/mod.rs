@@ -8,6 +8,7 @@ mod evidence;
 mod isolation;
 mod life;
 mod path;
+mod planned;
 mod remarks;
 mod rules;
 mod scene;
@@ -19,7 +20,7 @@ pub use world::World;
 
 use crate::baseline::Enrolment;
 use crate::config::Config;
-use crate::model::{Diagnosis, FailureKind, Layer, LayerState, Outcome, Reply, Severity, Verdict};
+use crate::model::{Diagnosis, FailureKind, Layer, LayerState, Outcome, Reply, Severity, Subject, Verdict};
 use rules::{DEGRADATIONS, LAYERS, Standing};
 use scene::{Scene, Way};
 use std::cmp::Ordering;
@@ -69,7 +70,8 @@ fn judge(way: &Way<'_>) -> Judged {
                 Standing::Unknown | Standing::Broken(_) if usable == Some(true) => LayerState::Ok,
                 Standing::Unknown => LayerState::Unknown,
                 Standing::Broken(candidates) => {
-                    verdicts = rank(candidates);
+                    let subject = way.centre.map_or(Subject::Terminal, |centre| Subject::Centre(centre.name.clone()));
+                    verdicts = rank(planned::excuse(way.scene, subject, candidates));
                     LayerState::Failed
                 }
             },

@@ -1,7 +1,7 @@
 //! What is said beside the verdicts: what looks like a fault and is none, and what could not be seen.
 
-use super::rules;
 use super::scene::{Scene, Way};
+use super::{planned, rules};
 use crate::baseline::Enrolment;
 use crate::model::{ArpAnswer, Blind, FailureKind, LookupSource, Note, NoteCode, Outcome, Sighting, Subject, TlsFault, Unseen};
 use std::collections::BTreeSet;
@@ -17,6 +17,9 @@ pub fn notes(scene: &Scene<'_>, ways: &[Way<'_>]) -> Vec<Note> {
     }
     if *scene.enrolment == Enrolment::NotEnrolled {
         say(NoteCode::NotEnrolled, Subject::Terminal);
+    }
+    if planned::window(scene).is_some() {
+        say(NoteCode::MaintenanceWindow, Subject::Terminal);
     }
     for way in ways {
         if let Some(ip) = silent_gateway(way) {

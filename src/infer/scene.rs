@@ -43,7 +43,7 @@ impl<'a> Scene<'a> {
 
     /// A sign that this very address lives.
     pub fn alive(&self, ip: IpAddr) -> Option<&Sign> {
-        self.signs.iter().find(|sign| sign.who == ip && sign.error.is_none())
+        self.signs.iter().find(|sign| sign.who == ip && sign.error.is_none() && !sign.dropped)
     }
 
     /// The resolvers the system uses.
@@ -186,7 +186,10 @@ impl<'a> Way<'a> {
     pub fn neighbour_answers(&self, ip: IpAddr) -> bool {
         let Some(side) = [&self.inner, &self.outer].into_iter().find(|side| side.contains(&ip)) else { return false };
         let near = |who: IpAddr| self.uplink.gateway.is_some() && self.is_first_hop(who);
-        self.scene.signs.iter().any(|sign| sign.who == sign.to && sign.error.is_none() && side.contains(&sign.to) && !near(sign.who))
+        self.scene
+            .signs
+            .iter()
+            .any(|sign| sign.who == sign.to && sign.error.is_none() && !sign.dropped && side.contains(&sign.to) && !near(sign.who))
     }
 
     /// A sign of life from the centre itself.

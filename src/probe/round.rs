@@ -4,9 +4,9 @@
 //! together, and every address that turns up (configured, looked up, told by a resolver) becomes a [`Lead`] that is routed and pinged.
 //! Nothing waits for anything it does not need, so that a round costs its slowest exchange and not the sum.
 //!
-//! Looks are of two weights. *Deciding* ones can change the verdict and are always waited for. *Supporting* ones (echo, walks) explain a
-//! failure; where every centre already answers they get a short grace and are then dropped, so that a gateway that forbids ping does not
-//! make a healthy round slow.
+//! Looks are of three weights. *Deciding* ones can change the verdict and are always waited for. *Supporting* ones (echo, walks) explain a
+//! failure; where every centre already answers, or the cause is proven, they get a short grace and are then dropped, so that a gateway that
+//! forbids ping does not make a healthy round slow. *Listening* ones hear what the others bring about and are never waited for.
 
 use super::leave::Leave;
 use super::reach::reach;
@@ -14,7 +14,9 @@ use super::{centre, counter, dns, gateway, local, loss, tcp, vpn};
 use crate::baseline::{Enrolment, card_readers};
 use crate::config::{Config, Vpn};
 use crate::infer::{World, diagnose};
-use crate::model::{IfName, LinkKind, LookupSource, Observation, Outcome, QueryKey, Route, Sighting, Unseen};
+use crate::model::{
+    Certainty, Diagnosis, IfName, LinkKind, LookupSource, Observation, Outcome, QueryKey, Route, Sighting, Unseen, Verdict,
+};
 use crate::sys::clock;
 use crate::sys::netlink::{Netlink, Snapshot};
 use crate::sys::resolv::{self, Places};
@@ -141,15 +143,18 @@ async fn round(config: Arc<Config>, enrolment: Arc<Enrolment>, limit: Duration, 
         if looks.awaited == 0 && receiver.is_empty() {
             break;
         }
-        if looks.deciding == 0
-            && cut == deadline
-            && receiver.is_empty()
-            && diagnose(&world, &ground.config, &ground.enrolment).connected == Some(true)
+        if looks.deciding == 0 && cut == deadline && receiver.is_empty() && is_settled(&diagnose(&world, &ground.config, &ground.enrolment))
         {
             cut = deadline.min(Instant::now().max(ground.began + GRACE));
         }
     }
     world
+}
+
+/// Nothing that is still under way can change this answer: all is well, or what is wrong is proven.
+fn is_settled(diagnosis: &Diagnosis) -> bool {
+    let proven = |verdict: &Verdict| verdict.disconnects && verdict.certainty == Certainty::Proven;
+    diagnosis.connected == Some(true) || diagnosis.verdicts.first().is_some_and(proven)
 }
 
 /// The kernel's own state, which costs a few milliseconds and nothing on the wire.

@@ -48,7 +48,27 @@ pub fn judge(way: &Way<'_>) -> Standing {
             .not(Cause::AddrNone, Reason::AddressPresent(device.to_string()));
         return Standing::Broken(vec![with_carrier(way, stray)]);
     }
-    Standing::Passed
+    match moved(way, &usable) {
+        Some(moved) => Standing::Broken(vec![with_carrier(way, moved)]),
+        None => Standing::Passed,
+    }
+}
+
+/// Settlement stands still and this PC has no address in any prefix it was enrolled in: it was moved, or a foreign router hands out
+/// addresses. While all works a new address is nobody's business here.
+fn moved(way: &Way<'_>, usable: &[&Address]) -> Option<Verdict> {
+    let enrolled = &way.scene.enrolment.baseline()?.prefixes.on_link;
+    let at_home = usable.iter().any(|a| enrolled.iter().any(|net| net.contains(&a.net.addr())));
+    let comparable = usable.iter().any(|a| enrolled.iter().any(|net| net.addr().is_ipv4() == a.net.addr().is_ipv4()));
+    if at_home || !comparable || !way.is_cut() {
+        return None;
+    }
+    let device = way.uplink.device.clone()?;
+    let list = |nets: Vec<String>| nets.join(" ");
+    let now = evidence::state("address.list", &device, list(usable.iter().map(|a| a.net.to_string()).collect()));
+    let then = evidence::state("address.enrolled", &device, list(enrolled.iter().map(ToString::to_string).collect()));
+    let changed = Verdict::new(Cause::AddrChangedSubnet, Subject::Link(device.clone()), Certainty::Proven).because([now, then]);
+    Some(changed.not(Cause::AddrNone, Reason::AddressPresent(device.to_string())))
 }
 
 /// Rules a loose cable out, where the kernel told of the signal.

@@ -6,6 +6,7 @@ use super::line::{broken_line, with_gateway};
 use crate::infer::evidence;
 use crate::infer::scene::Way;
 use crate::model::{ArpAnswer, Cause, Certainty, FailureKind, Gateway, IcmpKind, Reason, Subject, Verdict};
+use std::net::IpAddr;
 
 pub fn judge(way: &Way<'_>) -> Standing {
     if way.beyond_gateway().is_some() {
@@ -17,6 +18,10 @@ pub fn judge(way: &Way<'_>) -> Standing {
     let Some(gateway) = way.gateway() else {
         return Standing::Unknown;
     };
+    if let Some(other) = exchanged(way, address, gateway) {
+        let line = with_gateway(broken_line(Certainty::Likely), gateway, address).because(way.silence());
+        return Standing::Broken(vec![other, line]);
+    }
     if gateway.alive() || way.scene.signs.iter().any(|sign| way.outer.contains(&sign.to) && way.is_first_hop(sign.who)) {
         return Standing::Passed;
     }
@@ -29,6 +34,18 @@ pub fn judge(way: &Way<'_>) -> Standing {
     }
     // A router that forbids ping looks dead to who cannot ask for its hardware address.
     Standing::Broken(vec![silent(Certainty::Likely), with_gateway(broken_line(Certainty::Likely), gateway, address).because(way.silence())])
+}
+
+/// Settlement stands still and another device answers under the enrolled gateway's address. While all works an exchanged router is no
+/// fault.
+fn exchanged(way: &Way<'_>, address: IpAddr, gateway: &Gateway) -> Option<Verdict> {
+    let answered = matches!(gateway.arp, ArpAnswer::Answered(_));
+    let now = gateway.mac.as_ref().filter(|_| answered && way.is_cut())?;
+    let known = way.scene.enrolment.baseline()?.gateways.iter().find(|known| known.address == Some(address))?;
+    let then = known.mac.as_ref().filter(|then| !then.eq_ignore_ascii_case(now))?;
+    let proof = [evidence::arp(address, gateway), evidence::state("gateway.enrolled", address, then)];
+    let other = Verdict::new(Cause::GatewayChanged, Subject::Gateway(address), Certainty::Likely);
+    Some(other.because(proof).not(Cause::GatewayUnreachable, Reason::Answered(address.to_string())))
 }
 
 fn argue(verdict: Verdict, way: &Way<'_>, gateway: &Gateway) -> Verdict {

@@ -1,7 +1,7 @@
 //! The provider's line: the gateway is there, nothing beyond it answers. The terminal cannot see which end is dead, unless the gateway
 //! itself says that it has no way on.
 
-use super::{Standing, tcp, vpn};
+use super::{Standing, loss, tcp, vpn};
 use crate::infer::evidence;
 use crate::infer::life::Sign;
 use crate::infer::scene::Way;
@@ -10,7 +10,10 @@ use std::net::IpAddr;
 
 pub fn judge(way: &Way<'_>) -> Standing {
     if way.beyond_gateway().is_some() {
-        return Standing::Passed;
+        return match loss::judge(way) {
+            Some(lost) if way.is_cut() => Standing::Broken(vec![lost]),
+            Some(_) | None => Standing::Passed,
+        };
     }
     if !way.leads_beyond() {
         return Standing::Absent;

@@ -2,10 +2,12 @@
 //! the bottom up; the first broken layer is the root and everything above it is a consequence.
 
 mod address;
+mod counter;
 mod dns;
 mod gateway;
 mod line;
 mod link;
+mod loss;
 mod route;
 mod service;
 mod tcp;
@@ -50,7 +52,8 @@ pub const LAYERS: &[(Layer, Rule)] = &[
 ];
 
 /// What makes a way worse without breaking it. A verdict here counts only where nothing below it is broken.
-pub const DEGRADATIONS: &[fn(&Way<'_>) -> Vec<Verdict>] = &[dns::degradations, service::degradations];
+pub const DEGRADATIONS: &[fn(&Way<'_>) -> Vec<Verdict>] =
+    &[dns::degradations, service::degradations, loss::degradations, counter::degradations];
 
 /// Whether settlement fails although the service answers a small question: its name leads to strangers, or large requests vanish.
 pub fn deceptive(way: &Way<'_>) -> bool {

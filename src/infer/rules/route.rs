@@ -18,6 +18,9 @@ pub fn judge(way: &Way<'_>) -> Standing {
     if way.centre_alive().is_some() {
         return Standing::Passed;
     }
+    if let Some(dropped) = input(way) {
+        return Standing::Broken(vec![dropped]);
+    }
     if let Some(candidates) = firewall(way) {
         return Standing::Broken(candidates);
     }
@@ -39,6 +42,18 @@ pub fn judge(way: &Way<'_>) -> Standing {
 fn destinations(way: &Way<'_>) -> Vec<IpAddr> {
     let candidates = way.candidates();
     if candidates.is_empty() { way.scene.resolvers().iter().copied().filter(|ip| !ip.is_loopback()).collect() } else { candidates }
+}
+
+/// Answers arrive at the card, and none reaches the program that asked: this PC's own filter drops them (its rules, or the reverse-path
+/// check).
+fn input(way: &Way<'_>) -> Option<Verdict> {
+    let asked = way.candidates().into_iter().chain(way.scene.resolvers().iter().copied());
+    let heard = |ip: &IpAddr| way.scene.signs.iter().find(|sign| sign.dropped && sign.who == *ip);
+    let (ip, sign) = asked.filter(|ip| way.scene.alive(*ip).is_none()).find_map(|ip| Some((ip, heard(&ip)?)))?;
+    let world = way.scene.world;
+    let silence = world.ping(ip).map(|outcome| evidence::ping(ip, outcome));
+    let dropped = Verdict::new(Cause::FirewallInput, Subject::Host(ip), Certainty::Proven);
+    Some(dropped.because([sign.evidence.clone()]).because(silence).not(Cause::LineDown, Reason::Answered(ip.to_string())))
 }
 
 fn refused(ip: IpAddr, outcome: &Outcome<Route>) -> Option<Verdict> {

@@ -1,0 +1,77 @@
+//! Packets lost on the line. Echoes alone prove nothing: many hosts answer only a few a second. Loss is believed where it also delays or
+//! breaks what is not an echo, and placed by who still gets through: a clean gateway, and nobody beyond who is.
+
+use crate::infer::evidence;
+use crate::infer::scene::Way;
+use crate::model::{Cause, Certainty, Evidence, FailureKind, Outcome, Reason, Reply, Severity, Sighting, Subject, Verdict};
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// Fewer echoes than this are no statistics.
+const ENOUGH: u16 = 10;
+/// A connect that had to be repeated takes a second and a round trip: the first repetition of TCP (RFC 6298).
+const REPEATED: Duration = Duration::from_millis(950);
+/// On a way that answers echoes this fast, such a delay is no distance.
+const NEAR: Duration = Duration::from_millis(300);
+
+/// Loss that makes the way worse without breaking it.
+pub fn degradations(way: &Way<'_>) -> Vec<Verdict> {
+    judge(way).map(|verdict| verdict.degrades(Severity::Medium)).into_iter().collect()
+}
+
+/// The loss on this way, if there is one.
+pub fn judge(way: &Way<'_>) -> Option<Verdict> {
+    let world = way.scene.world;
+    let series = |ip: IpAddr| world.series(ip).and_then(Outcome::ok).filter(|reply| reply.series.0 >= ENOUGH);
+    let measured: Vec<(IpAddr, &Reply)> =
+        way.outer.iter().chain(&way.inner).filter_map(|ip| Some((*ip, series(*ip)?))).filter(|(ip, _)| !way.is_first_hop(*ip)).collect();
+    // Whoever gets everything through clears the line that all share.
+    if measured.is_empty() || measured.iter().any(|(_, reply)| !is_lossy(reply)) || !felt(way) {
+        return None;
+    }
+    let gateway = way.uplink.gateway.and_then(|ip| Some((ip, series(ip)?)));
+    let proof = measured.iter().map(|(ip, reply)| counted(*ip, reply)).chain(gateway.map(|(ip, reply)| counted(ip, reply)));
+    let verdict = |cause, subject, certainty| Verdict::new(cause, subject, certainty).because(proof.clone());
+    match gateway {
+        // Lost before the gateway: the shop's own cable, card or radio.
+        Some((_, reply)) if is_lossy(reply) => {
+            let card = way.uplink.device.clone().map_or(Subject::Terminal, Subject::Link);
+            Some(verdict(Cause::LinkDegraded, card, Certainty::Likely))
+        }
+        Some((ip, _)) => {
+            let certainty = if measured.len() > 1 { Certainty::Proven } else { Certainty::Likely };
+            Some(verdict(Cause::LineLoss, Subject::Line, certainty).not(Cause::LinkDegraded, Reason::Answered(ip.to_string())))
+        }
+        None => Some(verdict(Cause::LineLoss, Subject::Line, Certainty::Likely)),
+    }
+}
+
+/// More than one in ten.
+fn is_lossy(reply: &Reply) -> bool {
+    let (sent, answered) = reply.series;
+    u32::from(answered) * 10 < u32::from(sent) * 9
+}
+
+fn counted(ip: IpAddr, reply: &Reply) -> Evidence {
+    evidence::state("icmp.series", ip, format!("answer {}/{}", reply.series.1, reply.series.0))
+}
+
+/// Something other than an echo was repeated, or never answered by a host that is alive.
+fn felt(way: &Way<'_>) -> bool {
+    let world = way.scene.world;
+    let near = |ip: IpAddr| [world.ping(ip), world.series(ip)].into_iter().flatten().any(|o| o.ok().is_some_and(|reply| reply.rtt < NEAR));
+    let ours = |ip: IpAddr| way.outer.contains(&ip) || way.inner.contains(&ip);
+    world.observations().any(|o| match &o.sighting {
+        Sighting::Tcp(at, outcome) if ours(at.ip()) && near(at.ip()) => match outcome {
+            Outcome::Ok(reply) => reply.rtt >= REPEATED,
+            Outcome::Failed(failure) => failure.kind == FailureKind::Silence,
+            Outcome::Unknown(_) => false,
+        },
+        Sighting::Query(key, outcome) if ours(key.resolver) && near(key.resolver) => match outcome {
+            Outcome::Ok(answer) => answer.elapsed >= NEAR,
+            Outcome::Failed(failure) => failure.kind == FailureKind::Silence,
+            Outcome::Unknown(_) => false,
+        },
+        _ => false,
+    })
+}

@@ -1,0 +1,147 @@
+//! What is only looked at once there is trouble, or once there is a baseline: loss, this PC's own filter, a moved terminal, an exchanged
+//! router, announced windows, the counter. Each with its healthy twin.
+
+use crate::world::*;
+use isonet::baseline::{Baseline, Enrolment};
+use isonet::config::Config;
+use isonet::infer::diagnose;
+use isonet::model::*;
+use std::time::Duration;
+
+fn series(host: &str, answered: u16) -> Sighting {
+    Sighting::Series(ip(host), Outcome::Ok(Reply { rtt: Duration::from_millis(8), ttl: None, series: (20, answered) }))
+}
+
+/// A connect that had to be repeated.
+fn repeated() -> Sighting {
+    Sighting::Tcp(at(CENTRE, 443), Outcome::Ok(Reply::once(Duration::from_millis(1020))))
+}
+
+#[test]
+fn loss_beyond_a_clean_gateway_that_delays_settlement_is_the_lines() {
+    let lossy = [series(GATEWAY, 20), series(CENTRE, 11), series(RESOLVER, 12), repeated()];
+    let diagnosis = ask(&leased(), with(healthy(), lossy));
+    assert_eq!(diagnosis.connected, Some(true), "{diagnosis:#?}");
+    let lost = &diagnosis.verdicts[0];
+    assert_eq!((lost.cause, lost.certainty, lost.disconnects), (Cause::LineLoss, Certainty::Proven, false), "{diagnosis:#?}");
+    let cut = [Sighting::Tcp(at(CENTRE, 443), silent()), tls(Outcome::Unknown(Unseen::Skipped))];
+    let lossy = [series(GATEWAY, 20), series(CENTRE, 11), series(RESOLVER, 12)];
+    root(&ask(&leased(), with(with(healthy(), lossy), cut)), Cause::LineLoss, Certainty::Proven);
+}
+
+#[test]
+fn echoes_that_are_merely_rationed_are_no_loss() {
+    silent_about(&ask(&leased(), with(healthy(), [series(GATEWAY, 20), series(CENTRE, 8), series(RESOLVER, 8)])));
+    // One host beyond gets everything through: the line is clean, whatever the other does.
+    silent_about(&ask(&leased(), with(healthy(), [series(GATEWAY, 20), series(CENTRE, 8), series(RESOLVER, 20), repeated()])));
+    silent_about(&ask(&leased(), with(healthy(), [series(GATEWAY, 20), series(CENTRE, 19), series(RESOLVER, 20), repeated()])));
+}
+
+#[test]
+fn loss_before_the_gateway_is_the_shops_own() {
+    let lossy = [series(GATEWAY, 10), series(CENTRE, 9), series(RESOLVER, 10), repeated()];
+    let diagnosis = ask(&leased(), with(healthy(), lossy));
+    assert_eq!((diagnosis.verdicts[0].cause, diagnosis.verdicts[0].disconnects), (Cause::LinkDegraded, false), "{diagnosis:#?}");
+}
+
+#[test]
+fn an_answer_that_arrives_and_is_not_let_in_accuses_this_pc() {
+    let mut deaf = terminal();
+    deaf.extend([gateway(ArpAnswer::Answered(Duration::from_millis(1)), silent()), lookup(silent()), query(silent())]);
+    deaf.extend([Sighting::Ping(ip(CENTRE), silent()), Sighting::Tcp(at(CENTRE, 443), silent())]);
+    let heard = [Sighting::OnWire(ip(CENTRE), Outcome::Ok(())), Sighting::OnWire(ip(RESOLVER), Outcome::Ok(()))];
+    root(&ask(&leased(), with(deaf.clone(), heard.clone())), Cause::FirewallInput, Certainty::Proven);
+    root(&ask(&leased(), deaf), Cause::LineDown, Certainty::Likely);
+    silent_about(&ask(&leased(), with(healthy(), heard)));
+}
+
+/// A terminal that was enrolled at home: one card, one router.
+fn enrolled(change: impl FnOnce(&mut Baseline)) -> Enrolment {
+    let mut baseline: Baseline = serde_json::from_str(include_str!("baseline.json")).unwrap();
+    change(&mut baseline);
+    Enrolment::Enrolled(Box::new(baseline))
+}
+
+fn at_home() -> Enrolment {
+    enrolled(|_| {})
+}
+
+fn ask_enrolled(config: &Config, enrolment: &Enrolment, sightings: Vec<Sighting>) -> Diagnosis {
+    diagnose(&world(sightings), config, enrolment)
+}
+
+fn router(mac: &str) -> Sighting {
+    let arp = ArpAnswer::Answered(Duration::from_millis(1));
+    let seen = Gateway { neighbour: Neighbour::Reachable, mac: Some(mac.to_owned()), arp, ping: answer(), expired_here: None };
+    Sighting::Gateway(IfName::new("eth0"), ip(GATEWAY), Outcome::Ok(seen))
+}
+
+#[test]
+fn another_router_is_a_candidate_only_while_settlement_stands_still() {
+    let other = || router("02:00:00:00:00:99");
+    let dead = ask_enrolled(&leased(), &at_home(), with(with(terminal(), dead_air()), [other()]));
+    root(&dead, Cause::GatewayChanged, Certainty::Likely);
+    assert!(dead.verdicts.iter().any(|v| v.cause == Cause::LineDown));
+    silent_about(&ask_enrolled(&leased(), &at_home(), with(healthy(), [other()])));
+    let same = ask_enrolled(&leased(), &at_home(), with(with(terminal(), dead_air()), [router("02:00:00:00:00:01")]));
+    root(&same, Cause::LineDown, Certainty::Likely);
+}
+
+#[test]
+fn a_moved_terminal_is_told_from_a_dead_line() {
+    let elsewhere = || addresses(&[("eth0", "172.30.9.20/24")]);
+    let routed = routes(vec![route("0.0.0.0/0", "eth0", Some("172.30.9.1"))]);
+    let to = |host: &str| Sighting::RouteTo(ip(host), Outcome::Ok(route(host, "eth0", Some("172.30.9.1"))));
+    let moved = with(with(terminal(), dead_air()), [elsewhere(), routed, to(CENTRE), to(RESOLVER)]);
+    root(&ask_enrolled(&leased(), &at_home(), moved.clone()), Cause::AddrChangedSubnet, Certainty::Proven);
+    assert_ne!(ask(&leased(), moved).verdicts[0].cause, Cause::AddrChangedSubnet, "nothing to compare with");
+    silent_about(&ask_enrolled(&leased(), &at_home(), with(healthy(), [elsewhere()])));
+}
+
+#[test]
+fn an_outage_in_an_announced_window_is_said_to_be_planned() {
+    let mut config = leased();
+    let window = "[[maintenance]]\nfrom = \"1969-12-31T00:00:00Z\"\nto = \"1970-01-02T00:00:00Z\"\nnote = \"upgrade\"";
+    config.maintenance = toml::from_str::<Config>(window).unwrap().maintenance;
+    let down = || {
+        with(
+            healthy(),
+            [Sighting::Tcp(at(CENTRE, 443), silent()), Sighting::Ping(ip(CENTRE), silent()), tls(Outcome::Unknown(Unseen::Skipped))],
+        )
+    };
+    let planned = ask(&config, down());
+    root(&planned, Cause::CentrePlanned, Certainty::Likely);
+    assert!(planned.notes.iter().any(|note| note.code == NoteCode::MaintenanceWindow));
+    root(&ask(&leased(), down()), Cause::CentreOutage, Certainty::Likely);
+    // What is this PC's own fault is not excused.
+    let mut broken = with(terminal(), dead_air());
+    broken.push(links(vec![link("eth0", LinkKind::Ethernet, true, false)]));
+    root(&ask(&config, broken), Cause::LinkNoCarrier, Certainty::Proven);
+}
+
+#[test]
+fn a_reader_that_was_enrolled_and_is_gone_is_missed() {
+    let reader = || {
+        enrolled(|baseline| {
+            let device = r#"{"vendor":"072f","product":"2200","serial":null,"classes":["0b/00/00"]}"#;
+            baseline.usb = vec![serde_json::from_str(device).unwrap()];
+        })
+    };
+    let present = |names: &[&str]| Sighting::CardReaders(Outcome::Ok(names.iter().map(ToString::to_string).collect()));
+    let gone = ask_enrolled(&leased(), &reader(), with(healthy(), [present(&[])]));
+    assert_eq!(gone.connected, Some(true));
+    assert_eq!((gone.verdicts[0].cause, gone.verdicts[0].certainty), (Cause::ReaderMissing, Certainty::Proven));
+    silent_about(&ask_enrolled(&leased(), &reader(), with(healthy(), [present(&["072f:2200:-"])])));
+    silent_about(&ask_enrolled(&leased(), &reader(), healthy()));
+    silent_about(&ask_enrolled(&leased(), &at_home(), with(healthy(), [present(&[])])));
+}
+
+#[test]
+fn a_local_service_that_nobody_offers_is_named() {
+    let mut config = leased();
+    config.terminal.local_services = vec![at("127.0.0.1", 8901)];
+    let dead = ask(&config, with(healthy(), [Sighting::Tcp(at("127.0.0.1", 8901), failed(FailureKind::Refused, 0))]));
+    assert_eq!(dead.connected, Some(true), "{dead:#?}");
+    assert_eq!(dead.verdicts[0].cause, Cause::ClientLocalServiceDown);
+    silent_about(&ask(&config, with(healthy(), [Sighting::Tcp(at("127.0.0.1", 8901), answer())])));
+}

@@ -274,7 +274,8 @@ impl Looks {
 
     /// Who answers is asked again and again, if there is trouble at all.
     fn count_losses(&mut self, ground: &Rc<Ground>, ip: IpAddr) {
-        if !self.counted.insert(ip) {
+        // Without a centre there is nothing that losses could hinder.
+        if ground.config.centres.is_empty() || !self.counted.insert(ip) {
             return;
         }
         let g = Rc::clone(ground);

@@ -145,3 +145,16 @@ fn a_local_service_that_nobody_offers_is_named() {
     assert_eq!(dead.verdicts[0].cause, Cause::ClientLocalServiceDown);
     silent_about(&ask(&config, with(healthy(), [Sighting::Tcp(at("127.0.0.1", 8901), answer())])));
 }
+
+#[test]
+fn a_card_that_runs_at_ten_megabit_or_half_duplex_is_worth_a_word() {
+    let card = |speed, full| links(vec![Link { speed_mbps: speed, full_duplex: full, ..link("eth0", LinkKind::Ethernet, true, true) }]);
+    for slow in [card(Some(10), Some(true)), card(Some(100), Some(false))] {
+        let diagnosis = ask(&leased(), with(healthy(), [slow]));
+        assert_eq!(diagnosis.connected, Some(true));
+        assert_eq!((diagnosis.verdicts[0].cause, diagnosis.verdicts[0].severity), (Cause::LinkDegraded, Severity::Low));
+    }
+    for fine in [card(Some(100), Some(true)), card(None, None)] {
+        silent_about(&ask(&leased(), with(healthy(), [fine])));
+    }
+}

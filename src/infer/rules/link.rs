@@ -3,7 +3,7 @@
 use super::Standing;
 use crate::infer::evidence;
 use crate::infer::scene::Way;
-use crate::model::{Cause, Certainty, LinkKind, Outcome, Reason, Subject, Verdict};
+use crate::model::{Cause, Certainty, Link, LinkKind, Outcome, Reason, Severity, Subject, Verdict};
 
 pub fn judge(way: &Way<'_>) -> Standing {
     let Some(links) = way.scene.world.links().and_then(Outcome::ok) else {
@@ -29,4 +29,16 @@ pub fn judge(way: &Way<'_>) -> Standing {
         }
     };
     Standing::Broken(vec![broken.because([evidence::link(link)])])
+}
+
+/// A link that runs as no cable of this century should: the driver's word, which a bad plug or a bad cable brings about.
+pub fn degradations(way: &Way<'_>) -> Vec<Verdict> {
+    let slow = |link: &&Link| link.up && link.carrier && (link.speed_mbps == Some(10) || link.full_duplex == Some(false));
+    let Some(link) = way.link().filter(slow) else {
+        return Vec::new();
+    };
+    let duplex = if link.full_duplex == Some(false) { "half duplex" } else { "full duplex" };
+    let speed = link.speed_mbps.map_or("unknown speed".to_owned(), |speed| format!("{speed} Mbit/s"));
+    let degraded = Verdict::new(Cause::LinkDegraded, Subject::Link(link.name.clone()), Certainty::Proven).degrades(Severity::Low);
+    vec![degraded.because([evidence::state("link.speed", &link.name, format!("{speed}, {duplex}"))])]
 }

@@ -53,7 +53,7 @@ pub const LAYERS: &[(Layer, Rule)] = &[
 
 /// What makes a way worse without breaking it. A verdict here counts only where nothing below it is broken.
 pub const DEGRADATIONS: &[fn(&Way<'_>) -> Vec<Verdict>] =
-    &[dns::degradations, service::degradations, loss::degradations, counter::degradations];
+    &[link::degradations, dns::degradations, service::degradations, loss::degradations, counter::degradations];
 
 /// Whether settlement fails although the service answers a small question: its name leads to strangers, or large requests vanish.
 pub fn deceptive(way: &Way<'_>) -> bool {

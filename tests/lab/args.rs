@@ -10,7 +10,7 @@ the lab: stages real network faults in namespaces and asks `isonet diagnose` abo
 
   cargo test --test lab -- [OPTIONS] [FILTER...]     a FILTER is part of a case's name
 
-  --kind KIND      leased | leased-v6 | openvpn | wireguard; again for more (default: all)
+  --kind KIND      leased | leased-v6 | openvpn | wireguard | openconnect | ipsec; again for more (default: all)
   --seed N         draw addresses, names, ports from N (default: fresh, printed)
   --list           name the cases
   --hold           bring one topology up, print how to enter it, wait for ENTER or a signal

@@ -1,4 +1,4 @@
-//! Asking the product: its configuration, its invocation inside the terminal, its answer.
+//! Asking the product: what is asked, its invocation inside the terminal, its answer.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,6 @@ use std::time::Instant;
 use serde_json::Value;
 
 use crate::lab::{Lab, Place};
-use crate::plan::Kind;
 use crate::shell::{Done, Said, run};
 
 /// Past this a run counts as hung; the product promises 10 s at the very most.
@@ -26,6 +25,8 @@ pub(crate) enum Centre {
     Name,
     /// By a bare address.
     Address,
+    /// Not the usual one at all: `more` says which.
+    Elsewhere,
 }
 
 /// Who runs the product.
@@ -37,6 +38,7 @@ pub(crate) enum User {
 
 /// One way to ask.
 #[derive(Debug, Clone)]
+#[allow(clippy::struct_excessive_bools, reason = "each is one line of the configuration, there or not")]
 pub(crate) struct Ask {
     /// No configuration file at all when false.
     pub(crate) configured: bool,
@@ -48,11 +50,70 @@ pub(crate) struct Ask {
     pub(crate) resolvers: bool,
     /// The clock the product sees, as `faketime` writes it.
     pub(crate) clock: Option<&'static str>,
+    pub(crate) vpn: Client,
+    pub(crate) inside: Inside,
+    /// `network.access`, instead of what the topology suggests.
+    pub(crate) access: Option<&'static str>,
+    pub(crate) page: Page,
+    /// `tls.client-cert` and `tls.client-key` are given.
+    pub(crate) client_cert: bool,
+    /// The centre's `critical`.
+    pub(crate) critical: bool,
+    /// The state directory where [`Lab::enroll`] keeps its baseline.
+    pub(crate) enrolled: bool,
+    /// More tables, after all others.
+    pub(crate) more: fn(&Lab) -> String,
+}
+
+/// What the configuration says of the VPN's client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Client {
+    /// Everything that is known.
+    Known,
+    /// Everything but the name of its program.
+    Nameless,
+    /// Everything, and where its log is.
+    Logged,
+    /// Everything, with its server by name.
+    ServerByName,
+}
+
+/// How the centre's page is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Page {
+    /// Over TLS, beside another service.
+    Tls,
+    /// Over plain HTTP, and nothing else.
+    Plain,
+}
+
+/// The address that answers only through the tunnel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Inside {
+    /// The VPN server's own.
+    Server,
+    /// A host behind it.
+    Behind,
 }
 
 impl Default for Ask {
     fn default() -> Ask {
-        Ask { configured: true, centre: Centre::NameAndAddresses, user: User::Root, ca: true, resolvers: false, clock: None }
+        Ask {
+            configured: true,
+            centre: Centre::NameAndAddresses,
+            user: User::Root,
+            ca: true,
+            resolvers: false,
+            clock: None,
+            vpn: Client::Known,
+            inside: Inside::Server,
+            access: None,
+            page: Page::Tls,
+            client_cert: false,
+            critical: true,
+            enrolled: false,
+            more: |_| String::new(),
+        }
     }
 }
 
@@ -67,79 +128,6 @@ pub(crate) struct Answer {
 }
 
 impl Ask {
-    /// The configuration an engineer would write for this topology.
-    pub(crate) fn config(&self, lab: &Lab) -> String {
-        let plan = &lab.plan;
-        let quoted = |list: Vec<String>| {
-            let words: Vec<String> = list.iter().map(|w| format!("{w:?}")).collect();
-            format!("[{}]", words.join(", "))
-        };
-        let ips = |host| lab.ips(host).iter().map(ToString::to_string).collect::<Vec<_>>();
-        let access = if lab.has_vpn() { "vpn-over-internet" } else { "leased-line" };
-        let mut text = format!(
-            "[terminal]\nname = \"Lab terminal\"\nkind = \"pharmacy\"\n\n\
-             [contacts]\nvendor = {{ name = \"Vendor\", phone = \"1001\" }}\n\
-             operator = {{ name = \"Operator\", phone = \"1002\" }}\n\
-             bureau = {{ name = \"Bureau\", phone = \"1003\" }}\n\n\
-             [network]\naccess = \"{access}\"\n\n"
-        );
-        match plan.kind {
-            Kind::OpenVpn => text.push_str(&format!(
-                "[[vpn]]\nname = \"inner\"\nkind = \"openvpn\"\ninterface = \"{}\"\nprocess = \"{}\"\n\
-                 server = \"{}:{}\"\ntransport = \"udp\"\ninside = \"{}\"\n\n",
-                lab.tunnel(),
-                crate::machine::openvpn_process(),
-                plan.vpn_server(),
-                plan.vpn_port,
-                lab.ip(plan.tunnel_server()),
-            )),
-            Kind::WireGuard => text.push_str(&format!(
-                "[[vpn]]\nname = \"inner\"\nkind = \"wireguard\"\ninterface = \"{}\"\n\
-                 server = \"{}:{}\"\ntransport = \"udp\"\ninside = \"{}\"\n\n",
-                lab.tunnel(),
-                plan.vpn_server(),
-                plan.vpn_port,
-                lab.ip(plan.tunnel_server()),
-            )),
-            Kind::Leased | Kind::LeasedV6 => {}
-        }
-        let resolvers: Vec<String> = if self.resolvers {
-            plan.resolvers()[..plan.resolver_count].iter().map(|r| lab.ip(*r).to_string()).collect()
-        } else {
-            Vec::new()
-        };
-        let host = match self.centre {
-            Centre::Address => lab.ip(plan.centre()).to_string(),
-            Centre::Name | Centre::NameAndAddresses => plan.name.clone(),
-        };
-        if self.centre != Centre::Address {
-            text.push_str(&format!(
-                "[dns]\nresolvers = {}\nnames = [\"{}\"]\nexpect-prefixes = {}\ncontrol-name = \"{}\"\n\n",
-                quoted(resolvers),
-                plan.name,
-                quoted(plan.inner.prefixes(plan.families)),
-                plan.control,
-            ));
-        }
-        let url_host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
-        let port = plan.https;
-        let ca = if self.ca { format!("ca = \"{}\", ", lab.path("ca.pem").display()) } else { String::new() };
-        text.push_str(&format!(
-            "[[centre]]\nname = \"settlement\"\nhost = \"{host}\"\nping = true\ntcp = [{port}, {}]\n\
-             tls = {{ port = {port}, {ca}server-name = \"{}\" }}\n\
-             http = {{ url = \"https://{url_host}:{port}/health\", status = [200], slow = \"1s\", \
-             maintenance-marker = \"maintenance\" }}\n",
-            plan.service, plan.name,
-        ));
-        if lab.has_vpn() {
-            text.push_str("via = \"inner\"\n");
-        }
-        if self.centre == Centre::NameAndAddresses {
-            text.push_str(&format!("addresses = {}\n", quoted(ips(plan.centre()))));
-        }
-        text
-    }
-
     /// The whole command, ready to run inside the terminal.
     pub(crate) fn command(&self, lab: &Lab, product: &Path, config: &Path) -> Command {
         let mut words: Vec<String> = Vec::new();

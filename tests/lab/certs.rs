@@ -17,7 +17,7 @@ struct Days(i64, i64);
 const GOOD: Days = Days(-30, 90);
 
 /// Writes `ca.pem` and `NAME.pem` + `NAME.key` for every certificate the peers use.
-pub(crate) fn write_all(dir: &Path, name: &str, addresses: &[IpAddr]) -> Done {
+pub(crate) fn write_all(dir: &Path, name: &str, addresses: &[IpAddr], vpn: IpAddr) -> Done {
     let told = |e: &dyn std::fmt::Display| format!("cannot make certificates: {e}");
     let ca = authority("Centre private CA").map_err(|e| told(&e))?;
     let stranger = authority("Unknown CA").map_err(|e| told(&e))?;
@@ -32,7 +32,11 @@ pub(crate) fn write_all(dir: &Path, name: &str, addresses: &[IpAddr]) -> Done {
         ("vpn-client", "vpn-client", &ca.0, Days(-3000, 3000)),
     ];
     for (file, subject, issuer, days) in sheet {
-        let with = if subject == name { addresses } else { &[] };
+        let with = match subject {
+            "vpn-server" => std::slice::from_ref(&vpn),
+            _ if subject == name => addresses,
+            _ => &[],
+        };
         let (cert, key) = leaf(subject, with, issuer, days).map_err(|e| told(&e))?;
         save(dir, &format!("{file}.pem"), &cert)?;
         save(dir, &format!("{file}.key"), &key)?;

@@ -177,7 +177,7 @@ impl Lab {
         self.curl(to, &[], &["-m2", "-H", "Expect:", "--data-binary", &"x".repeat(bytes)])
     }
 
-    fn curl(&self, to: IpAddr, before: &[&str], after: &[&str]) -> Done<Https> {
+    pub(crate) fn curl(&self, to: IpAddr, before: &[&str], after: &[&str]) -> Done<Https> {
         let (name, port) = (&self.plan.name, self.plan.https);
         let ip = if to.is_ipv6() { format!("[{to}]") } else { to.to_string() };
         let ca = self.path("ca.pem").display().to_string();

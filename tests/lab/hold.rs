@@ -17,6 +17,7 @@ pub(crate) fn hold(args: &Args, run: &Run) -> Done {
     let plan = Plan::draw(args.seed.unwrap_or_else(fresh_seed), kind(args, case)?);
     println!("{plan}");
     let mut lab = Lab::up(run, plan)?;
+    lab.product = Some(lend_product(run)?);
     if let Some(case) = case {
         (case.stage)(&mut lab).map_err(|e| format!("not staged: {e}"))?;
         (case.prove)(&lab).map_err(|e| format!("no such effect: {e}"))?;

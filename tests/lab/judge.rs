@@ -39,6 +39,12 @@ pub(crate) struct Expect {
     pub(crate) alone_and_mild: bool,
     /// Hostile input: any honest answer will do, as long as it is one, and in time.
     pub(crate) any: bool,
+    /// Independent faults beside the root; each must be named too, at any certainty.
+    pub(crate) beside: &'static [&'static str],
+    /// Connected or not hangs on luck; the exit status must say the same.
+    pub(crate) either: bool,
+    /// The product is not expected to know this yet, and why. A wrong answer does not count, a false proof does.
+    pub(crate) planned: Option<&'static str>,
 }
 
 impl Expect {
@@ -51,6 +57,9 @@ impl Expect {
         connected: Some(true),
         alone_and_mild: false,
         any: false,
+        beside: &[],
+        either: false,
+        planned: None,
     };
 
     pub(crate) const fn broken(roots: &'static [&'static str], certainty: Certainty) -> Expect {
@@ -63,6 +72,19 @@ impl Expect {
 
     pub(crate) const fn at_least(self, floor: Certainty) -> Expect {
         Expect { floor, ..self }
+    }
+
+    pub(crate) const fn beside(self, beside: &'static [&'static str]) -> Expect {
+        Expect { beside, ..self }
+    }
+
+    pub(crate) const fn planned(self, why: &'static str) -> Expect {
+        Expect { planned: Some(why), ..self }
+    }
+
+    /// The same fault where one can still settle.
+    pub(crate) const fn degraded(self) -> Expect {
+        Expect { status: &[10], connected: Some(true), ..self }
     }
 
     pub(crate) fn nature(&self) -> Nature {
@@ -80,18 +102,19 @@ impl Expect {
         if self.any {
             return "any answer in time".to_owned();
         }
-        let connected = connected_text(self.connected);
+        let connected = if self.either { "either" } else { connected_text(self.connected) };
         let status = self.status.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
         if self.roots.is_empty() {
             return format!("no verdict, exit {status}, {connected}");
         }
         let roots = self.roots.join(" or ");
+        let beside: String = self.beside.iter().map(|code| format!(" + {code}")).collect();
         let certainty = if self.floor == self.certainty {
             self.certainty.name().to_owned()
         } else {
             format!("{} or {}", self.certainty.name(), self.floor.name())
         };
-        format!("{roots} {certainty}, exit {status}, {connected}")
+        format!("{roots} {certainty}{beside}, exit {status}, {connected}")
     }
 }
 
@@ -159,7 +182,8 @@ pub(crate) fn judge(expect: &Expect, answer: &Answer) -> Vec<String> {
     if !answer.said.status.is_some_and(|s| expect.status.contains(&s)) {
         wrong.push(format!("exit {:?} instead of {:?}", answer.said.status, expect.status));
     }
-    if json["connected"].as_bool() != expect.connected || (expect.connected.is_none() && !json["connected"].is_null()) {
+    let connected = if expect.either { answer.said.status.map(|s| s == 10) } else { expect.connected };
+    if json["connected"].as_bool() != connected || (connected.is_none() && !json["connected"].is_null()) {
         wrong.push(format!("connected is {}", json["connected"]));
     }
     judge_verdicts(expect, verdicts(json), &mut wrong);
@@ -180,12 +204,17 @@ fn judge_verdicts(expect: &Expect, verdicts: &[Value], wrong: &mut Vec<String>) 
     }
     for verdict in verdicts {
         let (cause, certainty) = (text(verdict, "cause"), text(verdict, "certainty"));
-        let is_root = expect.roots.contains(&cause);
+        let is_root = expect.roots.contains(&cause) || expect.beside.contains(&cause);
         if !is_root && !expect.also.contains(&cause) {
             wrong.push(format!("false cause {cause} ({certainty})"));
         }
         if !is_root && certainty == "proven" {
             wrong.push(format!("falsely proven: {cause}"));
+        }
+    }
+    for code in expect.beside {
+        if !verdicts.iter().any(|verdict| text(verdict, "cause") == *code) {
+            wrong.push(format!("{code} is not named"));
         }
     }
     if expect.alone_and_mild {
@@ -196,6 +225,13 @@ fn judge_verdicts(expect: &Expect, verdicts: &[Value], wrong: &mut Vec<String>) 
             wrong.push("critical though one can settle".to_owned());
         }
     }
+}
+
+/// Causes called proven that were not staged. No case is lenient about these.
+pub(crate) fn falsely_proven(expect: &Expect, answer: &Answer) -> bool {
+    let Ok(json) = &answer.json else { return false };
+    let staged = |cause: &str| expect.any || expect.roots.contains(&cause) || expect.beside.contains(&cause);
+    verdicts(json).iter().any(|v| text(v, "certainty") == "proven" && !staged(text(v, "cause")))
 }
 
 /// The product's own JSON Schema of `diagnosis/1`, ready to be held against answers.
@@ -215,7 +251,7 @@ pub(crate) fn against_schema(schema: &Validator, answer: &Answer) -> Vec<String>
 /// Codes the cases expect and the product does not know.
 pub(crate) fn unknown_codes() -> Vec<String> {
     crate::cases::all()
-        .flat_map(|case| case.expect.roots.iter().chain(case.expect.also))
+        .flat_map(|case| case.expect.roots.iter().chain(case.expect.also).chain(case.expect.beside))
         .filter(|code| !Cause::ALL.iter().any(|cause| cause.code() == **code))
         .map(|code| format!("the product knows no cause {code}"))
         .collect()
@@ -230,7 +266,14 @@ pub(crate) fn self_check() -> Vec<String> {
     let right = verdict("dns.timeout", "likely");
     let twin = verdict("centre.outage", "possible");
     let one_mild = Expect { alone_and_mild: true, ..FAULT };
-    let table: [(&str, Expect, i32, Value, bool); 12] = [
+    let two = Expect { also: &[], ..FAULT }.beside(&["centre.outage"]);
+    let lucky = Expect { either: true, status: &[10, 20], ..FAULT };
+    let table: [(&str, Expect, i32, Value, bool); 17] = [
+        ("root and independent second pass", two, 20, broken(vec![right.clone(), verdict("centre.outage", "proven")]), true),
+        ("a root without its second fails", two, 20, broken(vec![right.clone()]), false),
+        ("a second in front of the root fails", two, 20, broken(vec![twin.clone(), right.clone()]), false),
+        ("either way passes if the status says so", lucky, 10, document(json!(true), vec![right.clone()]), true),
+        ("either way fails if the status says otherwise", lucky, 10, broken(vec![right.clone()]), false),
         ("the right root passes", FAULT, 20, broken(vec![right.clone()]), true),
         ("an honest twin behind it passes", FAULT, 20, broken(vec![right.clone(), twin.clone()]), true),
         ("a twin in front fails", FAULT, 20, broken(vec![twin.clone(), right.clone()]), false),

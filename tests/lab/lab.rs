@@ -60,6 +60,17 @@ pub(crate) enum Role {
     OuterResolver,
     VpnServer,
     VpnClient,
+    /// A second service, on the operator's side of every tunnel.
+    SecondCentre,
+    /// The shop router's own page and resolver, for lines that are not paid.
+    Portal,
+    /// A TLS server that insists on a client certificate while hands are shaken.
+    StrictTls,
+    /// A service in the shop itself, on the PC beside.
+    FrontEnd,
+    /// Both halves of the slow stretch of the line.
+    DelayStub,
+    DelayTun,
 }
 
 pub(crate) type Undo = Box<dyn FnOnce(&mut Lab) -> Done>;
@@ -69,6 +80,9 @@ pub(crate) const PUBLIC: [&str; 6] = ["1.1.1.1", "8.8.8.8", "223.5.5.5", "114.11
 
 /// The public resolver a terminal may wrongly be told to use.
 pub(crate) const OUTER_RESOLVER: &str = "114.114.114.114";
+
+/// A service on the operator's side that every line reaches without a tunnel; private, as nothing is asked of public addresses.
+pub(crate) const SECOND_CENTRE: &str = "172.31.7.10";
 
 pub(crate) struct Lab {
     pub(crate) plan: Plan,
@@ -81,6 +95,20 @@ pub(crate) struct Lab {
     sheets: BTreeMap<Place, String>,
     /// How many nft tables the verbs have made; names them.
     pub(crate) tables: usize,
+    /// The binary in question, where it may be asked.
+    pub(crate) product: Option<PathBuf>,
+    /// What the VPN's two ends are told beyond the usual.
+    pub(crate) vpn_words: VpnWords,
+}
+
+/// What a case changes about the VPN's ends; they must be started anew to hear of it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct VpnWords {
+    pub(crate) server: Vec<String>,
+    pub(crate) client: Vec<String>,
+    /// The client's remote, instead of the server's address.
+    pub(crate) remote: Option<String>,
+    pub(crate) password: Option<&'static str>,
 }
 
 impl Lab {
@@ -91,7 +119,17 @@ impl Lab {
         let _ = fs::remove_dir_all(&dir);
         fs::create_dir_all(&dir).map_err(|e| format!("cannot create {}: {e}", dir.display()))?;
         let prefix = format!("{}{kind}-", machine::namespace_prefix(std::process::id()));
-        let mut lab = Lab { plan, dir, prefix, peers: BTreeMap::new(), undo: Vec::new(), sheets: BTreeMap::new(), tables: 0 };
+        let mut lab = Lab {
+            plan,
+            dir,
+            prefix,
+            peers: BTreeMap::new(),
+            undo: Vec::new(),
+            sheets: BTreeMap::new(),
+            tables: 0,
+            product: None,
+            vpn_words: VpnWords::default(),
+        };
         let up = lab.lay_wires().and_then(|()| lab.address_everyone()).and_then(|()| lab.start_peers()).and_then(|()| lab.prove_healthy());
         match up {
             Ok(()) => Ok(lab),
@@ -118,6 +156,8 @@ impl Lab {
     pub(crate) fn tunnel(&self) -> String {
         match self.plan.kind {
             Kind::WireGuard => machine::wireguard_client(),
+            Kind::OpenConnect => "vpn0".to_owned(),
+            Kind::Ipsec => "ipsec0".to_owned(),
             _ => "tun0".to_owned(),
         }
     }
@@ -240,6 +280,10 @@ impl Lab {
         sheet.device(Place::Resolvers, "eth0", &both);
         sheet.device(Place::Centre, "eth0", &plan.centre().with_bits(own));
         sheet.device(Place::Internet, "lo", &PUBLIC.map(str::to_owned));
+        if outer.has_v4() {
+            sheet.line(Place::Internet, &address_line("lo", SECOND_CENTRE));
+            sheet.line(Place::Isp, &format!("route add {SECOND_CENTRE} via {}", plan.isp_net.host(2).v4));
+        }
 
         sheet.default_via(Place::Terminal, plan.gateway, own);
         sheet.default_via(Place::Shop, plan.shop_isp.host(2), outer);
@@ -256,6 +300,10 @@ impl Lab {
         } else {
             // A leased line leads to the centre and nowhere else.
             sheet.via(Place::Isp, &plan.inner.prefixes(own), plan.isp_edge.host(2), outer);
+        }
+        if plan.kind == Kind::Ipsec {
+            // Its own device has no address at this end.
+            sheet.line(Place::Edge, &address_line("lo", &plan.tunnel_server().v4.to_string()));
         }
         sheet.line(Place::Switch, "link add br0 type bridge stp_state 0 forward_delay 0");
         for port in ["port1", "port2"] {

@@ -48,6 +48,22 @@ pub(crate) fn openvpn_process() -> String {
     format!("openvpn-{}", std::process::id())
 }
 
+/// The name of this run's SSL VPN client in the machine's list of processes, within the 15 characters that the kernel keeps.
+pub(crate) fn openconnect_process() -> String {
+    format!("oc-{}", std::process::id())
+}
+
+/// The same for the `IPsec` client.
+pub(crate) fn charon_process() -> String {
+    format!("ch-{}", std::process::id())
+}
+
+/// Ends everyone in a namespace.
+pub(crate) fn end_all_inhabitants(space: &str) {
+    let deadline = Instant::now() + Duration::from_secs(3);
+    while end_inhabitants(space) > 0 && Instant::now() < deadline {}
+}
+
 fn directory(pid: u32) -> PathBuf {
     PathBuf::from(format!("/tmp/isonet-lab-{pid}"))
 }

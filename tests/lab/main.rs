@@ -21,6 +21,7 @@ mod args;
 mod ask;
 mod cases;
 mod certs;
+mod charon;
 mod check;
 mod hold;
 mod judge;
@@ -29,10 +30,13 @@ mod machine;
 mod pass;
 mod peers;
 mod plan;
+mod relay;
 mod shell;
+mod site;
 mod stub;
 mod table;
 mod verbs;
+mod vpns;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -42,7 +46,7 @@ use machine::Run;
 use shell::Done;
 
 /// The programs a pass needs, and the Debian package of each.
-const NEEDS: [(&str, &str); 18] = [
+const NEEDS: [(&str, &str); 23] = [
     ("ip", "iproute2"),
     ("ping", "iputils-ping"),
     ("arping", "iputils-arping"),
@@ -59,6 +63,11 @@ const NEEDS: [(&str, &str); 18] = [
     ("openvpn", "openvpn"),
     ("wireguard-go", "wireguard-go"),
     ("wg", "wireguard-tools"),
+    ("ocserv", "ocserv"),
+    ("openconnect", "openconnect"),
+    ("openssl", "openssl"),
+    (charon::CHARON, "strongswan-charon libcharon-extra-plugins"),
+    ("swanctl", "strongswan-swanctl"),
     ("faketime", "faketime"),
     ("env", "coreutils"),
 ];

@@ -58,6 +58,11 @@ pub(crate) fn pass(args: &Args, run: &Run) -> Done<bool> {
     print!("{}", table::confusion(&rows));
     println!();
     print!("{}", table::timings(&rows));
+    println!("{}", table::codes(&rows));
+    let planned = table::count(&rows, Verdict::Planned);
+    if planned > 0 {
+        println!("{planned} PLANNED: staged, proved and asked; the product is not expected to know them yet; counted nowhere below");
+    }
     println!("the lab took {:.0} s", begin.elapsed().as_secs_f64());
     let failed = table::count(&rows, Verdict::Fail);
     println!("{} passed, {failed} failed, {} skipped", table::count(&rows, Verdict::Pass), table::count(&rows, Verdict::Skip));
@@ -117,6 +122,7 @@ fn pass_kind(run: &Run, plan: &Plan, due: &[&'static Case], asked: Option<&Asked
         rows.push(Row {
             verdict: outcome.verdict,
             staged: case.name.to_owned(),
+            roots: case.expect.roots,
             answered: answer.map(judge::root),
             due: case.expect.text(),
             nature: case.expect.nature(),
@@ -132,7 +138,7 @@ fn pass_kind(run: &Run, plan: &Plan, due: &[&'static Case], asked: Option<&Asked
 /// One case's lines, in one piece: other kinds are talking too.
 fn tell(plan: &Plan, case: &Case, outcome: &Outcome, begin: Instant) {
     let mut text = format!(
-        "{} {:<10} {:<38} {:>6} ms  {}\n",
+        "{:<7} {:<11} {:<38} {:>6} ms  {}\n",
         outcome.verdict.name(),
         plan.kind,
         case.name,
@@ -150,11 +156,18 @@ fn tell(plan: &Plan, case: &Case, outcome: &Outcome, begin: Instant) {
 /// Stages, proves, asks, compares, takes back. Whatever goes wrong, the next case begins on a healthy topology, if need be
 /// on a new one.
 fn pass_case(run: &Run, plan: &Plan, case: &Case, lab: &mut Option<Lab>, asked: Option<&Asked>) -> Outcome {
-    let result = on_its_feet(run, plan, lab).and_then(|lab| one(case, lab, asked));
+    let result = on_its_feet(run, plan, lab).and_then(|lab| {
+        lab.product = asked.map(|asked| asked.product.clone());
+        one(case, lab, asked)
+    });
     let mut outcome = match result {
         Ok(None) => Outcome { verdict: Verdict::Pass, lines: Vec::new(), answer: None },
         Ok(Some((answer, lines))) => {
-            let verdict = if lines.is_empty() { Verdict::Pass } else { Verdict::Fail };
+            let verdict = match case.expect.planned {
+                _ if lines.is_empty() => Verdict::Pass,
+                Some(_) if !judge::falsely_proven(&case.expect, &answer) => Verdict::Planned,
+                _ => Verdict::Fail,
+            };
             Outcome { verdict, lines, answer: Some(answer) }
         }
         Err(why) => Outcome { verdict: Verdict::Fail, lines: vec![format!("the lab itself: {why}")], answer: None },
@@ -195,6 +208,9 @@ fn one(case: &Case, lab: &mut Lab, asked: Option<&Asked>) -> Done<Option<(Answer
     wrong.extend(judge::against_schema(&asked.schema, &answer));
     if !wrong.is_empty() {
         wrong.insert(0, format!("due: {}", case.expect.text()));
+        if let Some(why) = case.expect.planned {
+            wrong.insert(0, format!("planned: {why}"));
+        }
         wrong.push(format!("from outside: {} ms", answer.wall_ms));
         let tail: Vec<&str> = answer.said.err.lines().rev().take(5).collect();
         wrong.extend(tail.iter().rev().map(|line| format!("stderr: {line}")));

@@ -1,4 +1,4 @@
-//! The real programs at the other ends: dnsmasq, nginx, openvpn, wireguard-go, and the stubs.
+//! The real programs at the other ends: dnsmasq, nginx, and the stubs; the VPNs are in `vpns.rs`.
 
 use std::fs::{self, File};
 use std::net::IpAddr;
@@ -6,11 +6,10 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use crate::certs;
-use crate::check::eventually;
-use crate::lab::{Lab, OUTER_RESOLVER, Place, Role, address_line};
+use crate::lab::{Lab, OUTER_RESOLVER, Place, Role};
 use crate::machine;
-use crate::plan::{Families, Host, Kind};
-use crate::shell::{Done, must, stand_by};
+use crate::plan::{Host, Kind};
+use crate::shell::{Done, stand_by};
 use crate::stub;
 
 /// Ports on the resolvers' host where a stub of each kind waits; a fault redirects port 53 there.
@@ -39,7 +38,21 @@ pub(crate) enum Front {
     Flood = 4440,
     Noise = 4441,
     AcceptClose = 4442,
+    ClientCert = 4443,
+    Calm = 4444,
+    Alert = 4445,
+    Strict = 4446,
 }
+
+/// Plain HTTP beside the centre's HTTPS, for sites that have no TLS.
+pub(crate) const PLAIN: u16 = 80;
+
+/// Where the second service listens, on the operator's side.
+pub(crate) const SECOND_CENTRE: u16 = 8080;
+
+/// Where the shop router's portal waits for redirected questions.
+pub(crate) const PORTAL_NAMES: u16 = 4997;
+pub(crate) const PORTAL_PAGE: u16 = 4998;
 
 /// Where the shop router's accept-and-close stub waits.
 pub(crate) const ACCEPT_ALL: u16 = 4999;
@@ -47,17 +60,21 @@ pub(crate) const ACCEPT_ALL: u16 = 4999;
 const SLOW_BACKEND: u16 = 8081;
 const DRIP_BACKEND: u16 = 8082;
 const FLOOD_BACKEND: u16 = 8083;
+const CALM_BACKEND: u16 = 8084;
 
 impl Lab {
     pub(crate) fn start_peers(&mut self) -> Done {
         let mut addresses = self.ips(self.plan.centre());
         addresses.sort_unstable();
-        certs::write_all(&self.dir, &self.plan.name, &addresses)?;
+        certs::write_all(&self.dir, &self.plan.name, &addresses, IpAddr::V4(self.plan.vpn_server()))?;
         self.write("nginx.conf", &self.nginx_conf())?;
-        if self.plan.kind == Kind::WireGuard {
-            self.write_wireguard()?;
+        match self.plan.kind {
+            Kind::WireGuard => self.write_wireguard()?,
+            Kind::OpenConnect => self.write_openconnect()?,
+            Kind::Ipsec => self.write_ipsec()?,
+            Kind::Leased | Kind::LeasedV6 | Kind::OpenVpn => {}
         }
-        for role in [Role::Dnsmasq, Role::DnsStub, Role::Nginx, Role::CentreStub, Role::ShopStub, Role::OuterResolver] {
+        for role in [Role::Dnsmasq, Role::DnsStub, Role::Nginx, Role::CentreStub, Role::ShopStub, Role::OuterResolver, Role::SecondCentre] {
             self.start(role)?;
         }
         if self.has_vpn() {
@@ -83,6 +100,8 @@ impl Lab {
                     format!("slow-http@127.0.0.1:{SLOW_BACKEND}"),
                     format!("drip@127.0.0.1:{DRIP_BACKEND}"),
                     format!("flood@127.0.0.1:{FLOOD_BACKEND}"),
+                    format!("calm-http@127.0.0.1:{CALM_BACKEND}"),
+                    format!("tls-alert@[::]:{}", Front::Alert as u16),
                     format!("noise@[::]:{}", Front::Noise as u16),
                     format!("accept-close@[::]:{}", Front::AcceptClose as u16),
                 ],
@@ -95,10 +114,41 @@ impl Lab {
                 let spec = format!("dns-nothing@{OUTER_RESOLVER}:53");
                 self.start_stub(role, Place::Internet, &[spec])
             }
-            Role::VpnServer if self.plan.kind == Kind::WireGuard => self.start_wireguard(role, Place::Edge),
-            Role::VpnClient if self.plan.kind == Kind::WireGuard => self.start_wireguard(role, Place::Terminal),
-            Role::VpnServer => self.start_openvpn_server(),
-            Role::VpnClient => self.start_openvpn_client(),
+            Role::SecondCentre => {
+                let spec = format!("ok-http@[::]:{SECOND_CENTRE}");
+                self.start_stub(role, Place::Internet, &[spec])
+            }
+            Role::Portal => {
+                let specs = [format!("dns-portal@[::]:{PORTAL_NAMES}"), format!("portal@[::]:{PORTAL_PAGE}")];
+                self.start_stub(role, Place::Shop, &specs)
+            }
+            Role::FrontEnd => {
+                let spec = format!("ok-http@[::]:{SECOND_CENTRE}");
+                self.start_stub(role, Place::Switch, &[spec])
+            }
+            Role::StrictTls => {
+                let mut command = self.at(Place::Centre).command("openssl");
+                let port = (Front::Strict as u16).to_string();
+                command.args(["s_server", "-quiet", "-www", "-Verify", "2", "-verify_return_error", "-accept", &port]);
+                for (word, file) in [("-cert", "good.pem"), ("-key", "good.key"), ("-CAfile", "ca.pem")] {
+                    command.args([word, &self.text_path(file)]);
+                }
+                self.spawn(role, command)
+            }
+            Role::DelayStub => self.start_stub(role, Place::Isp, &[format!("delay@{}", crate::relay::AT)]),
+            Role::DelayTun => self.start_delay_tun(),
+            Role::VpnServer => match self.plan.kind {
+                Kind::WireGuard => self.start_wireguard(role, Place::Edge),
+                Kind::OpenConnect => self.start_ocserv(),
+                Kind::Ipsec => self.start_charon(role, Place::Edge),
+                Kind::Leased | Kind::LeasedV6 | Kind::OpenVpn => self.start_openvpn_server(),
+            },
+            Role::VpnClient => match self.plan.kind {
+                Kind::WireGuard => self.start_wireguard(role, Place::Terminal),
+                Kind::OpenConnect => self.start_openconnect(),
+                Kind::Ipsec => self.start_charon(role, Place::Terminal),
+                Kind::Leased | Kind::LeasedV6 | Kind::OpenVpn => self.start_openvpn_client(),
+            },
         }
     }
 
@@ -109,6 +159,10 @@ impl Lab {
         };
         child.kill().map_err(|e| format!("cannot end {role:?}: {e}"))?;
         child.wait().map_err(|e| format!("cannot await {role:?}: {e}"))?;
+        if role == Role::VpnServer {
+            // ocserv has children; nobody else lives there.
+            machine::end_all_inhabitants(&self.at(Place::Edge).name);
+        }
         Ok(())
     }
 
@@ -116,7 +170,12 @@ impl Lab {
         self.dir.join(file)
     }
 
-    fn text_path(&self, file: &str) -> String {
+    /// What a peer says.
+    pub(crate) fn log(&self, role: Role) -> PathBuf {
+        self.path(&format!("{role:?}.log"))
+    }
+
+    pub(crate) fn text_path(&self, file: &str) -> String {
         self.path(file).display().to_string()
     }
 
@@ -124,8 +183,8 @@ impl Lab {
         fs::write(self.path(file), text).map_err(|e| format!("cannot write {file}: {e}"))
     }
 
-    fn spawn(&mut self, role: Role, mut command: Command) -> Done {
-        let log = self.path(&format!("{role:?}.log"));
+    pub(crate) fn spawn(&mut self, role: Role, mut command: Command) -> Done {
+        let log = self.log(role);
         let file = File::create(&log).map_err(|e| format!("cannot create {}: {e}", log.display()))?;
         let twin = file.try_clone().map_err(|e| format!("cannot share a log: {e}"))?;
         stand_by();
@@ -145,7 +204,8 @@ impl Lab {
             .env(stub::CONTROL, &self.plan.control)
             .env(stub::ADDRESSES, words(self.ips(self.plan.centre())))
             .env(stub::CONTROL_ADDRESSES, words(self.ips(self.plan.resolvers()[0])))
-            .env(stub::LIES, words(self.lies()));
+            .env(stub::LIES, words(self.lies()))
+            .env(stub::PORTAL, words(self.ips(self.plan.gateway)));
         self.spawn(role, command)
     }
 
@@ -187,7 +247,8 @@ impl Lab {
         let ok = "return 200 'ok\\n';";
         let proxy = |port: u16| format!("proxy_buffering off; proxy_max_temp_file_size 0; proxy_pass http://127.0.0.1:{port};");
         let down = "return 503 'the settlement system is under maintenance until 06:00\\n';";
-        let fronts: [(u16, &str, &str); 11] = [
+        let known = format!("ssl_verify_client on; ssl_client_certificate {dir}/ca.pem;");
+        let fronts: [(u16, &str, &str); 13] = [
             (self.plan.https, "good", ok),
             (Front::Expired as u16, "expired", ok),
             (Front::Early as u16, "early", ok),
@@ -199,11 +260,14 @@ impl Lab {
             (Front::Slow as u16, "good", &proxy(SLOW_BACKEND)),
             (Front::Drip as u16, "good", &proxy(DRIP_BACKEND)),
             (Front::Flood as u16, "good", &proxy(FLOOD_BACKEND)),
+            (Front::Calm as u16, "good", &proxy(CALM_BACKEND)),
+            (Front::ClientCert as u16, "good", ok),
         ];
         let mut servers = String::new();
         for (port, cert, answer) in fronts {
+            let clients = if port == Front::ClientCert as u16 { known.as_str() } else { "" };
             servers.push_str(&format!(
-                "server {{ listen [::]:{port} ssl ipv6only=off; ssl_certificate {dir}/{cert}.pem; \
+                "server {{ listen [::]:{port} ssl ipv6only=off; {clients} ssl_certificate {dir}/{cert}.pem; \
                  ssl_certificate_key {dir}/{cert}.key; location / {{ {answer} }} }}\n"
             ));
         }
@@ -215,110 +279,9 @@ impl Lab {
              http {{ access_log off; default_type text/plain;\n\
              client_body_temp_path {dir}/n1; proxy_temp_path {dir}/n2; fastcgi_temp_path {dir}/n3;\n\
              uwsgi_temp_path {dir}/n4; scgi_temp_path {dir}/n5;\n{servers}\
-             server {{ listen [::]:{service} ipv6only=off; location / {{ {ok} }} }}\n}}\n"
+             server {{ listen [::]:{service} ipv6only=off; listen [::]:{PLAIN} ipv6only=off; location / {{ {ok} }} }}\n}}\n"
         )
     }
-
-    fn start_openvpn_server(&mut self) -> Done {
-        let plan = &self.plan;
-        let prefix = |subnet: crate::plan::Subnet| subnet.prefixes(Families::Dual);
-        let mut command = self.at(Place::Edge).command("openvpn");
-        command
-            .args(["--dev", "tun0", "--proto", "udp4", "--topology", "subnet"])
-            .args(["--port", &plan.vpn_port.to_string()])
-            .args(["--server", &plan.tunnel.v4_network().to_string(), "255.255.255.0"])
-            .args(["--push", &format!("route {} 255.255.0.0", plan.inner.v4_network())])
-            .args(["--keepalive", "5", "60", "--dh", "none"]);
-        if plan.families.has_v6() {
-            command.args(["--server-ipv6", &prefix(plan.tunnel)[1]]).args(["--push", &format!("route-ipv6 {}", prefix(plan.inner)[1])]);
-        }
-        self.openvpn_identity(&mut command, "vpn-server");
-        self.spawn(Role::VpnServer, command)
-    }
-
-    fn start_openvpn_client(&mut self) -> Done {
-        // Known in the machine's process list by a name of this run's own: the server beside it must not look like it.
-        let link = self.path(&machine::openvpn_process());
-        if !link.exists() {
-            let target = must_find("openvpn")?;
-            std::os::unix::fs::symlink(&target, &link).map_err(|e| format!("cannot link {target}: {e}"))?;
-        }
-        let plan = &self.plan;
-        let mut command = self.terminal().command(&link.display().to_string());
-        command
-            .args(["--client", "--nobind", "--proto", "udp4", "--dev", &self.tunnel()])
-            .args(["--remote", &plan.vpn_server().to_string(), &plan.vpn_port.to_string()])
-            .args(["--connect-retry", "1", "1", "--tls-timeout", "1"]);
-        self.openvpn_identity(&mut command, "vpn-client");
-        self.spawn(Role::VpnClient, command)
-    }
-
-    fn openvpn_identity(&self, command: &mut Command, who: &str) {
-        command
-            .args(["--ca", &self.text_path("ca.pem"), "--verb", "3"])
-            .args(["--cert", &self.text_path(&format!("{who}.pem"))])
-            .args(["--key", &self.text_path(&format!("{who}.key"))]);
-    }
-
-    /// Keys and `wg setconf` files for both ends.
-    fn write_wireguard(&self) -> Done {
-        let plan = &self.plan;
-        let (server, server_public) = wireguard_keys()?;
-        let (client, client_public) = wireguard_keys()?;
-        let own: Vec<String> = self.ips(plan.tunnel.host(2)).iter().map(ToString::to_string).collect();
-        let mut inside = plan.inner.prefixes(plan.families);
-        inside.extend(plan.tunnel.prefixes(plan.families));
-        let peer = format!("[Peer]\nPublicKey = {client_public}\nAllowedIPs = {}\n", own.join(", "));
-        self.write("peer.conf", &peer)?;
-        self.write("VpnServer.conf", &format!("[Interface]\nPrivateKey = {server}\nListenPort = {}\n{peer}", plan.vpn_port))?;
-        self.write("client.pub", &client_public)?;
-        self.write(
-            "VpnClient.conf",
-            &format!(
-                "[Interface]\nPrivateKey = {client}\n[Peer]\nPublicKey = {server_public}\n\
-                 Endpoint = {}:{}\nAllowedIPs = {}\nPersistentKeepalive = 15\n",
-                plan.vpn_server(),
-                plan.vpn_port,
-                inside.join(", ")
-            ),
-        )
-    }
-
-    fn start_wireguard(&mut self, role: Role, place: Place) -> Done {
-        let plan = &self.plan;
-        let (dev, host) = match place {
-            Place::Terminal => (self.tunnel(), plan.tunnel.host(2)),
-            _ => (machine::wireguard_server(), plan.tunnel_server()),
-        };
-        let families = plan.families;
-        let mut lines = String::new();
-        for address in host.with_bits(families) {
-            lines.push_str(&address_line(&dev, &address));
-            lines.push('\n');
-        }
-        lines.push_str(&format!("link set {dev} up mtu 1420\n"));
-        if place == Place::Terminal {
-            for prefix in plan.inner.prefixes(families) {
-                lines.push_str(&format!("route add {prefix} dev {dev}\n"));
-            }
-        }
-        let mut command = self.at(place).command("wireguard-go");
-        command.args(["-f", &dev]).env("LOG_LEVEL", "error");
-        self.spawn(role, command)?;
-        let conf = self.text_path(&format!("{role:?}.conf"));
-        eventually("wireguard-go takes its configuration", || self.at(place).run(&["wg", "setconf", &dev, &conf]).map(drop))?;
-        self.at(place).ip(&lines)
-    }
-}
-
-fn wireguard_keys() -> Done<(String, String)> {
-    let mut generate = Command::new("wg");
-    generate.arg("genkey");
-    let private = must(generate, "")?.out.trim().to_owned();
-    let mut derive = Command::new("wg");
-    derive.arg("pubkey");
-    let public = must(derive, &private)?.out.trim().to_owned();
-    Ok((private, public))
 }
 
 /// The full path of a program.
@@ -327,6 +290,9 @@ pub(crate) fn must_find(program: &str) -> Done<String> {
 }
 
 pub(crate) fn find(program: &str) -> Option<String> {
+    if program.starts_with('/') {
+        return fs::metadata(program).is_ok_and(|m| m.is_file()).then(|| program.to_owned());
+    }
     let path = std::env::var("PATH").unwrap_or_default();
     path.split(':')
         .chain(["/usr/sbin", "/sbin"])

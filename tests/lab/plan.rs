@@ -16,10 +16,14 @@ pub(crate) enum Kind {
     OpenVpn,
     /// `WireGuard` in user space, the client on the terminal.
     WireGuard,
+    /// `openconnect` and ocserv: an SSL VPN over TCP, with or without DTLS beside it, the client on the terminal.
+    OpenConnect,
+    /// `IPsec` by strongSwan in user space, both ends; the kernel here has no ESP.
+    Ipsec,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Kind; 4] = [Kind::Leased, Kind::LeasedV6, Kind::OpenVpn, Kind::WireGuard];
+    pub(crate) const ALL: [Kind; 6] = [Kind::Leased, Kind::LeasedV6, Kind::OpenVpn, Kind::WireGuard, Kind::OpenConnect, Kind::Ipsec];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -27,11 +31,13 @@ impl Kind {
             Kind::LeasedV6 => "leased-v6",
             Kind::OpenVpn => "openvpn",
             Kind::WireGuard => "wireguard",
+            Kind::OpenConnect => "openconnect",
+            Kind::Ipsec => "ipsec",
         }
     }
 
     pub(crate) fn has_vpn(self) -> bool {
-        matches!(self, Kind::OpenVpn | Kind::WireGuard)
+        !matches!(self, Kind::Leased | Kind::LeasedV6)
     }
 }
 
@@ -161,6 +167,8 @@ pub(crate) struct Plan {
     pub(crate) resolver_count: usize,
     /// How the line's operator treats private destinations it does not know.
     pub(crate) stray: &'static str,
+    /// The SSL VPN speaks DTLS beside TLS.
+    pub(crate) dtls: bool,
 }
 
 impl Plan {
@@ -169,6 +177,7 @@ impl Plan {
         let mut dice = Dice::new(Dice::new(seed).next() ^ kind as u64);
         let families = match kind {
             Kind::LeasedV6 => Families::V6,
+            Kind::OpenConnect | Kind::Ipsec => Families::V4,
             // One of these two each way in every pass.
             Kind::Leased if seed.is_multiple_of(2) => Families::V4,
             Kind::OpenVpn if !seed.is_multiple_of(2) => Families::V4,
@@ -205,9 +214,14 @@ impl Plan {
             zone,
             https: dice.pick(&[443, 443, 8443, 9443]),
             service: dice.port(7000, 7999),
-            vpn_port: dice.port(10_000, 40_000),
+            vpn_port: match kind {
+                Kind::OpenConnect => dice.pick(&[443, 4433, 10443]),
+                Kind::Ipsec => 500,
+                Kind::Leased | Kind::LeasedV6 | Kind::OpenVpn | Kind::WireGuard => dice.port(10_000, 40_000),
+            },
             resolver_count: dice.pick(&[1, 2]),
             stray: dice.pick(&["unreachable", "blackhole"]),
+            dtls: dice.pick(&[true, false]),
         }
     }
 

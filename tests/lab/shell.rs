@@ -111,6 +111,12 @@ impl Netns {
         must(command, "")
     }
 
+    /// The same, for words that were put together.
+    pub(crate) fn run_owned(&self, words: &[String]) -> Done {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        self.run(&words).map(drop)
+    }
+
     /// Feeds lines to `ip -batch` inside the namespace.
     pub(crate) fn ip(&self, lines: &str) -> Done {
         let mut command = Command::new("ip");

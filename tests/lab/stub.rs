@@ -16,6 +16,7 @@ struct Zone {
     addresses: Vec<IpAddr>,
     control_addresses: Vec<IpAddr>,
     lies: Vec<IpAddr>,
+    portal: Vec<IpAddr>,
 }
 
 pub(crate) const NAME: &str = "STUB_NAME";
@@ -23,9 +24,13 @@ pub(crate) const CONTROL: &str = "STUB_CONTROL";
 pub(crate) const ADDRESSES: &str = "STUB_ADDRESSES";
 pub(crate) const CONTROL_ADDRESSES: &str = "STUB_CONTROL_ADDRESSES";
 pub(crate) const LIES: &str = "STUB_LIES";
+pub(crate) const PORTAL: &str = "STUB_PORTAL";
 
 /// How slow the slow ones are; over the configured `slow = "1s"`, below the default timeout of 2 s.
 const SLOWNESS: Duration = Duration::from_millis(1300);
+
+/// Slow, but below `slow = "1s"`.
+const CALMNESS: Duration = Duration::from_millis(700);
 
 #[derive(Debug, Clone, Copy)]
 enum Manner {
@@ -37,6 +42,8 @@ enum Manner {
     NothingExists,
     /// Every name has the same wrong address.
     Hijack,
+    /// Every name has the portal's address.
+    Portal,
     Slow,
     Garbage,
 }
@@ -54,6 +61,16 @@ enum Kind {
     Drip,
     /// An endless HTTP body.
     Flood,
+    /// Plain HTTP, answers 200 at once.
+    OkHttp,
+    /// Plain HTTP, answers 200 after a while that is still fine.
+    CalmHttp,
+    /// Plain HTTP, sends everyone to a login page.
+    Portal,
+    /// Answers a client's greeting with "I do not speak that version".
+    TlsAlert,
+    /// Sends every datagram back, late.
+    Delay,
 }
 
 impl Kind {
@@ -71,6 +88,12 @@ impl Kind {
             "noise" => Kind::Noise,
             "drip" => Kind::Drip,
             "flood" => Kind::Flood,
+            "dns-portal" => Kind::Dns(Manner::Portal),
+            "ok-http" => Kind::OkHttp,
+            "calm-http" => Kind::CalmHttp,
+            "portal" => Kind::Portal,
+            "tls-alert" => Kind::TlsAlert,
+            "delay" => Kind::Delay,
             other => return Err(format!("no stub is called {other}")),
         })
     }
@@ -84,12 +107,18 @@ pub(crate) fn serve(specs: &[String]) -> Done {
         addresses: list(ADDRESSES),
         control_addresses: list(CONTROL_ADDRESSES),
         lies: list(LIES),
+        portal: list(PORTAL),
     });
     for spec in specs {
         let (kind, place) = spec.split_once('@').ok_or(format!("not KIND@PLACE: {spec}"))?;
         let kind = Kind::parse(kind)?;
         let place: SocketAddr = place.parse().map_err(|e| format!("{place}: {e}"))?;
         let told = |e: std::io::Error| format!("cannot listen on {place}: {e}");
+        if matches!(kind, Kind::Delay) {
+            let socket = UdpSocket::bind(place).map_err(told)?;
+            thread::spawn(move || crate::relay::delay(&socket));
+            continue;
+        }
         let tcp = TcpListener::bind(place).map_err(told)?;
         if let Kind::Dns(manner) = kind {
             let udp = UdpSocket::bind(place).map_err(told)?;
@@ -142,12 +171,13 @@ fn answer_datagrams(socket: &UdpSocket, manner: Manner, zone: &Arc<Zone>) {
 fn converse(mut stream: TcpStream, kind: Kind, zone: &Zone) {
     let _ = stream.set_read_timeout(Some(Duration::from_secs(20)));
     let _ = match kind {
-        Kind::AcceptClose => Ok(()),
+        Kind::AcceptClose | Kind::Delay => Ok(()),
         Kind::Dns(manner) => converse_dns(&mut stream, manner, zone),
-        Kind::SlowHttp => read_some(&mut stream).and_then(|()| {
-            thread::sleep(SLOWNESS);
-            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n")
-        }),
+        Kind::OkHttp => ok_after(&mut stream, Duration::ZERO),
+        Kind::CalmHttp => ok_after(&mut stream, CALMNESS),
+        Kind::SlowHttp => ok_after(&mut stream, SLOWNESS),
+        Kind::Portal => read_some(&mut stream).and_then(|()| stream.write_all(login_page(zone).as_bytes())),
+        Kind::TlsAlert => read_some(&mut stream).and_then(|()| stream.write_all(&[0x15, 0x03, 0x01, 0x00, 0x02, 0x02, 0x46])),
         Kind::Noise => read_some(&mut stream).and_then(|()| stream.write_all(&[0xff, 0x00, 0x80, 0x16, 0x7f, 0x99].repeat(200))),
         Kind::Drip => drip(&mut stream),
         Kind::Flood => flood(&mut stream),
@@ -156,6 +186,22 @@ fn converse(mut stream: TcpStream, kind: Kind, zone: &Zone) {
 
 fn read_some(stream: &mut TcpStream) -> std::io::Result<()> {
     stream.read(&mut [0u8; 4096]).map(drop)
+}
+
+fn ok_after(stream: &mut TcpStream, time: Duration) -> std::io::Result<()> {
+    read_some(stream)?;
+    thread::sleep(time);
+    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n")
+}
+
+fn login_page(zone: &Zone) -> String {
+    let host = match zone.portal.first() {
+        Some(IpAddr::V6(ip)) => format!("[{ip}]"),
+        Some(IpAddr::V4(ip)) => ip.to_string(),
+        None => "login".to_owned(),
+    };
+    let now = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&jiff::Timestamp::now()).unwrap_or_default();
+    format!("HTTP/1.1 302 Found\r\nDate: {now}\r\nLocation: http://{host}/login\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 }
 
 fn drip(stream: &mut TcpStream) -> std::io::Result<()> {
@@ -201,6 +247,7 @@ fn reply(query: &[u8], manner: Manner, zone: &Zone) -> Option<Vec<u8>> {
     let is_control = name == zone.control;
     let known: &[IpAddr] = match manner {
         Manner::Hijack => &zone.lies,
+        Manner::Portal => &zone.portal,
         Manner::NameGone | Manner::Slow if is_control => &zone.control_addresses,
         Manner::Slow if name == zone.name => &zone.addresses,
         _ => &[],

@@ -9,6 +9,8 @@ pub(crate) enum Verdict {
     Pass,
     Fail,
     Skip,
+    /// The product does not know this cause yet; counts for nothing.
+    Planned,
 }
 
 impl Verdict {
@@ -17,6 +19,7 @@ impl Verdict {
             Verdict::Pass => "PASS",
             Verdict::Fail => "FAIL",
             Verdict::Skip => "SKIP",
+            Verdict::Planned => "PLANNED",
         }
     }
 }
@@ -34,6 +37,8 @@ pub(crate) struct Row {
     pub(crate) verdict: Verdict,
     /// The staged cause, or the healthy twin's name.
     pub(crate) staged: String,
+    /// The codes that were due first; empty where none was.
+    pub(crate) roots: &'static [&'static str],
     /// The cause answered first; none if the product was not asked.
     pub(crate) answered: Option<String>,
     /// The certainty that was due.
@@ -48,6 +53,7 @@ impl Row {
         Row {
             verdict: Verdict::Fail,
             staged: "the lab itself".to_owned(),
+            roots: &[],
             answered: None,
             due: String::new(),
             nature: Nature::Hostile,
@@ -75,6 +81,7 @@ pub(crate) fn confusion(rows: &[Row]) -> String {
         line.due = &row.due;
         line.asked += 1;
         line.right += usize::from(row.verdict == Verdict::Pass);
+        line.planned += usize::from(row.verdict == Verdict::Planned);
         *line.answers.entry(answered).or_default() += 1;
     }
     if order.is_empty() {
@@ -84,7 +91,8 @@ pub(crate) fn confusion(rows: &[Row]) -> String {
     for staged in order {
         let line = &lines[staged];
         let answers: Vec<String> = line.answers.iter().map(|(cause, n)| format!("{cause} x{n}")).collect();
-        let _ = writeln!(text, "| {staged} | {} | {} | {} | {} |", line.due, line.asked, line.right, answers.join(", "));
+        let planned = if line.planned > 0 { " (PLANNED)" } else { "" };
+        let _ = writeln!(text, "| {staged}{planned} | {} | {} | {} | {} |", line.due, line.asked, line.right, answers.join(", "));
     }
     text
 }
@@ -94,7 +102,21 @@ struct Line<'a> {
     due: &'a str,
     asked: usize,
     right: usize,
+    planned: usize,
     answers: BTreeMap<&'a str, usize>,
+}
+
+/// How many distinct codes were staged and answered right everywhere they were asked, and which.
+pub(crate) fn codes(rows: &[Row]) -> String {
+    let mut right: BTreeMap<&str, bool> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.nature == Nature::Broken && row.verdict != Verdict::Planned) {
+        let passed = row.verdict == Verdict::Pass && row.answered.is_some();
+        // Where several are right, the one that was answered counts.
+        let code = row.answered.as_deref().filter(|_| passed).or(row.roots.first().copied()).unwrap_or_default();
+        *right.entry(code).or_insert(true) &= passed;
+    }
+    let list: Vec<&str> = right.into_iter().filter_map(|(code, right)| right.then_some(code)).collect();
+    format!("{} distinct codes right wherever asked: {}", list.len(), list.join(" "))
 }
 
 /// Median and maximum of the product's own `took_ms`, healthy and broken.

@@ -57,6 +57,29 @@ impl Lab {
         Ok(())
     }
 
+    /// The terminal has no IPv6 of its own any more: what happens to IPv4 decides.
+    pub(crate) fn only_v4(&mut self) -> Done {
+        if !self.plan.families.has_v6() {
+            return Ok(());
+        }
+        let lines: String = self
+            .plan
+            .terminal
+            .with_bits(self.plan.families)
+            .iter()
+            .filter(|net| net.contains(':'))
+            .map(|net| format!("addr del {net} dev {}\n", self.plan.nic))
+            .collect();
+        self.change(Place::Terminal, &lines, "")
+    }
+
+    /// Starts a peer that a case needs, and only it.
+    pub(crate) fn with(&mut self, role: Role) -> Done {
+        self.start(role)?;
+        self.later(move |lab| lab.stop(role));
+        Ok(())
+    }
+
     /// Port 53 of both resolvers is answered by a stub of this kind.
     pub(crate) fn dns_answers(&mut self, stub: &str) -> Done {
         let port = DNS_STUBS.iter().find(|(kind, _)| *kind == stub).map(|(_, port)| *port).ok_or(format!("no stub is called {stub}"))?;
@@ -115,6 +138,54 @@ impl Lab {
             self.later(Lab::restart_client);
         }
         Ok(())
+    }
+
+    /// The VPN's ends are told something else from now on; what of them is named is started anew.
+    pub(crate) fn vpn_with(&mut self, words: crate::lab::VpnWords, server_too: bool) -> Done {
+        self.vpn_words = words;
+        if server_too {
+            self.stop(Role::VpnServer)?;
+            self.start(Role::VpnServer)?;
+        }
+        self.later(move |lab| {
+            lab.vpn_words = crate::lab::VpnWords::default();
+            if server_too {
+                lab.stop(Role::VpnServer)?;
+                lab.start(Role::VpnServer)?;
+            }
+            lab.restart_client()
+        });
+        self.restart_client()
+    }
+
+    /// The VPN server's processes hang: its kernel still answers for it.
+    pub(crate) fn vpn_server_hangs(&mut self) -> Done {
+        self.signal_edge("STOP")?;
+        self.later(|lab| {
+            lab.signal_edge("CONT")?;
+            lab.restart_client()
+        });
+        Ok(())
+    }
+
+    fn signal_edge(&self, signal: &str) -> Done {
+        let mut list = std::process::Command::new("ip");
+        list.args(["netns", "pids", &self.at(Place::Edge).name]);
+        let pids = crate::shell::must(list, "")?.out;
+        let mut kill = std::process::Command::new("kill");
+        kill.arg(format!("-{signal}")).args(pids.split_whitespace());
+        crate::shell::must(kill, "").map(drop)
+    }
+
+    /// `isonet enroll` takes its baseline of the topology as it is.
+    pub(crate) fn enroll(&mut self) -> Done {
+        let Some(product) = self.product.clone() else { return Ok(()) };
+        let config = self.path("enrol.toml");
+        let ask = crate::ask::Ask { enrolled: true, ..crate::ask::Ask::default() };
+        fs::write(&config, ask.config(self)).map_err(|e| format!("cannot write the config: {e}"))?;
+        self.later(|lab| fs::remove_dir_all(lab.path("state")).map_err(|e| format!("cannot forget the baseline: {e}")));
+        let words = [&product, &config].map(|path| path.display().to_string());
+        self.terminal().run(&[&words[0], "enroll", "--config", &words[1]]).map(drop)
     }
 
     /// A new session, without waiting for the old one to be given up.

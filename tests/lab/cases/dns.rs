@@ -63,8 +63,10 @@ pub(super) const CASES: &[Case] = &[
         stage: |lab| lab.dns_answers("dns-name-gone"),
         prove: |lab| {
             resolver_says(lab, &rcode("NXDOMAIN"))?;
-            let found = lab.terminal().lookup(&lab.plan.control)?;
-            holds(!found.is_empty(), "the control name is gone too")
+            eventually("the control name is still known", || {
+                let found = lab.terminal().lookup(&lab.plan.control)?;
+                holds(!found.is_empty(), "it is gone too")
+            })
         },
         ask: Ask::default,
         expect: Expect::broken(&["dns.nxdomain"], Proven),
@@ -100,6 +102,19 @@ pub(super) const CASES: &[Case] = &[
         },
         ask: || Ask { resolvers: true, ..Ask::default() },
         expect: Expect::broken(&["dns.wrong-resolver"], Proven),
+    },
+    Case {
+        name: "dns.slow",
+        on: LEASED_AND_OPENVPN,
+        stage: |lab| lab.dns_answers("dns-slow"),
+        prove: |lab| {
+            let begin = std::time::Instant::now();
+            let said = lab.terminal().run(&["getent", "ahosts", &lab.plan.name])?;
+            holds(begin.elapsed().as_millis() > 1200, format!("{} after {:?}", said.out, begin.elapsed()))?;
+            lab.settles()
+        },
+        ask: by_name,
+        expect: Expect { alone_and_mild: true, ..Expect::broken(&["dns.slow"], Proven).degraded() },
     },
     Case {
         name: "hosts.stale",

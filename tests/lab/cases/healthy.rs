@@ -56,7 +56,7 @@ pub(super) const CASES: &[Case] = &[
         },
         ..healthy("healthy/second-nic-unplugged", ANYWHERE)
     },
-    Case { ask: || Ask { centre: Centre::Address, ..Ask::default() }, ..healthy("healthy/bare-address", DIRECT) },
+    Case { ask: || Ask { centre: Centre::Address, ..Ask::default() }, ..healthy("healthy/bare-address", ANYWHERE) },
     Case { ask: || Ask { ca: false, ..Ask::default() }, ..healthy("healthy/private-ca-not-configured", LEASED) },
     Case {
         ask: || Ask { configured: false, ..Ask::default() },

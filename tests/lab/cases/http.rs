@@ -2,17 +2,17 @@
 
 use super::{Case, DIRECT, DIRECT_AND_OPENVPN, LEASED, as_nobody};
 use crate::ask::Ask;
-use crate::check::{Echo, Https, Tcp, eventually, holds, is};
+use crate::check::{Https, Tcp, eventually, holds};
 use crate::judge::{
     Certainty::{Likely, Proven},
     Expect,
 };
-use crate::lab::{Lab, Place};
+use crate::lab::{Lab, Place, Role};
 use crate::peers::{ACCEPT_ALL, Front};
 use crate::shell::Done;
 
 /// How far ahead the wrong clock is: past every certificate of the centre.
-const AHEAD: &str = "+400d";
+pub(super) const AHEAD: &str = "+400d";
 
 const EXPIRED: Case = Case {
     name: "tls.expired",
@@ -101,6 +101,58 @@ pub(super) const CASES: &[Case] = &[
         ask: || Ask { clock: Some(AHEAD), ..Ask::default() },
         expect: Expect::broken(&["clock.wrong"], Proven),
     },
+    // The server ends the handshake for want of a certificate.
+    Case {
+        name: "tls.client-cert/handshake",
+        on: DIRECT,
+        stage: |lab| {
+            lab.with(Role::StrictTls)?;
+            lab.front(Front::Strict)
+        },
+        prove: |lab| {
+            curl_complains(lab, "alert")?;
+            known_are_let_in(lab)
+        },
+        ask: Ask::default,
+        expect: Expect::broken(&["tls.client-cert"], Likely),
+    },
+    // What nginx does: it shakes hands, and says 400 to the first question.
+    Case {
+        name: "tls.client-cert/page",
+        on: LEASED,
+        stage: |lab| lab.front(Front::ClientCert),
+        prove: |lab| {
+            centre_says(lab, |answer| answer.status == 400 && answer.body.contains("No required SSL certificate"))?;
+            known_are_let_in(lab)
+        },
+        ask: Ask::default,
+        expect: Expect::broken(&["tls.client-cert"], Likely),
+    },
+    Case {
+        name: "healthy/client-cert",
+        on: DIRECT,
+        stage: |lab| lab.front(Front::ClientCert),
+        prove: known_are_let_in,
+        ask: || Ask { client_cert: true, ..Ask::default() },
+        expect: Expect::HEALTHY,
+    },
+    // What this tool does not speak, the settlement program may well speak: nobody is accused.
+    Case {
+        name: "healthy/tls-of-another-kind",
+        on: LEASED,
+        stage: |lab| lab.front(Front::Alert),
+        prove: |lab| curl_complains(lab, "alert protocol version"),
+        ask: Ask::default,
+        expect: Expect { status: &[40], connected: None, ..Expect::HEALTHY },
+    },
+    Case {
+        name: "healthy/slow-but-fine",
+        on: DIRECT,
+        stage: |lab| lab.front(Front::Calm),
+        prove: |lab| centre_says(lab, |answer| answer.status == 200 && answer.seconds > 0.65),
+        ask: Ask::default,
+        expect: Expect::HEALTHY,
+    },
     Case {
         name: "http.maintenance",
         on: LEASED,
@@ -133,22 +185,6 @@ pub(super) const CASES: &[Case] = &[
         ask: Ask::default,
         expect: Expect { status: &[10], connected: Some(true), ..Expect::broken(&["http.slow"], Proven) },
     },
-    Case {
-        name: "centre.outage",
-        on: DIRECT_AND_OPENVPN,
-        stage: |lab| lab.filter(Place::Centre, "input", &["drop".to_owned()]),
-        prove: |lab| {
-            for ip in lab.ips(lab.plan.centre()) {
-                eventually("the centre is silent", || is(&lab.terminal().ping(ip)?, &Echo::Silence))?;
-            }
-            lab.port_is(lab.plan.centre(), lab.plan.https, &Tcp::Silence)?;
-            lab.port_is(lab.plan.centre(), lab.plan.service, &Tcp::Silence)?;
-            lab.resolvers_know()?;
-            lab.reaches("the centre's router", lab.plan.edge_dns())
-        },
-        ask: Ask::default,
-        expect: Expect::broken(&["centre.outage"], Likely).or(&["centre.cut-off"]),
-    },
 ];
 
 /// The HTTPS port fails so, while the host's ping and its other port answer.
@@ -160,7 +196,19 @@ fn https_port_is(lab: &Lab, wanted: &Tcp) -> Done {
     lab.resolvers_know()
 }
 
-fn centre_says(lab: &Lab, right: impl Fn(&Https) -> bool) -> Done {
+/// With a certificate of the centre's own authority one is served.
+fn known_are_let_in(lab: &Lab) -> Done {
+    let (cert, key) = (lab.text_path("vpn-client.pem"), lab.text_path("vpn-client.key"));
+    for ip in lab.ips(lab.plan.centre()) {
+        eventually("the centre serves whom it knows", || {
+            let answer = lab.curl(ip, &[], &["--cert", &cert, "--key", &key])?;
+            holds(answer.status == 200, format!("{answer:?}"))
+        })?;
+    }
+    Ok(())
+}
+
+pub(super) fn centre_says(lab: &Lab, right: impl Fn(&Https) -> bool) -> Done {
     for ip in lab.ips(lab.plan.centre()) {
         eventually("the centre answers as staged", || {
             let answer = lab.https(ip, &[])?;
@@ -170,7 +218,7 @@ fn centre_says(lab: &Lab, right: impl Fn(&Https) -> bool) -> Done {
     Ok(())
 }
 
-fn curl_complains(lab: &Lab, words: &str) -> Done {
+pub(super) fn curl_complains(lab: &Lab, words: &str) -> Done {
     centre_says(lab, |answer| answer.status == 0 && answer.error.contains(words))?;
     lab.reaches("the centre", lab.plan.centre())?;
     lab.resolvers_know()

@@ -1,13 +1,14 @@
 //! Gateway and line: the shop's router and the operator behind it.
 
-use super::{ANYWHERE, Case, DIRECT, as_nobody};
-use crate::ask::Ask;
+use super::{ANYWHERE, Case, DIRECT, LEASED, LEASED_AND_OPENVPN, as_nobody};
+use crate::ask::{Ask, Page};
 use crate::check::{Echo, eventually, holds, is};
 use crate::judge::{
     Certainty::{Likely, Proven},
     Expect,
 };
-use crate::lab::{Lab, Place};
+use crate::lab::{Lab, Place, Role};
+use crate::peers::{PLAIN, PORTAL_PAGE};
 use crate::plan::Host;
 use crate::shell::Done;
 
@@ -81,7 +82,60 @@ pub(super) const CASES: &[Case] = &[
         ask: Ask::default,
         expect: Expect::broken(&["line.down"], Likely).or(&["vpn.server-unreachable", "centre.outage"]),
     },
+    Case {
+        name: "line.loss",
+        on: LEASED_AND_OPENVPN,
+        stage: lossy,
+        prove: loses_much,
+        ask: Ask::default,
+        expect: Expect { either: true, status: &[10, 20], ..Expect::broken(&["line.loss"], Proven).at_least(Likely) },
+    },
+    Case {
+        name: "line.portal/page",
+        on: LEASED,
+        stage: portal,
+        prove: portal_shows,
+        ask: plain,
+        expect: Expect::broken(&["line.portal"], Likely),
+    },
 ];
+
+/// The operator's router drops two packets in five, each way.
+pub(super) fn lossy(lab: &mut Lab) -> Done {
+    lab.filter(Place::Isp, "forward", &["numgen random mod 100 < 40 drop".to_owned()])
+}
+
+pub(super) fn loses_much(lab: &Lab) -> Done {
+    let far = lab.plan.isp_edge.host(2).ips(lab.plan.outer_families())[0].to_string();
+    eventually("a good part of the packets is lost, not all", || {
+        let said = lab.terminal().try_run(&["ping", "-n", "-q", "-c40", "-i0.02", "-W1", &far])?;
+        let lost = said.out.split("% packet loss").next().and_then(|t| t.rsplit(' ').next()).and_then(|n| n.parse::<f64>().ok());
+        holds(lost.is_some_and(|lost| (30.0..95.0).contains(&lost)), said.out)
+    })?;
+    lab.reaches("the operator's router", lab.plan.shop_isp.host(2))
+}
+
+/// The shop's router lets nothing else through, and shows a login for every page.
+pub(super) fn portal(lab: &mut Lab) -> Done {
+    lab.with(Role::Portal)?;
+    let rules = ["meta l4proto { tcp, udp } th dport 53 accept", "meta l4proto { tcp, udp } th sport 53 accept", "drop"];
+    lab.filter(Place::Shop, "forward", &rules.map(str::to_owned))?;
+    lab.nat(Place::Shop, &format!("iifname \"lan\" tcp dport {PLAIN} redirect to :{PORTAL_PAGE}"))
+}
+
+pub(super) fn portal_shows(lab: &Lab) -> Done {
+    let url = format!("http://{}/health", lab.plan.name);
+    eventually("the centre's page is a login page", || {
+        let said = lab.terminal().try_run(&["curl", "-sS", "-m2", "-o", "/dev/null", "-w", "%{http_code} %{redirect_url}", &url])?;
+        holds(said.out.starts_with("302 ") && said.out.ends_with("/login"), format!("{}{}", said.out, said.err))
+    })?;
+    lab.reaches("the gateway", lab.plan.gateway)?;
+    lab.misses("the centre", lab.plan.centre())
+}
+
+pub(super) fn plain() -> Ask {
+    Ask { page: Page::Plain, ..Ask::default() }
+}
 
 /// The first thing beyond the operator: the centre's own router, or the VPN server.
 fn beyond(lab: &Lab) -> Host {

@@ -73,7 +73,37 @@ pub(super) const CASES: &[Case] = &[
         ask: Ask::default,
         expect: Expect::broken(&["addr.gateway-not-on-link"], Proven),
     },
+    // The other station has won: the shop's router sends our answers to it.
+    Case {
+        name: "addr.conflict",
+        on: LEASED,
+        stage: |lab| {
+            lab.only_v4()?;
+            let address = lab.plan.terminal.v4;
+            lab.change(Place::Switch, &format!("addr add {address}/32 dev br0\n"), &format!("addr del {address}/32 dev br0\n"))?;
+            let taken = mac(lab, Place::Switch, "br0")?;
+            lab.change(
+                Place::Shop,
+                &format!("neigh replace {address} lladdr {taken} dev lan nud permanent\n"),
+                &format!("neigh del {address} dev lan\n"),
+            )
+        },
+        prove: |lab| {
+            let address = lab.plan.terminal.v4.to_string();
+            let said = lab.terminal().try_run(&["arping", "-D", "-c2", "-w2", "-I", lab.plan.nic, &address])?;
+            holds(!said.ok() && said.out.contains("reply from"), said.out)?;
+            lab.misses("the centre", lab.plan.centre())
+        },
+        ask: Ask::default,
+        expect: Expect::broken(&["addr.conflict"], Proven),
+    },
 ];
+
+/// A device's hardware address.
+pub(super) fn mac(lab: &Lab, place: Place, dev: &str) -> Done<String> {
+    let said = lab.at(place).run(&["cat", &format!("/sys/class/net/{dev}/address")])?;
+    Ok(said.out.trim().to_owned())
+}
 
 /// `ip link` shows all of these words for the terminal's interface.
 pub(super) fn link_shows(lab: &Lab, words: &[&str]) -> Done {

@@ -1,12 +1,16 @@
 //! What can be staged: one `Case` a fault or healthy twin, in the order of the path.
 
+mod centre;
+mod combined;
 mod dns;
 mod healthy;
 mod hostile;
 mod http;
 mod line;
 mod link;
+mod moved;
 mod route;
+mod twins;
 mod vpn;
 
 use crate::ask::Ask;
@@ -30,19 +34,31 @@ pub(crate) struct Case {
 
 pub(crate) const LEASED: &[Kind] = &[Kind::Leased];
 pub(crate) const DIRECT: &[Kind] = &[Kind::Leased, Kind::LeasedV6];
-pub(crate) const VPN: &[Kind] = &[Kind::OpenVpn, Kind::WireGuard];
+pub(crate) const VPN: &[Kind] = &[Kind::OpenVpn, Kind::WireGuard, Kind::OpenConnect, Kind::Ipsec];
 pub(crate) const ANYWHERE: &[Kind] = &Kind::ALL;
 pub(crate) const LEASED_AND_OPENVPN: &[Kind] = &[Kind::Leased, Kind::OpenVpn];
 pub(crate) const DIRECT_AND_OPENVPN: &[Kind] = &[Kind::Leased, Kind::LeasedV6, Kind::OpenVpn];
 
-/// Every case.
+/// Every case. `link.degraded` and `link.wifi-lost` have none: a veth pair has neither a speed nor a cell; `link.flapping`, `vpn.kicked`
+/// and `vpn.idle-timeout` show only over time.
 pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
-    [link::CASES, line::CASES, vpn::CASES, route::CASES, dns::CASES, http::CASES, healthy::CASES, hostile::CASES].into_iter().flatten()
+    let path = [link::CASES, moved::CASES, line::CASES, vpn::CASES, route::CASES, dns::CASES, http::CASES, centre::CASES];
+    let rest = [combined::CASES, healthy::CASES, twins::CASES, hostile::CASES];
+    path.into_iter().chain(rest).flatten()
 }
 
 /// Asked by name only: what is found out about the centre comes from DNS.
 pub(crate) fn by_name() -> Ask {
     Ask { centre: crate::ask::Centre::Name, ..Ask::default() }
+}
+
+/// A second service, on the operator's side of every tunnel.
+pub(crate) fn second_centre(_: &Lab) -> String {
+    let ip = crate::lab::SECOND_CENTRE;
+    let port = crate::peers::SECOND_CENTRE;
+    format!(
+        "[[centre]]\nname = \"second\"\nhost = \"{ip}\"\ntcp = [{port}]\nhttp = {{ url = \"http://{ip}:{port}/health\", status = [200] }}\n"
+    )
 }
 
 /// Asked by a user without any privilege.

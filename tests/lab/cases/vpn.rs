@@ -4,30 +4,45 @@ use std::net::IpAddr;
 
 use super::line::line_works;
 use super::{Case, VPN, as_nobody};
-use crate::ask::Ask;
-use crate::check::{Echo, eventually, holds, is};
+use crate::ask::{Ask, Client};
+use crate::check::{Dns, Echo, Tcp, eventually, holds, is};
 use crate::judge::{
     Certainty::{Likely, Proven},
     Expect,
 };
-use crate::lab::{Lab, Place, Role};
+use crate::lab::{Lab, OUTER_RESOLVER, Place, Role, VpnWords};
 use crate::plan::Kind;
 use crate::shell::Done;
+use crate::site::VPN_NAME;
 
 const NOT_STARTED: Case = Case {
     name: "vpn.not-started",
     on: VPN,
     stage: |lab| lab.end(Role::VpnClient),
     prove: |lab| {
-        eventually("the tunnel is gone", || {
-            let said = lab.terminal().try_run(&["ip", "link", "show", "dev", &lab.tunnel()])?;
-            holds(!said.ok(), said.out)
-        })?;
+        no_tunnel(lab)?;
         server_answers_outside(lab)?;
         lab.misses("the centre", lab.plan.centre())
     },
     ask: Ask::default,
     expect: Expect::broken(&["vpn.not-started"], Proven),
+};
+
+const ADDRESS_MISSING: Case = Case {
+    name: "vpn.address-missing",
+    on: &[Kind::OpenVpn, Kind::WireGuard, Kind::OpenConnect],
+    stage: |lab| {
+        let lines = format!("addr flush dev {}\n", lab.tunnel());
+        lab.change_tunnel(&lines)
+    },
+    prove: |lab| {
+        server_answers_outside(lab)?;
+        let said = lab.terminal().run(&["ip", "-o", "addr", "show", "dev", &lab.tunnel()])?;
+        holds(said.out.trim().is_empty(), said.out)?;
+        lab.misses("the centre", lab.plan.centre())
+    },
+    ask: Ask::default,
+    expect: Expect::broken(&["vpn.address-missing"], Proven),
 };
 
 pub(super) const CASES: &[Case] = &[
@@ -52,18 +67,26 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "vpn.port-blocked",
-        on: &[Kind::OpenVpn],
-        stage: |lab| {
-            let port = lab.plan.vpn_port;
-            let rules = [format!("udp dport {port} drop"), format!("udp sport {port} drop")];
-            lab.filter(Place::Isp, "forward", &rules)
-        },
+        on: &[Kind::OpenVpn, Kind::OpenConnect],
+        stage: block_port,
         prove: |lab| {
             server_answers_outside(lab)?;
             tunnel_is_up_and_dead(lab)
         },
         ask: Ask::default,
         expect: Expect::broken(&["vpn.port-blocked"], Likely).or(&["vpn.tunnel-dead", "vpn.server-unreachable"]),
+    },
+    // These servers never speak to strangers: a blocked port and a dead session look the same.
+    Case {
+        name: "vpn.port-blocked/mute-kinds",
+        on: &[Kind::WireGuard, Kind::Ipsec],
+        stage: block_port,
+        prove: |lab| {
+            server_answers_outside(lab)?;
+            tunnel_is_up_and_dead(lab)
+        },
+        ask: Ask::default,
+        expect: Expect::broken(&["vpn.port-blocked", "vpn.tunnel-dead"], Likely).or(&["vpn.no-inner-path"]),
     },
     Case {
         name: "vpn.tunnel-dead/openvpn",
@@ -77,6 +100,17 @@ pub(super) const CASES: &[Case] = &[
         expect: Expect::broken(&["vpn.tunnel-dead"], Likely).or(&["vpn.no-inner-path"]),
     },
     Case {
+        name: "vpn.tunnel-dead/ipsec",
+        on: &[Kind::Ipsec],
+        stage: Lab::vpn_server_forgets,
+        prove: |lab| {
+            server_answers_outside(lab)?;
+            tunnel_is_up_and_dead(lab)
+        },
+        ask: Ask::default,
+        expect: Expect::broken(&["vpn.tunnel-dead"], Likely).or(&["vpn.no-inner-path", "vpn.port-blocked"]),
+    },
+    Case {
         name: "vpn.tunnel-dead/wireguard",
         on: &[Kind::WireGuard],
         stage: Lab::vpn_server_forgets,
@@ -87,23 +121,119 @@ pub(super) const CASES: &[Case] = &[
         ask: Ask::default,
         expect: Expect::broken(&["vpn.tunnel-dead"], Likely).or(&["vpn.no-inner-path", "vpn.port-blocked"]),
     },
+    // Its kernel still takes connections; nobody behind them speaks.
     Case {
-        name: "vpn.address-missing",
-        on: VPN,
-        stage: |lab| {
-            let lines = format!("addr flush dev {}\n", lab.tunnel());
-            lab.change_tunnel(&lines)
-        },
+        name: "vpn.tunnel-dead/openconnect",
+        on: &[Kind::OpenConnect],
+        stage: Lab::vpn_server_hangs,
         prove: |lab| {
             server_answers_outside(lab)?;
-            let said = lab.terminal().run(&["ip", "-o", "addr", "show", "dev", &lab.tunnel()])?;
-            holds(said.out.trim().is_empty(), said.out)?;
-            lab.misses("the centre", lab.plan.centre())
+            let server = IpAddr::V4(lab.plan.vpn_server());
+            eventually("the VPN port still connects", || is(&lab.terminal().connect(server, lab.plan.vpn_port)?, &Tcp::Open))?;
+            tunnel_is_up_and_dead(lab)
         },
         ask: Ask::default,
-        expect: Expect::broken(&["vpn.address-missing"], Proven),
+        expect: Expect::broken(&["vpn.tunnel-dead"], Likely).or(&["vpn.no-inner-path"]),
+    },
+    Case {
+        name: "vpn.auth-failed/openvpn-retries",
+        on: &[Kind::OpenVpn],
+        stage: |lab| refused(lab, &["--auth-retry", "nointeract"]),
+        prove: |lab| log_says(lab, "AUTH_FAILED"),
+        ask: logged,
+        expect: AUTH_FAILED,
+    },
+    Case {
+        name: "vpn.auth-failed/openvpn-gave-up",
+        on: &[Kind::OpenVpn],
+        stage: |lab| refused(lab, &[]),
+        prove: |lab| log_says(lab, "AUTH_FAILED"),
+        ask: logged,
+        expect: AUTH_FAILED,
+    },
+    Case {
+        name: "vpn.auth-failed/openconnect",
+        on: &[Kind::OpenConnect],
+        stage: |lab| lab.vpn_with(VpnWords { password: Some("a wrong one"), ..VpnWords::default() }, false),
+        prove: |lab| log_says(lab, "Login failed"),
+        ask: logged,
+        expect: AUTH_FAILED,
+    },
+    Case {
+        name: "vpn.auth-failed/ipsec",
+        on: &[Kind::Ipsec],
+        stage: |lab| lab.vpn_with(VpnWords { password: Some("a wrong one"), ..VpnWords::default() }, false),
+        prove: |lab| log_says(lab, "AUTHENTICATION_FAILED"),
+        ask: logged,
+        expect: AUTH_FAILED,
+    },
+    Case {
+        name: "vpn.server-name-unresolved",
+        on: &[Kind::OpenVpn],
+        stage: |lab| {
+            lab.resolv_conf(&format!("nameserver {OUTER_RESOLVER}\n"))?;
+            lab.filter(Place::Internet, "input", &["meta l4proto { tcp, udp } th dport 53 drop".to_owned()])?;
+            lab.vpn_with(VpnWords { remote: Some(VPN_NAME.to_owned()), ..VpnWords::default() }, false)
+        },
+        prove: |lab| {
+            let resolver = OUTER_RESOLVER.parse().expect("a literal address");
+            eventually("the outer resolver is silent", || is(&lab.terminal().ask(resolver, VPN_NAME, "A")?, &Dns::Silence))?;
+            no_tunnel(lab)?;
+            server_answers_outside(lab)
+        },
+        ask: || Ask { vpn: Client::ServerByName, ..Ask::default() },
+        expect: Expect::broken(&["vpn.server-name-unresolved"], Proven),
+    },
+    ADDRESS_MISSING,
+    // Its device may have none by design; what shows is that the routes are gone with it.
+    Case {
+        name: "vpn.address-missing/ipsec",
+        on: &[Kind::Ipsec],
+        expect: Expect::broken(&["vpn.address-missing", "route.captured"], Proven).at_least(Likely),
+        ..ADDRESS_MISSING
     },
 ];
+
+const AUTH_FAILED: Expect = Expect::broken(&["vpn.auth-failed"], Proven).at_least(Likely);
+
+fn logged() -> Ask {
+    Ask { vpn: Client::Logged, ..Ask::default() }
+}
+
+/// The operator lets nothing of the VPN through.
+fn block_port(lab: &mut Lab) -> Done {
+    let port = lab.plan.vpn_port;
+    // 4500 is where IPsec goes on once it has found its peer.
+    let rules = ["sport", "dport"].map(|way| format!("meta l4proto {{ tcp, udp }} th {way} {{ {port}, 4500 }} drop"));
+    lab.filter(Place::Isp, "forward", &rules)
+}
+
+/// The server asks for a password and takes none.
+fn refused(lab: &mut Lab, client: &[&str]) -> Done {
+    lab.write("user-and-password", "shop\nwrong\n")?;
+    let words = |list: &[&str]| list.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    let mut client = words(client);
+    client.extend(["--auth-user-pass".to_owned(), lab.text_path("user-and-password")]);
+    let server = words(&["--script-security", "2", "--auth-user-pass-verify", "/bin/false", "via-file"]);
+    lab.vpn_with(VpnWords { server, client, ..VpnWords::default() }, true)
+}
+
+/// The client's own log has these words, and all else works.
+fn log_says(lab: &Lab, words: &str) -> Done {
+    eventually(&format!("the client's log says {words}"), || {
+        let log = std::fs::read_to_string(lab.log(Role::VpnClient)).map_err(|e| format!("cannot read the client's log: {e}"))?;
+        holds(log.contains(words), log.lines().last().unwrap_or_default())
+    })?;
+    lab.misses("the centre", lab.plan.centre())?;
+    server_answers_outside(lab)
+}
+
+fn no_tunnel(lab: &Lab) -> Done {
+    eventually("there is no tunnel", || {
+        let said = lab.terminal().try_run(&["ip", "link", "show", "dev", &lab.tunnel()])?;
+        holds(!said.ok(), said.out)
+    })
+}
 
 fn server_answers_outside(lab: &Lab) -> Done {
     lab.reaches("the gateway", lab.plan.gateway)?;

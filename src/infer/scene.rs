@@ -182,10 +182,12 @@ impl<'a> Way<'a> {
         self.scene.signs.iter().find(|sign| self.inner.contains(&sign.to) && !self.is_first_hop(sign.who))
     }
 
-    /// A destination on the same side of the tunnel as this address answers, and not only a router on the way.
+    /// A destination on the same side of the tunnel as this address answers, and not only a router on the way or the
+    /// tunnel's own far end.
     pub fn neighbour_answers(&self, ip: IpAddr) -> bool {
         let Some(side) = [&self.inner, &self.outer].into_iter().find(|side| side.contains(&ip)) else { return false };
-        let near = |who: IpAddr| self.uplink.gateway.is_some() && self.is_first_hop(who);
+        let far_end = |who: IpAddr| self.vpn.is_some_and(|vpn| vpn.inside == Some(who));
+        let near = |who: IpAddr| (self.uplink.gateway.is_some() && self.is_first_hop(who)) || far_end(who);
         self.scene
             .signs
             .iter()

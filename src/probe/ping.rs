@@ -24,7 +24,7 @@ const GAP: Duration = Duration::from_millis(550);
 /// A series that has heard nothing by then gets company. Any answer on a healthy path to a centre is there before.
 const DETAIL_AFTER: Duration = Duration::from_millis(100);
 /// Customary size of a ping's payload.
-const PAYLOAD: [u8; 56] = [0x5a; 56];
+const PAYLOAD: usize = 56;
 
 /// Asks for an echo, out of `device` if given. The first answer ends it; silence takes the whole `timeout`.
 pub async fn ping(target: IpAddr, device: Option<&IfName>, timeout: Duration) -> Sighting {
@@ -90,6 +90,13 @@ fn raw_client(target: IpAddr, device: Option<&IfName>) -> Option<Client> {
     raw.then_some(client)
 }
 
+/// Ours by its first bytes, so that whoever hears the answer knows it.
+fn payload() -> [u8; PAYLOAD] {
+    let mut payload = [0x5a; PAYLOAD];
+    payload[..8].copy_from_slice(&icmp::mark());
+    payload
+}
+
 /// Sends a series and gives the first word about it.
 async fn series(client: &Client, target: IpAddr, patience: Duration) -> End {
     let sent = Cell::new(0);
@@ -102,7 +109,7 @@ async fn series(client: &Client, target: IpAddr, patience: Duration) -> End {
             let mut pinger = client.pinger(target, identifier).await;
             pinger.timeout(patience.saturating_sub(wait));
             sent_here.set(number + 1);
-            pinger.ping(PingSequence(number), &PAYLOAD).await
+            pinger.ping(PingSequence(number), &payload()).await
         })
         .collect();
     while let Some(echo) = echoes.next().await {

@@ -7,13 +7,22 @@ pub use super::errqueue::Route;
 use super::errqueue::{Connected, Event, Kind, Refusal, icmp4_kind, icmp6_kind};
 use super::{clock, socket};
 use crate::model::{Errno, Failure, FailureKind, IcmpError, Outcome, Reply, Unseen};
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// Bytes of payload: the customary 56, so that filters that look at the size see an ordinary ping.
 const PAYLOAD: usize = 56;
 /// Bytes of an echo's header: type, code, checksum, identifier, sequence number.
 const HEADER: usize = 8;
+
+/// Random bytes at the start of every echo of this process: a reply without them answers somebody else.
+pub fn mark() -> [u8; 8] {
+    static MARK: OnceLock<[u8; 8]> = OnceLock::new();
+    *MARK.get_or_init(|| RandomState::new().build_hasher().finish().to_be_bytes())
+}
 
 /// How to ask.
 #[derive(Debug, Clone)]
@@ -88,7 +97,7 @@ struct Series<'a> {
 impl<'a> Series<'a> {
     fn new(kind: Kind, socket: Connected, target: IpAddr, how: &'a Echo, began: Instant) -> Self {
         let nonce = socket::nonce();
-        let frame = Frame { kind, v6: target.is_ipv6(), id: (nonce >> 48) as u16, cookie: nonce.to_be_bytes() };
+        let frame = Frame { kind, v6: target.is_ipv6(), id: (nonce >> 48) as u16, cookie: mark() };
         Self { socket, frame, how, began, sent: Vec::new(), answered: Vec::new(), best: None }
     }
 

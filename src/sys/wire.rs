@@ -1,10 +1,11 @@
 //! What arrives at the cards, before this PC's own packet filter sees it. An answer that is heard here and never reaches the socket that
 //! asked was dropped by this very PC.
 //!
-//! Only answers to questions count (echo replies, a TCP handshake's second packet, name server replies), only from given addresses, and
-//! of each packet nothing but its sender is kept.
+//! Only replies to our own echoes count, known by [`icmp::mark`]: an answer to somebody else's question, or a late one to an older
+//! question, says nothing about this moment. Of each packet nothing but its sender is kept.
 
 use super::ear::Ear;
+use super::icmp;
 use crate::model::Unseen;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
@@ -19,12 +20,9 @@ const EVERYTHING: i32 = ALL.to_be() as i32;
 const MOST_PACKETS: u32 = 50_000;
 
 const ICMP: u8 = 1;
-const TCP: u8 = 6;
-const UDP: u8 = 17;
 const ICMPV6: u8 = 58;
-/// SYN and ACK, of the flags that a handshake may have.
-const SYN_ACK: u8 = 0x12;
-const DNS: u16 = 53;
+/// Bytes of an echo's header.
+const HEADER: usize = 8;
 
 /// A listener on every card.
 pub struct Wire {
@@ -47,7 +45,7 @@ impl Wire {
         while self.packets < MOST_PACKETS {
             self.packets += 1;
             let (packet, _) = self.ear.hear().await.ok()?;
-            if let Some(sender) = answered(&packet) {
+            if let Some(sender) = answered(&packet, icmp::mark()) {
                 return Some(sender);
             }
         }
@@ -55,8 +53,8 @@ impl Wire {
     }
 }
 
-/// Who answers in this packet; `None` for everything that is no answer to a question of ours.
-fn answered(packet: &[u8]) -> Option<IpAddr> {
+/// Who answers an echo of ours in this packet; `None` for everything else.
+fn answered(packet: &[u8], mark: [u8; 8]) -> Option<IpAddr> {
     match packet.first()? >> 4 {
         4 => {
             let header = usize::from(packet[0] & 0x0f) * 4;
@@ -64,24 +62,23 @@ fn answered(packet: &[u8]) -> Option<IpAddr> {
             let fragment = u16::from_be_bytes(*packet.get(6..)?.first_chunk()?) & 0x1fff;
             let sender = Ipv4Addr::from(*packet.get(12..)?.first_chunk::<4>()?);
             let body = packet.get(header.max(20)..)?;
-            (fragment == 0 && is_answer(packet[9], body)).then_some(sender.into())
+            (fragment == 0 && is_answer(packet[9], body, mark)).then_some(sender.into())
         }
         6 => {
             let sender = Ipv6Addr::from(*packet.get(8..)?.first_chunk::<16>()?);
-            is_answer(*packet.get(6)?, packet.get(40..)?).then_some(sender.into())
+            is_answer(*packet.get(6)?, packet.get(40..)?, mark).then_some(sender.into())
         }
         _ => None,
     }
 }
 
-fn is_answer(protocol: u8, body: &[u8]) -> bool {
-    match protocol {
-        ICMP => body.first() == Some(&0),
-        ICMPV6 => body.first() == Some(&129),
-        TCP => body.get(13).is_some_and(|flags| flags & 0x17 == SYN_ACK),
-        UDP => body.first_chunk().is_some_and(|port| u16::from_be_bytes(*port) == DNS),
-        _ => false,
-    }
+fn is_answer(protocol: u8, body: &[u8], mark: [u8; 8]) -> bool {
+    let reply = match protocol {
+        ICMP => 0,
+        ICMPV6 => 129,
+        _ => return false,
+    };
+    body.first() == Some(&reply) && body.get(HEADER..HEADER + mark.len()) == Some(&mark)
 }
 
 #[cfg(test)]
@@ -95,41 +92,38 @@ mod tests {
         packet
     }
 
-    fn tcp(flags: u8) -> Vec<u8> {
-        let mut header = vec![0; 20];
-        header[13] = flags;
-        header
+    const MARK: [u8; 8] = *b"our mark";
+
+    fn echo(kind: u8, mark: &[u8]) -> Vec<u8> {
+        [&[kind, 0, 0, 0, 0, 1, 0, 1], mark].concat()
     }
 
     #[test]
-    fn an_answer_is_known_by_its_kind() {
+    fn only_a_reply_with_our_mark_is_an_answer() {
         let sender = Some(IpAddr::from([10, 0, 0, 1]));
-        assert_eq!(answered(&v4(ICMP, &[0, 0])), sender, "echo reply");
-        assert_eq!(answered(&v4(TCP, &tcp(0x12))), sender, "second packet of a handshake");
-        assert_eq!(answered(&v4(UDP, &[0, 53, 1, 2])), sender, "a name server");
-        for (protocol, body) in
-            [(ICMP, vec![8, 0]), (ICMP, vec![3, 1]), (TCP, tcp(0x02)), (TCP, tcp(0x10)), (TCP, tcp(0x14)), (UDP, vec![1, 1])]
-        {
-            assert_eq!(answered(&v4(protocol, &body)), None, "{protocol} {body:?}");
+        assert_eq!(answered(&v4(ICMP, &echo(0, &MARK)), MARK), sender);
+        for body in [echo(0, b"their own"), echo(8, &MARK), echo(3, &MARK), echo(0, b"our")] {
+            assert_eq!(answered(&v4(ICMP, &body), MARK), None, "{body:?}");
         }
+        assert_eq!(answered(&v4(6, &echo(0, &MARK)), MARK), None, "TCP");
         let mut six = vec![0x60, 0, 0, 0, 0, 2, ICMPV6, 64];
         six.extend(Ipv6Addr::LOCALHOST.octets());
         six.extend([0; 16]);
-        six.extend([129, 0]);
-        assert_eq!(answered(&six), Some(Ipv6Addr::LOCALHOST.into()));
+        six.extend(echo(129, &MARK));
+        assert_eq!(answered(&six, MARK), Some(Ipv6Addr::LOCALHOST.into()));
     }
 
     #[test]
     fn a_later_fragment_has_no_header_to_judge_by() {
-        let mut packet = v4(ICMP, &[0, 0]);
+        let mut packet = v4(ICMP, &echo(0, &MARK));
         packet[7] = 1;
-        assert_eq!(answered(&packet), None);
+        assert_eq!(answered(&packet, MARK), None);
     }
 
     proptest! {
         #[test]
         fn no_packet_makes_it_panic(packet in proptest::collection::vec(any::<u8>(), 0..80)) {
-            let _ = answered(&packet);
+            let _ = answered(&packet, MARK);
         }
     }
 }

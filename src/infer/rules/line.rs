@@ -1,17 +1,17 @@
 //! The provider's line: the gateway is there, nothing beyond it answers. The terminal cannot see which end is dead, unless the gateway
 //! itself says that it has no way on.
 
-use super::{Standing, loss, tcp, vpn};
+use super::{Standing, loss, service, tcp, tls, vpn};
 use crate::infer::evidence;
 use crate::infer::life::Sign;
 use crate::infer::scene::Way;
-use crate::model::{Cause, Certainty, Evidence, Gateway, IcmpKind, Reason, Subject, Verdict};
+use crate::model::{Cause, Certainty, Evidence, Failure, FailureKind, Gateway, IcmpKind, Reason, Subject, Verdict};
 use std::net::IpAddr;
 
 pub fn judge(way: &Way<'_>) -> Standing {
     if way.beyond_gateway().is_some() {
         return match loss::judge(way) {
-            Some(lost) if way.is_cut() => Standing::Broken(vec![lost]),
+            Some(lost) if way.is_cut() || stalls(way) => Standing::Broken(vec![lost]),
             Some(_) | None => Standing::Passed,
         };
     }
@@ -36,6 +36,14 @@ pub fn judge(way: &Way<'_>) -> Standing {
         candidates.push(Verdict::new(Cause::GatewayUnreachable, Subject::Gateway(address), Certainty::Possible));
     }
     Standing::Broken(candidates.into_iter().map(|verdict| with_hop(way, verdict).because(proof.clone())).collect())
+}
+
+/// A handshake or a page began and was not finished by anybody.
+fn stalls(way: &Way<'_>) -> bool {
+    let stalled = |failure: Option<&Failure>| failure.is_some_and(|f| matches!(f.kind, FailureKind::Silence | FailureKind::Closed { .. }));
+    let (handshakes, pages) = (tls::handshakes(way), service::exchanges(way));
+    handshakes.iter().any(|(_, outcome)| stalled(outcome.failure())) && handshakes.iter().all(|(_, outcome)| outcome.ok().is_none())
+        || pages.iter().any(|(_, outcome)| stalled(outcome.failure())) && pages.iter().all(|(_, outcome)| outcome.ok().is_none())
 }
 
 /// Without a word from beyond, the far end may be as dead as the line.

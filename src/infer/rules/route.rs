@@ -49,7 +49,8 @@ fn destinations(way: &Way<'_>) -> Vec<IpAddr> {
 fn input(way: &Way<'_>) -> Option<Verdict> {
     let asked = way.candidates().into_iter().chain(way.scene.resolvers().iter().copied());
     let heard = |ip: &IpAddr| way.scene.signs.iter().find(|sign| sign.dropped && sign.who == *ip);
-    let (ip, sign) = asked.filter(|ip| way.scene.alive(*ip).is_none()).find_map(|ip| Some((ip, heard(&ip)?)))?;
+    let left = |ip: &IpAddr| way.scene.world.ping(*ip).and_then(Outcome::failure).is_some_and(|f| f.kind == FailureKind::Silence);
+    let (ip, sign) = asked.filter(|ip| way.scene.alive(*ip).is_none() && left(ip)).find_map(|ip| Some((ip, heard(&ip)?)))?;
     let world = way.scene.world;
     let silence = world.ping(ip).map(|outcome| evidence::ping(ip, outcome));
     let dropped = Verdict::new(Cause::FirewallInput, Subject::Host(ip), Certainty::Proven);

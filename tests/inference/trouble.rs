@@ -158,3 +158,29 @@ fn a_card_that_runs_at_ten_megabit_or_half_duplex_is_worth_a_word() {
         silent_about(&ask(&leased(), with(healthy(), [fine])));
     }
 }
+
+#[test]
+fn a_portals_page_is_no_sign_that_the_centre_lives() {
+    let config: Config =
+        toml::from_str("[[centre]]\nname = \"c\"\nhost = \"10.20.0.10\"\ntcp = [7101]\nhttp = { url = \"http://10.20.0.10/health\" }")
+            .unwrap();
+    let page = |status| {
+        let facts = HttpFacts {
+            status,
+            first_byte: Duration::from_millis(3),
+            total: Duration::from_millis(3),
+            maintenance: false,
+            location: Some("http://portal.example/".to_owned()),
+            date_offset_s: Some(0),
+        };
+        Sighting::Http("http://10.20.0.10/health".to_owned(), at(CENTRE, 80), Outcome::Ok(facts))
+    };
+    let beside = |status, second| {
+        let open = Sighting::Tcp(at(CENTRE, 80), answer());
+        with(terminal(), [open, page(status), Sighting::Tcp(at(CENTRE, 7101), second), Sighting::Ping(ip(CENTRE), silent())])
+    };
+    root(&ask(&config, beside(302, silent())), Cause::LinePortal, Certainty::Likely);
+    root(&ask(&config, beside(302, answer())), Cause::LinePortal, Certainty::Likely);
+    root(&ask(&config, beside(200, silent())), Cause::TcpFiltered, Certainty::Proven);
+    silent_about(&ask(&config, beside(200, answer())));
+}

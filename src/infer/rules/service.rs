@@ -68,13 +68,27 @@ pub fn healthy(wanted: &CentreHttp, facts: &HttpFacts) -> bool {
     wanted.status.contains(&facts.status) && !facts.maintenance
 }
 
+/// A page that sends its visitors elsewhere stands where the centre's plain-text service should be. Whoever shows it is not the centre: its
+/// answers say nothing of the centre's life.
+pub fn portal(way: &Way<'_>) -> Option<Verdict> {
+    let centre = way.centre.filter(|centre| centre.tls.is_none())?;
+    let wanted = centre.http.as_ref()?;
+    exchanges(way).into_iter().find_map(|(at, outcome)| {
+        let status = outcome.ok()?.status;
+        let elsewhere = (300..400).contains(&status) && !wanted.status.contains(&status);
+        elsewhere.then(|| say(way, Cause::LinePortal, at, Certainty::Likely, evidence::http(at, outcome)))
+    })
+}
+
 fn answered(way: &Way<'_>, at: SocketAddr, facts: &HttpFacts, proof: Evidence) -> Verdict {
+    if let Some(portal) = portal(way) {
+        return portal;
+    }
     let (cause, certainty) = match facts.status {
         _ if facts.maintenance => (Cause::HttpMaintenance, Certainty::Proven),
         401 | 403 | 407 => (Cause::HttpAuth, Certainty::Proven),
         503 => (Cause::HttpMaintenance, Certainty::Likely),
         500..=599 => (Cause::HttpError, Certainty::Proven),
-        300..=399 if way.centre.is_some_and(|c| c.tls.is_none()) => (Cause::LinePortal, Certainty::Likely),
         _ => (Cause::HttpError, Certainty::Likely),
     };
     let alive = Reason::Answered(at.to_string());

@@ -1,7 +1,7 @@
 //! Ports. A reset, a silence beside other answers, and a silence of everything are three different things; which of them it is depends
 //! on what else answers.
 
-use super::Standing;
+use super::{Standing, service};
 use crate::config::{Access, Centre};
 use crate::infer::evidence;
 use crate::infer::scene::Way;
@@ -39,7 +39,10 @@ pub fn judge(way: &Way<'_>) -> Standing {
         seen.peek().is_some() && seen.all(|(_, outcome)| outcome.failure().is_some())
     };
     match ports.iter().find(dead) {
-        Some(port) => Standing::Broken(port_dead(way, *port, &outcomes(*port).collect::<Vec<_>>())),
+        Some(port) => Standing::Broken(match service::portal(way) {
+            Some(portal) => vec![portal],
+            None => port_dead(way, *port, &outcomes(*port).collect::<Vec<_>>()),
+        }),
         None if ports.iter().all(|port| outcomes(*port).any(|(_, o)| o.ok().is_some())) => Standing::Passed,
         None => Standing::Unknown,
     }

@@ -184,7 +184,8 @@ pub(super) const CASES: &[Case] = &[
             server_answers_outside(lab)
         },
         ask: || Ask { vpn: Client::ServerByName, ..Ask::default() },
-        expect: Expect::broken(&["vpn.server-name-unresolved"], Proven),
+        expect: Expect::broken(&["vpn.server-name-unresolved"], Proven)
+            .planned("whether a sign from beyond the gateway comes in time decides between it and the line"),
     },
     ADDRESS_MISSING,
     // Its device may have none by design; what shows is that the routes are gone with it.

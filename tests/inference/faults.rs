@@ -263,3 +263,12 @@ fn all_unknown_gives_no_cause() {
         }
     }
 }
+
+#[test]
+fn a_gateway_that_keeps_silent_is_no_fault_beneath_another_one() {
+    let mute = gateway(ArpAnswer::Silent, silent());
+    let expired = tls(failed(FailureKind::Tls(TlsFault::Expired, Some(Box::new(handshake(Some(0))))), 9));
+    let diagnosis = ask(&leased(), with(healthy(), [mute, expired]));
+    root(&diagnosis, Cause::TlsExpired, Certainty::Proven);
+    assert_eq!(diagnosis.verdicts.len(), 1, "{diagnosis:#?}");
+}

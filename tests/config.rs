@@ -49,7 +49,7 @@ fn the_shipped_file_is_valid_when_every_example_counts() {
     };
     assert_eq!(config.vpns.len(), 1);
     assert_eq!(config.sinks.len(), 3);
-    assert_eq!(config.contacts.len(), 7);
+    assert_eq!(config.contacts.of.len(), 7);
     assert_eq!(config.centres[0].via.as_deref(), Some("centre"));
     // The examples of values that have a default show that default.
     let default = Config::default();
@@ -165,6 +165,11 @@ fn each_rule_between_values_is_told() {
         ("[[sink]]\nname = \"a\"\n", "1:1 sink[a] Missing { key: \"kind\""),
         ("[[sink]]\nname = \"a\"\nkind = \"file\"\n", "3:8 sink[a].kind BadValue"),
         ("[contacts]\nbureau = { name = \"x\" }\n", "2:1 contacts.bureau Missing { key: \"phone\""),
+        ("[contacts]\norder = [\"bureua\"]\n", "2:10 contacts.order[#1] BadValue { found: Text(\"bureua\")"),
+        ("[contacts]\norder = [\"shop\"]\n", "2:10 contacts.order[#1] BadValue { found: Text(\"shop\")"),
+        ("[contacts]\norder = [\"bureau\", \"software\", \"bureau\"]\n", "2:32 contacts.order[#3] Repeated(\"bureau\")"),
+        ("[rules]\nset = \"exampel\"\n", "2:7 rules.set BadValue { found: Text(\"exampel\"), want: RuleSet, nearest: Some(\"example\")"),
+        ("[rules]\nset = \"rules.toml\"\n", "2:7 rules.set BadValue"),
         ("vpn = { name = \"x\" }\n", "1:1 vpn BadValue"),
         ("[[terminal]]\nname = \"x\"\n", "1:1 terminal BadValue"),
     ];

@@ -33,6 +33,12 @@ impl Site {
         Command::new(binary).args(["--config"]).arg(self.config()).args(["--lang", lang, "explain"]).args(arguments).output().unwrap()
     }
 
+    /// Adds to the configuration.
+    fn also(self, text: &str) -> Self {
+        std::fs::write(self.config(), format!("{SITE}{text}")).unwrap();
+        self
+    }
+
     fn text(&self, lang: &str, arguments: &[&str]) -> String {
         let output = self.explain(lang, arguments);
         assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -60,9 +66,65 @@ fn a_code_is_explained_to_the_clerk_before_the_engineer() {
     let zh = site.text("zh-CN", &["clock.wrong"]);
     let (clerk, engineer) = zh.split_once("给工程师").expect("a part for the engineer");
     assert!(clerk.contains("029-5550-1001") && clerk.contains("029-5550-1003"), "{zh}");
-    assert!(engineer.contains("clock.wrong") && engineer.contains("紧急") && engineer.contains("管理规定条款：无"), "{zh}");
+    assert!(engineer.contains("clock.wrong") && engineer.contains("紧急") && engineer.contains("管理规定：没有选用规定"), "{zh}");
     let en = site.text("en", &["clock.wrong"]);
-    assert!(en.contains("What to do") && en.contains("Severity: critical") && en.contains("Rule article: none"), "{en}");
+    assert!(en.contains("What to do") && en.contains("Severity: critical") && en.contains("Rules: no set is configured"), "{en}");
+}
+
+#[test]
+fn a_chosen_set_is_cited_as_a_lead_and_never_as_a_finding() {
+    let site = Site::new().also("[rules]\nset = \"example\"\n");
+    let zh = dense(&site.text("zh-CN", &["clock.wrong"]));
+    assert!(zh.contains("涉及第5条") && zh.contains("只是线索，不是结论") && zh.contains("出处：example"), "{zh}");
+    let en = flat(&site.text("en", &["gateway.changed"]));
+    assert!(en.contains("Rules: touches article 12:") && en.contains("A lead only, not a finding"), "{en}");
+    assert!(flat(&site.text("en", &["line.down"])).contains("Rules: no article is touched"));
+}
+
+#[test]
+fn a_bureaus_own_set_is_cited_and_a_broken_one_is_refused_with_its_line() {
+    let site = Site::new();
+    let own = site.dir.path().join("own.toml");
+    let site = site.also(&format!("[rules]\nset = \"{}\"\n", own.display()));
+    let good = "set = \"610102\"\nissuer = \"某区医保局\"\nversion = \"2026-03\"\n[[article]]\nnumber = \"3.2\"\ntext = \"线路由运营商维护。\"\ncodes = [\"line.down\"]\n";
+    std::fs::write(&own, good).unwrap();
+    let zh = dense(&site.text("zh-CN", &["line.down"]));
+    assert!(zh.contains("涉及第3.2条：线路由运营商维护。") && zh.contains("610102，某区医保局，版本2026-03"), "{zh}");
+    assert!(flat(&site.text("en", &["line.down"])).contains("touches article 3.2: 线路由运营商维护。"), "no English: the original");
+    std::fs::write(&own, good.replace("line.down", "line.dwon")).unwrap();
+    for command in [&["explain", "line.down"][..], &["check-config"], &["diagnose", "--json"]] {
+        let output = Command::new(env!("CARGO_BIN_EXE_isonet"))
+            .args(["--lang", "en", "--config"])
+            .arg(site.config())
+            .args(command)
+            .output()
+            .unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(78), "{command:?}: {told}");
+        assert!(output.stdout.is_empty() && told.contains("own.toml:7:10: article[#1].codes[#1]"), "{told}");
+        assert!(told.contains("did you mean \"line.down\"?"), "{told}");
+    }
+    std::fs::remove_file(&own).unwrap();
+    let output = site.explain("en", &["line.down"]);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(78));
+    assert!(told.contains("isonet.toml:7:7: rules.set: the file") && told.contains("does not exist"), "{told}");
+}
+
+#[test]
+fn who_is_asked_first_is_the_sites_choice_and_everybody_stays() {
+    let places = |text: &str| {
+        let at = |who: &str| text.find(who).unwrap_or_else(|| panic!("{who} in {text}"));
+        (at("the settlement software's vendor"), at("the insurance bureau's information office"))
+    };
+    let (vendor, bureau) = places(&flat(&Site::new().text("en", &["client.local-service-down"])));
+    assert!(vendor < bureau, "by custom the vendor");
+    let site = Site::new().also("");
+    std::fs::write(site.config(), SITE.replace("[contacts]", "[contacts]\norder = [\"bureau\", \"software\"]")).unwrap();
+    let (vendor, bureau) = places(&flat(&site.text("en", &["client.local-service-down"])));
+    assert!(bureau < vendor, "by the rules the bureau");
+    let counter = flat(&site.text("en", &["vpn.tunnel-dead"]));
+    assert!(counter.find("you at the counter").unwrap() < counter.find("information office").unwrap(), "the counter stays first");
 }
 
 #[test]

@@ -198,6 +198,16 @@ fn without_a_centre_the_lines_to_add_are_there() {
 }
 
 #[test]
+fn the_article_touched_is_on_the_page_where_a_set_is_chosen() {
+    let facing = isonet::report::Facing { rules: Some(isonet::config::example()), ..scenes::facing() };
+    for (lang, words) in [(Lang::ZhCn, "涉及第 12 条"), (Lang::En, "touches article 12")] {
+        let cited = to_html(&scenes::cable_out(), &facing, lang);
+        assert!(parse(&cited).unwrap().text.contains(words), "{cited}");
+        assert!(!page(&scenes::cable_out(), lang).1.text.contains(words));
+    }
+}
+
+#[test]
 fn hostile_names_stay_text() {
     const HOSTILE: &str = "\"><script>alert(1)</script><img src=x onerror='x'>&amp;\u{202e}\u{1b}[2J";
     let mut diagnosis = scenes::two_centres_one_refuses();

@@ -6,8 +6,8 @@ mod report {
 }
 
 use isonet::catalogue::Lang;
-use isonet::model::{Cause, Chain, Diagnosis};
-use isonet::report::{SCHEMA, Style, render, to_json};
+use isonet::model::{Actor, Cause, Chain, Diagnosis};
+use isonet::report::{Facing, SCHEMA, Style, render, to_json};
 use proptest::prelude::*;
 use report::any;
 use report::scenes;
@@ -176,6 +176,101 @@ fn a_path_item_names_its_chain_and_a_verdict_its_contact() {
     let document = assert_valid(&to_json(&scenes::cable_out(), &scenes::facing(), Lang::En));
     let verdict = &document["verdicts"][0];
     assert_eq!((verdict["who_acts"].as_str(), verdict["contact"]["role"].as_str()), (Some("shop"), Some("vendor")));
+}
+
+/// The same site, with the shipped rules.
+fn with_rules() -> Facing {
+    Facing { rules: Some(isonet::config::example()), ..scenes::facing() }
+}
+
+/// The article of the shipped set that each of these touches; all others touch none.
+const TOUCHED: [(Cause, &str); 22] = [
+    (Cause::LinkNoCarrier, "12"),
+    (Cause::LinkAdminDown, "7"),
+    (Cause::LinkFlapping, "12"),
+    (Cause::LinkDegraded, "12"),
+    (Cause::LinkWifiLost, "12"),
+    (Cause::AddrChangedSubnet, "12"),
+    (Cause::AddrGatewayNotOnLink, "7"),
+    (Cause::GatewayChanged, "12"),
+    (Cause::VpnClientFailed, "7"),
+    (Cause::VpnKicked, "14"),
+    (Cause::RouteMissing, "7"),
+    (Cause::RouteCaptured, "7"),
+    (Cause::RouteBlocked, "7"),
+    (Cause::FirewallOutput, "7"),
+    (Cause::FirewallInput, "7"),
+    (Cause::DnsNoResolver, "7"),
+    (Cause::DnsWrongResolver, "7"),
+    (Cause::HostsStale, "7"),
+    (Cause::ClockWrong, "5"),
+    (Cause::CentreCutOff, "15"),
+    (Cause::CentrePlanned, "9"),
+    (Cause::ReaderMissing, "7"),
+];
+
+#[test]
+fn every_code_cites_its_article_and_none_without_a_set() {
+    for cause in Cause::ALL {
+        let diagnosis = scenes::only(*cause);
+        let article = TOUCHED.iter().find(|(touched, _)| touched == cause).map(|(_, article)| *article);
+        let article = if *cause == Cause::ClientLocalServiceDown { Some("7") } else { article };
+        for lang in Lang::ALL {
+            let cited = assert_valid(&to_json(&diagnosis, &with_rules(), lang));
+            let rule = &cited["verdicts"][0]["rule"];
+            assert_eq!(rule["article"].as_str(), article, "{cause}");
+            if article.is_some() {
+                assert_eq!((rule["set"].as_str(), rule["version"].as_str()), (Some("example"), Some("1")));
+                assert!(rule["issuer"].as_str().is_some_and(|issuer| !issuer.is_empty()));
+            }
+            let bare = assert_valid(&to_json(&diagnosis, &scenes::facing(), lang));
+            assert!(bare["verdicts"][0]["rule"].is_null(), "{cause}");
+        }
+    }
+}
+
+#[test]
+fn an_article_is_touched_and_a_lead_in_the_verbose_text_only() {
+    for (cause, article) in TOUCHED {
+        for (lang, touches, lead) in
+            [(Lang::ZhCn, "涉及第", "只是线索，不是结论"), (Lang::En, "touches article", "A lead only, not a finding")]
+        {
+            // What is no disconnection by itself is shown as one here; the words are the same.
+            let diagnosis = scenes::only(cause);
+            let wide = |verbose| Style { verbose, width: 4000, color: false };
+            let text = render(&diagnosis, &with_rules(), lang, wide(true));
+            let line = text.lines().find(|line| line.contains(touches)).unwrap_or_else(|| panic!("{cause}: {text}"));
+            assert!(line.contains(lead) && line.contains(article), "{line}");
+            assert!(!line.to_lowercase().contains("violat") && !line.contains("违"), "{line}");
+            assert!(!render(&diagnosis, &with_rules(), lang, wide(false)).contains(touches), "the counter is not bothered with it");
+            assert!(!render(&diagnosis, &scenes::facing(), lang, wide(true)).contains(touches), "{cause}");
+        }
+    }
+}
+
+#[test]
+fn who_is_called_first_is_the_sites_choice_and_both_are_shown() {
+    let both = [Actor::Software, Actor::Bureau];
+    let called = |facing: &Facing, cause| {
+        let text = render(&scenes::only(cause), facing, Lang::En, Style { width: 400, ..Style::default() });
+        let document = assert_valid(&to_json(&scenes::only(cause), facing, Lang::En));
+        let verdict = &document["verdicts"][0];
+        let words = |actor| isonet::catalogue::actor(actor, Lang::En);
+        let list = text.split_once("Whom to call").expect("a list").1;
+        let mut order = both.to_vec();
+        order.sort_by_key(|actor| list.find(words(*actor)).unwrap_or_else(|| panic!("{actor:?} in {list}")));
+        (order, verdict["who_acts"].as_str().unwrap().to_owned(), verdict["contact"]["role"].as_str().unwrap().to_owned())
+    };
+    let owned = |actors: [Actor; 2], who: &str, contact: &str| (actors.to_vec(), who.to_owned(), contact.to_owned());
+    let custom = scenes::facing();
+    let by_rules = Facing { order: vec![Actor::Bureau, Actor::Software], ..scenes::facing() };
+    let [software, bureau] = both;
+    assert_eq!(called(&custom, Cause::ClientLocalServiceDown), owned([software, bureau], "software", "software"));
+    assert_eq!(called(&by_rules, Cause::ClientLocalServiceDown), owned([bureau, software], "bureau", "bureau"));
+    assert_eq!(called(&custom, Cause::VpnNotStarted), owned([software, bureau], "shop", "software"));
+    assert_eq!(called(&by_rules, Cause::VpnNotStarted), owned([bureau, software], "shop", "bureau"), "the counter acts first");
+    let document = assert_valid(&to_json(&scenes::only(Cause::LineDown), &by_rules, Lang::En));
+    assert_eq!(document["verdicts"][0]["who_acts"], "operator", "who has no part in it is not named");
 }
 
 #[test]

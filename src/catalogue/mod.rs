@@ -9,6 +9,7 @@ mod lang;
 mod notes;
 mod proof;
 mod reasons;
+mod rules;
 mod symptoms;
 #[cfg(test)]
 mod tests;
@@ -19,5 +20,6 @@ pub use lang::Lang;
 pub use notes::note;
 pub use proof::{question, result};
 pub use reasons::{reason, unseen};
+pub use rules::{Article, Citation, RuleSet, Wording};
 pub use symptoms::{Found, Origin, OriginText, Party, ScreenText, Symptom, nearest, origin, party, screen, search};
 pub use words::{actor, certainty, exoneration, isolation, isolation_not_enrolled, layer, mark, never_do, severity, state};

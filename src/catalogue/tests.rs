@@ -90,6 +90,12 @@ fn all_texts(lang: Lang) -> Vec<(String, String)> {
         [Severity::Info, Severity::Low, Severity::Medium, Severity::High, Severity::Critical]
             .map(|it| (format!("{it:?}"), severity(it, lang).to_owned())),
     );
+    let rules = crate::config::example();
+    texts.push(("issuer".to_owned(), rules.issuer.pick(lang).to_owned()));
+    for article in &rules.articles {
+        let citation = Citation { set: &rules, article };
+        texts.push((format!("article {}", article.number), citation.said(lang)));
+    }
     texts.extend(actors().map(|it| (format!("{it:?}"), actor(it, lang).to_owned())));
     texts.extend([true, false].map(|elsewhere| ("exoneration".to_owned(), exoneration(elsewhere, lang).to_owned())));
     texts

@@ -124,7 +124,7 @@ pub fn unconfigured(config: &Config) -> Vec<Gap> {
         (ContactRole::Vendor, "vendor"),
     ];
     for (role, name) in roles {
-        add(!config.contacts.contains_key(&role), format!("contacts.{name}"), Topic::Contact);
+        add(!config.contacts.of.contains_key(&role), format!("contacts.{name}"), Topic::Contact);
     }
     add(config.upload.marker.is_none(), "upload.marker".to_owned(), Topic::Transfers);
     add(config.rules.set.is_none(), "rules.set".to_owned(), Topic::Rules);

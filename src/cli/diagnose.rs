@@ -72,7 +72,7 @@ fn look(global: &Global, arguments: &Arguments) -> Result<u8, u8> {
     runtime.shutdown_background();
     show("");
     let diagnosis = diagnose(&world, &config, &enrolment);
-    let facing = facing(&config, global, began.elapsed());
+    let facing = Facing { rules: loaded.rules, ..facing(&config, global, began.elapsed()) };
     let page = arguments.html.as_deref().map(|file| (file, report::to_html(&diagnosis, &facing, lang)));
     if let (true, Some((_, page))) = (to_stdout, &page) {
         print(page)?;

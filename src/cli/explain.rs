@@ -6,6 +6,7 @@
 use super::grammar::{Global, clean};
 use super::{USAGE, complain, print, style};
 use crate::catalogue::{Lang, Origin, nearest, search};
+use crate::config::Loaded;
 use crate::model::Cause;
 use crate::report::{self, Facing};
 use crate::sys::clock;
@@ -32,10 +33,11 @@ pub fn run(global: &Global, arguments: &Arguments) -> u8 {
 }
 
 fn explain(global: &Global, arguments: &Arguments) -> Result<u8, u8> {
-    let config = global.load()?.config;
+    let Loaded { config, rules, .. } = global.load()?;
     let lang = global.lang(config.language);
     let style = style(global);
-    let facing = Facing::new(&config, clock::wall().to_zoned(jiff::tz::TimeZone::system()), 0);
+    let mut facing = Facing::new(&config, clock::wall().to_zoned(jiff::tz::TimeZone::system()), 0);
+    facing.rules = rules;
     if let Some(text) = &arguments.symptom {
         let found = search(text);
         if found.is_empty() {

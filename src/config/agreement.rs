@@ -27,6 +27,8 @@ fn sample(kind: Kind, sink: usize) -> Value {
         Kind::TimeOfDay => json!("22:00"),
         Kind::UsbId => json!("0951"),
         Kind::PublicKey => json!("00".repeat(32)),
+        Kind::RuleSet => json!("example"),
+        Kind::Code => json!("line.down"),
         Kind::List(of) => json!([sample(*of, sink)]),
         Kind::Table(keys) => table(keys, sink),
         Kind::Tables(keys, _) => json!([table(keys, sink)]),

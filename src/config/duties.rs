@@ -155,7 +155,7 @@ impl Default for Clock {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Rules {
-    /// The set that applies; `None` = no article is cited.
+    /// The set that applies: `example`, or the path of a bureau's own; `None` = no article is cited.
     pub set: Option<String>,
     /// Programs that must not be there.
     pub forbidden_software: Vec<String>,

@@ -3,10 +3,12 @@
 //! Files are read once, bounded, and only here. A problem in any of them fails the whole: a configuration that is half right would watch
 //! half of what was asked for. Nothing is changed by loading.
 
-use super::problem::{Located, Problem, Source};
-use super::tree::{Place, Table, merge, plain};
+use super::problem::{Located, Problem, Source, Unread};
+use super::schema::ROOT;
+use super::tree::{Node, Place, Table, get, merge, plain};
 use super::types::Config;
-use super::{meaning, walk};
+use super::{meaning, rule_set, walk};
+use crate::catalogue::RuleSet;
 use crate::sys::files::{self, ReadError};
 use serde::Deserialize;
 use std::ffi::OsStr;
@@ -24,7 +26,9 @@ pub const LARGEST_FILE: u64 = 1 << 20;
 pub struct Loaded {
     /// What it says.
     pub config: Config,
-    /// The files read, in the order of merging; empty = the built-in defaults.
+    /// The rules that apply; `None` = no set is configured and no article is cited.
+    pub rules: Option<RuleSet>,
+    /// The files read, in the order of merging, a bureau's rules last; empty = the built-in defaults.
     pub sources: Vec<PathBuf>,
     /// What is worth telling and no problem.
     pub notes: Vec<LoadNote>,
@@ -92,8 +96,10 @@ pub fn load_from(path: Option<&Path>, default: &Path) -> Result<Loaded, ConfigEr
     for file in drop_ins(main, &mut notes)? {
         files.push(read(&file)?);
     }
-    let sources = files.iter().map(|(path, _)| path.clone()).collect();
-    Ok(Loaded { config: parse(files)?, sources, notes })
+    let mut sources: Vec<PathBuf> = files.iter().map(|(path, _)| path.clone()).collect();
+    let (config, chosen) = parse_whole(files)?;
+    let rules = chosen.map(|chosen| chosen.rules(&mut sources)).transpose()?;
+    Ok(Loaded { config, rules, sources, notes })
 }
 
 /// A plain file, bounded; a pipe is refused and not waited for.
@@ -132,8 +138,49 @@ fn drop_ins(main: &Path, notes: &mut Vec<LoadNote>) -> Result<Vec<PathBuf>, Conf
     Ok(files)
 }
 
-/// Checks and merges files that were read, the later over the earlier. Pure: the same bytes always give the same answer.
+/// The value of `rules.set`, and where it stands.
+struct ChosenSet {
+    value: String,
+    source: Source,
+    place: Place,
+}
+
+impl ChosenSet {
+    fn of(whole: &Table, sources: &[Source]) -> Option<Self> {
+        let node = get(get(whole, "rules").and_then(Node::table)?, "set")?;
+        let source = sources.get(node.place.file)?.clone();
+        Some(Self { value: node.text()?.to_owned(), source, place: node.place.clone() })
+    }
+
+    /// The set itself; a file that was read is added to the sources.
+    fn rules(&self, sources: &mut Vec<PathBuf>) -> Result<RuleSet, ConfigError> {
+        if self.value == rule_set::EXAMPLE {
+            return Ok(rule_set::example());
+        }
+        let why = match read(Path::new(&self.value)) {
+            Ok((path, bytes)) => {
+                let source = decode(path.clone(), bytes).map_err(|problem| ConfigError::Invalid(vec![*problem]))?;
+                let rules = rule_set::own(&source).map_err(ConfigError::Invalid)?;
+                sources.push(path);
+                return Ok(rules);
+            }
+            Err(ConfigError::Missing(_)) => Unread::Missing,
+            Err(ConfigError::NotAFile(_)) => Unread::NotAFile,
+            Err(ConfigError::Unreadable { source, .. }) => Unread::Error(source.to_string()),
+            Err(too_large @ ConfigError::Invalid(_)) => return Err(too_large),
+        };
+        let problem = Problem::RuleSetUnreadable { path: PathBuf::from(&self.value), why };
+        Err(ConfigError::Invalid(vec![self.source.locate(&self.place.span, "rules.set".to_owned(), problem)]))
+    }
+}
+
+/// Checks and merges files that were read, the later over the earlier. Pure: the same bytes always give the same answer. A bureau's rule
+/// set that they name is not read.
 pub fn parse(files: Vec<(PathBuf, Vec<u8>)>) -> Result<Config, ConfigError> {
+    parse_whole(files).map(|(config, _)| config)
+}
+
+fn parse_whole(files: Vec<(PathBuf, Vec<u8>)>) -> Result<(Config, Option<ChosenSet>), ConfigError> {
     let mut problems = Vec::new();
     let mut sources = Vec::new();
     for (path, bytes) in files {
@@ -144,19 +191,20 @@ pub fn parse(files: Vec<(PathBuf, Vec<u8>)>) -> Result<Config, ConfigError> {
     }
     let mut whole = Table::new();
     for (index, source) in sources.iter().enumerate() {
-        let (table, found) = walk::file(index, source);
+        let (table, found) = walk::file(ROOT, index, source);
         problems.extend(found);
         merge(&mut whole, table);
     }
     // Where a file was not understood, what it would have added is unknown: nothing can be called missing.
     let understood = problems.iter().all(|p| !matches!(p.problem, Problem::Syntax(_) | Problem::NotUtf8(_) | Problem::TooLarge(_)));
     if understood {
-        let misfits = walk::whole(&whole).into_iter().chain(meaning::check(&whole));
+        let misfits = walk::whole(ROOT, &whole, None).into_iter().chain(meaning::check(&whole));
         problems.extend(misfits.filter_map(|(place, key, problem)| locate(&sources, &place, key, problem)));
     }
     if problems.is_empty() {
+        let chosen = ChosenSet::of(&whole, &sources);
         let merged = plain(whole);
-        return Config::deserialize(merged).map_err(|error| {
+        return Config::deserialize(merged).map(|config| (config, chosen)).map_err(|error| {
             // The schema and the types disagree. That is our mistake, yet it must not be a silent one.
             let path = sources.last().map(|source| source.path.clone()).unwrap_or_default();
             ConfigError::Invalid(vec![whole_file(path, Problem::Refused(error.message().to_owned()))])

@@ -22,6 +22,7 @@ pub(super) fn check(root: &Table) -> Vec<Misfit> {
     approval(root, &mut misfits);
     thresholds(root, &mut misfits);
     certificates(root, &mut misfits);
+    order(root, &mut misfits);
     misfits
 }
 
@@ -124,6 +125,21 @@ fn certificates(root: &Table, misfits: &mut Vec<Misfit>) {
             {
                 misfits.push((entry.key.clone(), format!("{path}.{key}"), Problem::LacksPartner { partner }));
             }
+        }
+    }
+}
+
+/// Nobody is called twice.
+fn order(root: &Table, misfits: &mut Vec<Misfit>) {
+    let Some(order) = get(root, "contacts").and_then(Node::table).and_then(|contacts| get(contacts, "order")) else { return };
+    let roles = order.list();
+    for (i, role) in roles.iter().enumerate() {
+        if role.text().is_some() && roles[..i].iter().any(|earlier| earlier.text() == role.text()) {
+            misfits.push((
+                role.place.clone(),
+                format!("contacts.order[#{}]", i + 1),
+                Problem::Repeated(role.text().unwrap_or_default().to_owned()),
+            ));
         }
     }
 }

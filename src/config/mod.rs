@@ -12,6 +12,7 @@ mod meaning;
 mod places;
 mod problem;
 mod render;
+mod rule_set;
 pub mod schema;
 mod text;
 mod tree;
@@ -27,11 +28,12 @@ pub use duties::{
 };
 pub use load::{ConfigError, DEFAULT_FILE, LARGEST_FILE, LoadNote, Loaded, load, load_from, parse};
 pub use places::{Owner, run_dir, state_dir};
-pub use problem::{Excerpt, Found, Located, Problem};
+pub use problem::{Excerpt, Found, Located, Problem, Unread};
 pub use render::{render_error, render_note, render_problem};
+pub use rule_set::{EXAMPLE, example};
 pub use text::{ByteSize, TextError, duration};
 pub use types::{
-    Access, Clear, Config, Contact, ContactRole, Dns, GatewayChoice, LanguageChoice, Maintenance, Network, Probe, Raise, Terminal,
-    TerminalKind,
+    Access, Clear, Config, Contact, ContactRole, Contacts, Dns, GatewayChoice, LanguageChoice, Maintenance, Network, Probe, Raise,
+    Terminal, TerminalKind,
 };
 pub use vpn::{IfPattern, ServerName, Transport, Vpn, VpnKind};

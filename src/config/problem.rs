@@ -121,8 +121,37 @@ pub enum Problem {
         /// The other.
         partner: &'static str,
     },
+    /// The file of the rule set cannot be read.
+    RuleSetUnreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        why: Unread,
+    },
+    /// A bureau's own rule set bears the name of the shipped one.
+    ReservedSet(&'static str),
+    /// This stands in the same list already.
+    Repeated(String),
+    /// This stands in the file already.
+    Twice {
+        /// As written.
+        word: String,
+        /// Line of the first.
+        first_line: usize,
+    },
     /// The types refuse what the checker let pass: a defect of ours, told rather than hidden.
     Refused(String),
+}
+
+/// Why a file that the configuration names was not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unread {
+    /// It is not there.
+    Missing,
+    /// It is a directory, a pipe or a device.
+    NotAFile,
+    /// The system's words.
+    Error(String),
 }
 
 /// What was found instead.

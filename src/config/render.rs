@@ -3,7 +3,7 @@
 //! What comes from a file is shown without anything that could steer a terminal, and cut to a window around the spot.
 
 use super::load::{ConfigError, LoadNote};
-use super::problem::{Excerpt, Found, Located, Problem};
+use super::problem::{Excerpt, Found, Located, Problem, Unread};
 use super::schema::Kind;
 use super::text::duration;
 use super::values::is_steering;
@@ -229,6 +229,22 @@ fn joint(problem: &Problem, lang: Lang) -> (String, String) {
             lang.pick(format!("缺少与之配对的 {partner}"), format!("this is of no use without {partner}")),
             lang.pick("client-cert 与 client-key 必须同时填写", "write both client-cert and client-key").to_owned(),
         ),
+        Problem::RuleSetUnreadable { path, why } => unreadable(path, why, lang),
+        Problem::ReservedSet(name) => (
+            lang.pick(format!("{name} 是自带的那一套规定的代号"), format!("{name} is the name of the set that ships")),
+            lang.pick("请给自己的一套另起代号", "give your own set another name").to_owned(),
+        ),
+        Problem::Repeated(word) => (
+            lang.pick(format!("{} 写了两次", quoted(word)), format!("{} stands there twice", quoted(word))),
+            lang.pick("只能写一次", "write it once").to_owned(),
+        ),
+        Problem::Twice { word, first_line } => (
+            lang.pick(
+                format!("{} 重复，第 {first_line} 行已写过", quoted(word)),
+                format!("{} stands in line {first_line} already", quoted(word)),
+            ),
+            lang.pick("只能写一次", "write it once").to_owned(),
+        ),
         Problem::Refused(message) => (
             lang.pick(format!("配置未被接受：{}", clean(message)), format!("the configuration was refused: {}", clean(message))),
             lang.pick("这是 isonet 自身的缺陷，请报告", "this is a defect of isonet: please report it").to_owned(),
@@ -236,6 +252,19 @@ fn joint(problem: &Problem, lang: Lang) -> (String, String) {
         // The rest is put into words by the caller.
         _ => (String::new(), String::new()),
     }
+}
+
+fn unreadable(path: &Path, why: &Unread, lang: Lang) -> (String, String) {
+    let path = shown(path);
+    let what = match why {
+        Unread::Missing => lang.pick(format!("文件 {path} 不存在"), format!("the file {path} does not exist")),
+        Unread::NotAFile => lang.pick(format!("{path} 不是普通文件"), format!("{path} is not a plain file")),
+        Unread::Error(error) => {
+            let error = clean(error);
+            lang.pick(format!("无法读取 {path}：{error}"), format!("cannot read {path}: {error}"))
+        }
+    };
+    (what, lang.pick("请核对路径；没有自己的一套就删去 set", "check the path, or leave set out").to_owned())
 }
 
 fn unknown_key(nearest: Option<&'static str>, elsewhere: &[String], known: &[&'static str], lang: Lang) -> String {
@@ -311,6 +340,8 @@ fn describe(kind: Kind, lang: Lang) -> String {
         Kind::TimeOfDay => fixed("一天中的时刻，如 \"22:00\"", "a time of day such as \"22:00\""),
         Kind::UsbId => fixed("四位十六进制数，如 \"0951\"", "four hexadecimal digits such as \"0951\""),
         Kind::PublicKey => fixed("32 字节的 Ed25519 公钥（十六进制或 base64）", "an Ed25519 key of 32 bytes in hexadecimal or base64"),
+        Kind::RuleSet => fixed(" \"example\" 或以 / 开头的绝对路径", "\"example\", or an absolute path, which begins with /"),
+        Kind::Code => fixed("一个原因的代码（isonet explain --list）", "the code of a cause (isonet explain --list)"),
         Kind::List(of) => {
             lang.pick(format!("方括号中的列表，每项为{}", describe(*of, lang)), format!("a list in brackets, each {}", describe(*of, lang)))
         }

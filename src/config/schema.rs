@@ -1,6 +1,8 @@
 //! The shape of the configuration as data: every table, every key, what it takes. The checker walks a file along this tree, so that
 //! all problems come out at once; a test proves that it and the serde types say the same.
 
+use crate::model::Cause;
+
 /// What a key takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -48,6 +50,10 @@ pub enum Kind {
     UsbId,
     /// 32 bytes in hexadecimal or base64.
     PublicKey,
+    /// `example`, or an absolute path.
+    RuleSet,
+    /// The code of a cause.
+    Code,
     /// A list of these.
     List(&'static Kind),
     /// A table.
@@ -98,11 +104,11 @@ pub struct Key {
     pub need: Need,
 }
 
-const fn may(name: &'static str, kind: Kind) -> Key {
+pub(super) const fn may(name: &'static str, kind: Kind) -> Key {
     Key { name, kind, need: Need::Optional }
 }
 
-const fn must(name: &'static str, kind: Kind) -> Key {
+pub(super) const fn must(name: &'static str, kind: Kind) -> Key {
     Key { name, kind, need: Need::Needed }
 }
 
@@ -149,6 +155,7 @@ const TERMINAL: &[Key] = &[
 ];
 
 const CONTACTS: &[Key] = &[
+    may("order", Kind::List(&Kind::Choice(ROLES))),
     may("vendor", Kind::Table(CONTACT)),
     may("software", Kind::Table(CONTACT)),
     may("operator", Kind::Table(CONTACT)),
@@ -157,6 +164,9 @@ const CONTACTS: &[Key] = &[
     may("insured", Kind::Table(CONTACT)),
     may("centre", Kind::Table(CONTACT)),
 ];
+
+/// Those who can be called.
+const ROLES: &[&str] = &["vendor", "software", "operator", "bureau", "institution", "insured", "centre"];
 
 const CONTACT: &[Key] = &[must("name", Kind::Text), must("phone", Kind::Text)];
 
@@ -241,7 +251,7 @@ const USB_DEVICE: &[Key] = &[must("vendor", Kind::UsbId), must("product", Kind::
 const CLOCK: &[Key] = &[may("step", SPAN), may("time-daemons", Kind::List(&Kind::Text))];
 
 const RULES: &[Key] = &[
-    may("set", Kind::Text),
+    may("set", Kind::RuleSet),
     may("forbidden-software", Kind::List(&Kind::Text)),
     may("antivirus", Kind::List(&Kind::Text)),
     may("firewall", Kind::Choice(&["auto", "nftables", "none"])),
@@ -250,6 +260,17 @@ const RULES: &[Key] = &[
 const UPLOAD: &[Key] = &[may("marker", Kind::Path), may("download-marker", Kind::Path), may("due", Kind::TimeOfDay)];
 
 const MAINTENANCE: &[Key] = &[must("from", Kind::Timestamp), must("to", Kind::Timestamp), may("note", Kind::Text)];
+
+/// The codes of all causes.
+pub(super) const CODES: &[&str] = &{
+    let mut codes = [""; Cause::ALL.len()];
+    let mut i = 0;
+    while i < codes.len() {
+        codes[i] = Cause::ALL[i].code();
+        i += 1;
+    }
+    codes
+};
 
 /// The kinds of sinks.
 pub const SINK_KINDS: &[&str] = &["journal", "syslog", "nats"];

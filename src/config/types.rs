@@ -25,8 +25,8 @@ pub struct Config {
     pub run_dir: Option<PathBuf>,
     /// Who this terminal is.
     pub terminal: Terminal,
-    /// Whom to call, keyed by actor.
-    pub contacts: BTreeMap<ContactRole, Contact>,
+    /// Whom to call.
+    pub contacts: Contacts,
     /// How it reaches the centre.
     pub network: Network,
     /// The VPNs.
@@ -63,7 +63,7 @@ pub struct Config {
 impl Config {
     /// Whom to call for this actor; `None` = not configured, or nobody to call (the shop itself).
     pub fn contact(&self, actor: Actor) -> Option<&Contact> {
-        self.contacts.get(&ContactRole::of(actor)?)
+        self.contacts.of.get(&ContactRole::of(actor)?)
     }
 
     /// The VPN of this name.
@@ -147,6 +147,17 @@ pub enum TerminalKind {
     Other,
 }
 
+/// Whom to call.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Contacts {
+    /// Where several can act, these are named first, in this order; the others follow in the catalogue's.
+    pub order: Vec<ContactRole>,
+    /// How to reach each.
+    #[serde(flatten)]
+    pub of: BTreeMap<ContactRole, Contact>,
+}
+
 /// A key of `[contacts]`: an actor who can be called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -180,6 +191,19 @@ impl ContactRole {
             Actor::Insured => Self::Insured,
             Actor::Centre => Self::Centre,
         })
+    }
+
+    /// Who it is.
+    pub fn actor(self) -> Actor {
+        match self {
+            Self::Vendor => Actor::Vendor,
+            Self::Software => Actor::Software,
+            Self::Operator => Actor::Operator,
+            Self::Bureau => Actor::Bureau,
+            Self::Institution => Actor::Institution,
+            Self::Insured => Actor::Insured,
+            Self::Centre => Actor::Centre,
+        }
     }
 }
 

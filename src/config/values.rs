@@ -1,7 +1,8 @@
 //! Single values against their kind.
 
 use super::problem::{Found, Problem};
-use super::schema::{Kind, nearest};
+use super::rule_set::EXAMPLE;
+use super::schema::{CODES, Kind, nearest};
 use super::text::{ByteSize, duration};
 use super::tree::Value;
 use super::vpn::{IfPattern, ServerName, is_host};
@@ -84,6 +85,8 @@ fn check_text(kind: Kind, text: &str) -> Result<Value, Problem> {
         Kind::TimeOfDay => text.parse::<jiff::civil::Time>().is_ok(),
         Kind::UsbId => text.len() == 4 && text.bytes().all(|b| b.is_ascii_hexdigit()),
         Kind::PublicKey => is_public_key(text),
+        Kind::RuleSet => text == EXAMPLE || absolute(),
+        Kind::Code => CODES.contains(&text),
         Kind::Boolean | Kind::Integer(..) | Kind::List(_) | Kind::Table(_) | Kind::Tables(..) | Kind::Variants(_) => false,
     };
     if good {
@@ -91,6 +94,8 @@ fn check_text(kind: Kind, text: &str) -> Result<Value, Problem> {
     }
     let nearest = match kind {
         Kind::Choice(words) => nearest(text, words.iter().copied()),
+        Kind::Code => nearest(text, CODES.iter().copied()),
+        Kind::RuleSet => nearest(text, [EXAMPLE]),
         _ => None,
     };
     Err(Problem::BadValue { found: Found::Text(text.to_owned()), want: kind, nearest })

@@ -1,7 +1,7 @@
-//! One file along the schema: every unknown key and every bad value, each with its place.
+//! One file along its schema: every unknown key and every bad value, each with its place.
 
 use super::problem::{Located, Problem, Source};
-use super::schema::{Key, Kind, Merge, Need, ROOT, SINK_KINDS, Variant, nearest, tables_with};
+use super::schema::{Key, Kind, Merge, Need, SINK_KINDS, Variant, nearest, tables_with};
 use super::tree::{Entry, Node, Place, Table, Value, text};
 use super::values::{check, found};
 use std::ops::Range;
@@ -14,11 +14,11 @@ const MOST_PROBLEMS: usize = 100;
 /// Items of one list or tables of one name: a file of nothing else must not take all day.
 const MOST_ITEMS: usize = 1000;
 
-/// Checks one file. The tree holds what is good; what is bad is marked, so that it is not called missing later.
-pub(super) fn file(index: usize, source: &Source) -> (Table, Vec<Located>) {
+/// Checks one file that takes these keys. The tree holds what is good; what is bad is marked, so that it is not called missing later.
+pub(super) fn file(keys: &'static [Key], index: usize, source: &Source) -> (Table, Vec<Located>) {
     let (root, errors) = DeTable::parse_recoverable(&source.text);
     let mut walk = Walk { index, source, problems: Vec::new(), more: None };
-    let table = walk.table(ROOT, root.get_ref(), "");
+    let table = walk.table(keys, root.get_ref(), "");
     let mut problems = walk.problems;
     problems.extend(walk.more.map(|(span, count)| source.locate(&span, String::new(), Problem::More(count))));
     if let Some(first) = errors.iter().map(|error| error.span().map_or(0, |span| span.start)).min() {
@@ -189,10 +189,11 @@ fn join(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
-/// What the merged whole lacks, or has too much of: each with the place and the path of its table.
-pub(super) fn whole(table: &Table) -> Vec<(Place, String, Problem)> {
+/// What the merged whole lacks, or has too much of: each with the place and the path of its table. `place` is where a key that the whole
+/// itself lacks is missed.
+pub(super) fn whole(keys: &'static [Key], table: &Table, place: Option<&Place>) -> Vec<(Place, String, Problem)> {
     let mut problems = Vec::new();
-    whole_table(ROOT, table, None, "", &mut problems);
+    whole_table(keys, table, place, "", &mut problems);
     problems
 }
 

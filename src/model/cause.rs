@@ -176,9 +176,9 @@ causes! {
     /// A portal stands in the way.
     LinePortal = "line.portal", Line, Critical, [Operator];
     /// The client was not started.
-    VpnNotStarted = "vpn.not-started", Vpn, Critical, [Shop, Software];
+    VpnNotStarted = "vpn.not-started", Vpn, Critical, [Shop, Software, Bureau];
     /// The client ended after having run.
-    VpnClientFailed = "vpn.client-failed", Vpn, Critical, [Shop, Software];
+    VpnClientFailed = "vpn.client-failed", Vpn, Critical, [Shop, Software, Bureau];
     /// The VPN server's name does not resolve.
     VpnServerNameUnresolved = "vpn.server-name-unresolved", Vpn, Critical, [Operator, Bureau];
     /// The VPN server is silent while the line works.
@@ -228,7 +228,7 @@ causes! {
     /// Names are answered slowly.
     DnsSlow = "dns.slow", Dns, Low, [Bureau];
     /// The hosts file names a dead address.
-    HostsStale = "hosts.stale", Dns, Critical, [Software, Vendor];
+    HostsStale = "hosts.stale", Dns, Critical, [Software, Bureau, Vendor];
     /// The port answers with a reset.
     TcpRefused = "tcp.refused", Tcp, Critical, [Centre, Bureau];
     /// The port is silent while the host answers otherwise.
@@ -268,7 +268,7 @@ causes! {
     /// An enrolled card reader is gone.
     ReaderMissing = "reader.missing", Link, High, [Shop, Vendor];
     /// A local service that settlement needs does not listen.
-    ClientLocalServiceDown = "client.local-service-down", Http, High, [Software];
+    ClientLocalServiceDown = "client.local-service-down", Http, High, [Software, Bureau];
 }
 
 impl fmt::Display for Cause {

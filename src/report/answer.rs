@@ -1,5 +1,6 @@
 //! What a diagnosis comes down to: which verdicts are the candidates for the one root, which stand beside it, who is called in what order.
 
+use super::Facing;
 use crate::model::{Actor, Cause, Certainty, Diagnosis, NoteCode, Severity, Verdict};
 
 /// The diagnosis, sorted for a reader.
@@ -10,6 +11,7 @@ pub(super) struct Answer<'a> {
     pub(super) beside: Vec<&'a Verdict>,
     /// What the first lines say.
     pub(super) kind: Kind,
+    facing: &'a Facing,
 }
 
 /// What can be said about settling.
@@ -30,7 +32,7 @@ pub(super) enum Kind {
 }
 
 impl<'a> Answer<'a> {
-    pub(super) fn of(diagnosis: &'a Diagnosis) -> Self {
+    pub(super) fn of(diagnosis: &'a Diagnosis, facing: &'a Facing) -> Self {
         let wrong = diagnosis.verdicts.iter().filter(|verdict| verdict.severity > Severity::Info);
         let (cutting, mut beside): (Vec<_>, Vec<_>) = wrong.partition(|verdict| verdict.disconnects);
         let proven = cutting.first().is_some_and(|root| root.certainty == Certainty::Proven);
@@ -52,7 +54,7 @@ impl<'a> Answer<'a> {
             None if diagnosis.notes.iter().any(|note| note.code == NoteCode::CentreNotConfigured) => Kind::NotConfigured,
             None => Kind::Unclear,
         };
-        Self { candidates, beside: others, kind }
+        Self { candidates, beside: others, kind, facing }
     }
 
     /// What the first lines are about: the candidates, or else the worst of the rest, unless that cannot be why the terminal is cut off.
@@ -72,14 +74,16 @@ impl<'a> Answer<'a> {
     pub(super) fn elsewhere(&self) -> bool {
         self.candidates.len() == 1
             && self.candidates[0].certainty == Certainty::Proven
-            && actors(self.candidates[0]).iter().all(|actor| matches!(actor, Actor::Operator | Actor::Bureau | Actor::Centre))
+            && actors(self.candidates[0], self.facing).iter().all(|actor| matches!(actor, Actor::Operator | Actor::Bureau | Actor::Centre))
     }
 
     /// Whom to call, in order, nobody twice: the first of every candidate, then the second. The counter does not call itself.
     pub(super) fn callees(&self) -> Vec<Actor> {
         let verdicts = self.subject();
-        let lists: Vec<Vec<Actor>> =
-            verdicts.iter().map(|verdict| actors(verdict).iter().copied().filter(|actor| *actor != Actor::Shop).collect()).collect();
+        let lists: Vec<Vec<Actor>> = verdicts
+            .iter()
+            .map(|verdict| actors(verdict, self.facing).into_iter().filter(|actor| *actor != Actor::Shop).collect())
+            .collect();
         let longest = lists.iter().map(Vec::len).max().unwrap_or_default();
         let mut callees = Vec::new();
         for actor in (0..longest).flat_map(|rank| lists.iter().filter_map(move |list| list.get(rank))) {
@@ -98,7 +102,7 @@ impl<'a> Answer<'a> {
     }
 }
 
-/// Who acts on a verdict; the cause's own list where the verdict names nobody.
-pub(super) fn actors(verdict: &Verdict) -> &[Actor] {
-    if verdict.who_acts.is_empty() { verdict.cause.actors() } else { &verdict.who_acts }
+/// Who acts on a verdict, in this site's order; the cause's own list where the verdict names nobody.
+pub(super) fn actors(verdict: &Verdict, facing: &Facing) -> Vec<Actor> {
+    facing.ordered(if verdict.who_acts.is_empty() { verdict.cause.actors() } else { &verdict.who_acts })
 }

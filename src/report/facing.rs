@@ -1,6 +1,7 @@
 //! What the report knows besides the diagnosis: whose PC, when, whom to call, for what kind of screen.
 
-use crate::config::{Config, Contact, Terminal};
+use crate::catalogue::RuleSet;
+use crate::config::{Config, Contact, ContactRole, Terminal};
 use crate::model::Actor;
 use jiff::Zoned;
 use std::collections::BTreeMap;
@@ -20,12 +21,16 @@ pub struct Facing {
     pub terminal: Terminal,
     /// Whom to call. An actor that is missing is named by role alone.
     pub contacts: BTreeMap<Actor, Contact>,
+    /// Who is named first where several can act.
+    pub order: Vec<Actor>,
+    /// The rules whose articles are cited; `None` = none is.
+    pub rules: Option<RuleSet>,
     /// The file to which a missing fact of the site is to be added.
     pub config_file: String,
 }
 
 impl Facing {
-    /// One look of one sample for this configuration. The id `auto` is for the shell to derive: until then it is not known.
+    /// One look of one sample for this configuration, citing no rules. The id `auto` is for the shell to derive: until then it is not known.
     pub fn new(config: &Config, at: Zoned, took_ms: u64) -> Self {
         let actors = [Actor::Vendor, Actor::Software, Actor::Operator, Actor::Bureau, Actor::Centre, Actor::Insured, Actor::Institution];
         Self {
@@ -35,8 +40,22 @@ impl Facing {
             id: Some(config.terminal.id.clone()).filter(|id| id != "auto"),
             terminal: config.terminal.clone(),
             contacts: actors.into_iter().filter_map(|actor| Some((actor, config.contact(actor)?.clone()))).collect(),
+            order: config.contacts.order.iter().copied().map(ContactRole::actor).collect(),
+            rules: None,
             config_file: "/etc/isonet/isonet.toml".to_owned(),
         }
+    }
+
+    /// Actors in the order of this site: the counter itself, which reads this; then those that [`order`](Self::order) names; then the rest
+    /// as they come.
+    pub(super) fn ordered(&self, actors: &[Actor]) -> Vec<Actor> {
+        let rank = |actor: &Actor| match actor {
+            Actor::Shop => 0,
+            other => self.order.iter().position(|named| named == other).map_or(usize::MAX, |place| place + 1),
+        };
+        let mut ordered = actors.to_vec();
+        ordered.sort_by_key(rank);
+        ordered
     }
 }
 

@@ -22,7 +22,7 @@ const POLICY: &str =
 
 /// The whole page, ending in a line end.
 pub fn to_html(diagnosis: &Diagnosis, facing: &Facing, lang: Lang) -> String {
-    let answer = Answer::of(diagnosis);
+    let answer = Answer::of(diagnosis, facing);
     let page = html! {
         (DOCTYPE)
         html lang=(lang.tag()) {
@@ -42,7 +42,7 @@ pub fn to_html(diagnosis: &Diagnosis, facing: &Facing, lang: Lang) -> String {
                 main {
                     (drawing::section(diagnosis, lang))
                     (acts(diagnosis, &answer, facing, lang))
-                    (fold(&answer, lang))
+                    (fold(&answer, facing, lang))
                     (remarks(diagnosis, lang))
                 }
                 (foot(diagnosis, facing, lang))
@@ -102,11 +102,11 @@ fn acts(diagnosis: &Diagnosis, answer: &Answer<'_>, facing: &Facing, lang: Lang)
 }
 
 /// The arguments: folded on a screen, open on paper.
-fn fold(answer: &Answer<'_>, lang: Lang) -> Markup {
+fn fold(answer: &Answer<'_>, facing: &Facing, lang: Lang) -> Markup {
     if answer.candidates.is_empty() && answer.beside.is_empty() {
         return html! {};
     }
-    let inside = arguments(answer, lang);
+    let inside = arguments(answer, facing, lang);
     let heading = lang.pick("怎么看出来的，排除了什么", "Why we think so, and what was ruled out");
     html! {
         details.wide.why { summary { (heading) } (inside) }
@@ -114,20 +114,20 @@ fn fold(answer: &Answer<'_>, lang: Lang) -> Markup {
     }
 }
 
-fn arguments(answer: &Answer<'_>, lang: Lang) -> Markup {
+fn arguments(answer: &Answer<'_>, facing: &Facing, lang: Lang) -> Markup {
     html! {
         @if answer.candidates.len() > 1 {
             p { (lang.pick("原因是下面其中一个，从这台电脑上分不清是哪个。", "It is one of these; this PC alone cannot tell which.")) }
         }
-        @for verdict in &answer.candidates { (argue(verdict, lang)) }
+        @for verdict in &answer.candidates { (argue(verdict, facing, lang)) }
         @if !answer.beside.is_empty() && !answer.candidates.is_empty() {
             p { strong { (lang.pick("另外还有：", "Besides:")) } }
         }
-        @for verdict in &answer.beside { (argue(verdict, lang)) }
+        @for verdict in &answer.beside { (argue(verdict, facing, lang)) }
     }
 }
 
-fn argue(verdict: &Verdict, lang: Lang) -> Markup {
+fn argue(verdict: &Verdict, facing: &Facing, lang: Lang) -> Markup {
     let words = catalogue::text(verdict.cause, lang);
     let at = text::stands_there(&verdict.subject);
     let at = if at.is_empty() { at } else { lang.pick(format!("（{at}）"), format!(" ({at})")) };
@@ -147,6 +147,7 @@ fn argue(verdict: &Verdict, lang: Lang) -> Markup {
             @for ruled_out in &verdict.ruled_out { li { (clean(&text::not_this(ruled_out, lang))) } }
             @if !explains.is_empty() { li { (lang.pick("连带不通的：", "Fails only because of this: ")) (explains.join(", ")) } }
         }
+        @if let Some(rule) = text::rule(verdict, facing, lang) { p { (clean(&rule)) } }
         p.raw { (verdict.cause) ", " (catalogue::severity(verdict.severity, lang)) }
     }
 }

@@ -19,13 +19,13 @@ pub fn explain_cause(cause: Cause, facing: &Facing, lang: Lang, style: Style) ->
         page.paragraph(&format!("  {}. ", i + 1), step, Ink::Plain);
     }
     heading(&mut page, lang.pick("谁来处理，从第一个找起", "Who acts, the first to ask first"));
-    for actor in cause.actors() {
-        page.paragraph("  - ", &whom(*actor, facing, lang), Ink::Plain);
+    for actor in facing.ordered(cause.actors()) {
+        page.paragraph("  - ", &whom(actor, facing, lang), Ink::Plain);
     }
     page.blank();
     page.paragraph("", catalogue::never_do(lang), Ink::Bold);
     heading(&mut page, lang.pick("给工程师", "For an engineer"));
-    for (name, value) in facts(cause, lang) {
+    for (name, value) in facts(cause, facing, lang) {
         page.paragraph("  ", &format!("{name}{}{value}", lang.pick("：", ": ")), Ink::Plain);
     }
     for line in text.engineer {
@@ -38,13 +38,19 @@ fn whom(actor: Actor, facing: &Facing, lang: Lang) -> String {
     if actor == Actor::Shop { catalogue::actor(actor, lang).to_owned() } else { contact(actor, facing, lang) }
 }
 
-fn facts(cause: Cause, lang: Lang) -> [(&'static str, String); 4] {
+fn facts(cause: Cause, facing: &Facing, lang: Lang) -> [(&'static str, String); 4] {
     [
         (lang.pick("代码", "Code"), cause.to_string()),
         (lang.pick("级别", "Severity"), catalogue::severity(cause.severity(), lang).to_owned()),
         (lang.pick("位置", "Layer"), catalogue::layer(cause.layer(), lang).to_owned()),
-        (lang.pick("管理规定条款", "Rule article"), lang.pick("无", "none").to_owned()),
+        (lang.pick("管理规定", "Rules"), rules(cause, facing, lang)),
     ]
+}
+
+/// The article touched, or why none is cited.
+fn rules(cause: Cause, facing: &Facing, lang: Lang) -> String {
+    let Some(rules) = &facing.rules else { return lang.pick("没有选用规定", "no set is configured").to_owned() };
+    rules.touched_by(cause).map_or_else(|| lang.pick("不涉及", "no article is touched").to_owned(), |citation| citation.said(lang))
 }
 
 /// The page of one origin that is not the network.

@@ -18,11 +18,11 @@ pub(in crate::report) use head::{act, call, contact, first};
 use page::{Ink, Page};
 pub(in crate::report) use page::{clean, wrap};
 pub(in crate::report) use path::{centres, fact, stands_there, worsened};
-pub(in crate::report) use why::{in_words, meaning, not_this, raw};
+pub(in crate::report) use why::{in_words, meaning, not_this, raw, rule};
 
 /// The whole report, ending in a line end.
 pub fn render(diagnosis: &Diagnosis, facing: &Facing, lang: Lang, style: Style) -> String {
-    let answer = Answer::of(diagnosis);
+    let answer = Answer::of(diagnosis, facing);
     let mut page = Page::new(style.width, style.color);
     head::write(&mut page, &answer, facing, lang);
     let open = matches!(diagnosis.isolation, Isolation::Broken | Isolation::Suspect);
@@ -31,7 +31,7 @@ pub fn render(diagnosis: &Diagnosis, facing: &Facing, lang: Lang, style: Style) 
     }
     page.blank();
     path::draw(&mut page, diagnosis, lang);
-    why::write(&mut page, &answer, lang, style.verbose);
+    why::write(&mut page, &answer, facing, lang, style.verbose);
     steps(&mut page, &answer, lang);
     missing_centre(&mut page, &answer, facing, lang);
     not_the_network(&mut page, &answer, lang);

@@ -5,13 +5,14 @@ use super::page::{Ink, Page};
 use super::{heading, milliseconds, path::stands_there};
 use crate::catalogue::{self, Lang, Text};
 use crate::model::{Evidence, RuledOut, Severity, Verdict};
+use crate::report::Facing;
 use crate::report::answer::Answer;
 
 /// Pieces of evidence, and of look-alikes, that a clerk is shown.
 const ENOUGH: usize = 2;
 
 /// Writes the arguments.
-pub(super) fn write(page: &mut Page, answer: &Answer<'_>, lang: Lang, verbose: bool) {
+pub(super) fn write(page: &mut Page, answer: &Answer<'_>, facing: &Facing, lang: Lang, verbose: bool) {
     match answer.candidates.len() {
         0 => {}
         1 => heading(page, lang.pick("怎么看出来的", "Why we think so")),
@@ -20,7 +21,7 @@ pub(super) fn write(page: &mut Page, answer: &Answer<'_>, lang: Lang, verbose: b
         }
     }
     for verdict in &answer.candidates {
-        argue(page, verdict, lang, verbose);
+        argue(page, verdict, facing, lang, verbose);
     }
     if answer.beside.is_empty() {
         return;
@@ -28,11 +29,11 @@ pub(super) fn write(page: &mut Page, answer: &Answer<'_>, lang: Lang, verbose: b
     let only = answer.candidates.is_empty();
     heading(page, if only { lang.pick("要留意的", "What needs attention") } else { lang.pick("另外还有", "Besides") });
     for verdict in &answer.beside {
-        argue(page, verdict, lang, verbose);
+        argue(page, verdict, facing, lang, verbose);
     }
 }
 
-fn argue(page: &mut Page, verdict: &Verdict, lang: Lang, verbose: bool) {
+fn argue(page: &mut Page, verdict: &Verdict, facing: &Facing, lang: Lang, verbose: bool) {
     let text = catalogue::text(verdict.cause, lang);
     let at = stands_there(&verdict.subject);
     let at = if at.is_empty() { at } else { lang.pick(format!("（{at}）"), format!(" ({at})")) };
@@ -48,7 +49,7 @@ fn argue(page: &mut Page, verdict: &Verdict, lang: Lang, verbose: bool) {
         page.paragraph("    ", &not_this(ruled_out, lang), Ink::Plain);
     }
     if verbose {
-        for_engineers(page, verdict, lang);
+        for_engineers(page, verdict, facing, lang);
     }
 }
 
@@ -60,9 +61,12 @@ pub(in crate::report) fn meaning(verdict: &Verdict, text: &'static Text, lang: L
     lang.pick("单这一处不影响结算，有空时请打电话处理。", "This alone does not stop settlement; have it seen to when there is time.")
 }
 
-fn for_engineers(page: &mut Page, verdict: &Verdict, lang: Lang) {
+fn for_engineers(page: &mut Page, verdict: &Verdict, facing: &Facing, lang: Lang) {
     let severity = catalogue::severity(verdict.severity, lang);
     page.paragraph("    ", &format!("{}{}, {severity}", lang.pick("代码：", "Code: "), verdict.cause), Ink::Plain);
+    if let Some(rule) = rule(verdict, facing, lang) {
+        page.paragraph("    ", &rule, Ink::Plain);
+    }
     for line in catalogue::text(verdict.cause, lang).engineer {
         page.paragraph("    ", &format!("{}{line}", lang.pick("工程师：", "Engineer: ")), Ink::Plain);
     }
@@ -70,6 +74,12 @@ fn for_engineers(page: &mut Page, verdict: &Verdict, lang: Lang) {
         let all: Vec<_> = verdict.explains.iter().map(ToString::to_string).collect();
         page.paragraph("    ", &format!("{}{}", lang.pick("连带不通的：", "Fails only because of this: "), all.join(", ")), Ink::Plain);
     }
+}
+
+/// The article that a verdict touches, where this site's rules have one.
+pub(in crate::report) fn rule(verdict: &Verdict, facing: &Facing, lang: Lang) -> Option<String> {
+    let citation = facing.rules.as_ref()?.touched_by(verdict.cause)?;
+    Some(format!("{}{}", lang.pick("管理规定：", "Rules: "), citation.said(lang)))
 }
 
 /// A piece of evidence for a clerk.

@@ -5,6 +5,8 @@
 mod faults;
 #[path = "inference/laws.rs"]
 mod laws;
+#[path = "inference/portals.rs"]
+mod portals;
 #[path = "inference/sites.rs"]
 mod sites;
 #[path = "inference/trouble.rs"]

@@ -144,7 +144,7 @@ fn is_silence(outcome: &Outcome<Reply>) -> bool {
 fn known<T>(outcome: &Outcome<T>, good: impl Fn(&T) -> bool) -> Option<bool> {
     match outcome {
         Outcome::Ok(seen) => Some(good(seen)),
-        Outcome::Failed(_) => Some(false),
+        Outcome::Failed(failure) => (!failure.is_ours()).then_some(false),
         Outcome::Unknown(_) => None,
     }
 }

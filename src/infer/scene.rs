@@ -4,7 +4,7 @@
 use super::World;
 use super::evidence;
 use super::life::{self, Sign};
-use super::rules::required_ports;
+use super::rules::{ports_dead, required_ports};
 use super::uplink::{self, Uplink};
 use crate::baseline::Enrolment;
 use crate::config::{Centre, Config, Vpn};
@@ -168,12 +168,9 @@ impl<'a> Way<'a> {
     pub fn is_cut(&self) -> bool {
         let Some(centre) = self.centre else { return false };
         let world = self.scene.world;
-        let unresolved = world.lookup(&centre.host).is_some_and(|outcome| outcome.failure().is_some());
+        let unresolved = world.lookup(&centre.host).and_then(Outcome::failure).is_some_and(|failure| !failure.is_ours());
         let candidates = self.candidates();
-        let dead = |port: u16| {
-            let mut asked = candidates.iter().filter_map(|ip| world.tcp(SocketAddr::new(*ip, port))).peekable();
-            asked.peek().is_some() && asked.all(|outcome| outcome.failure().is_some())
-        };
+        let dead = |port: u16| ports_dead(candidates.iter().filter_map(|ip| world.tcp(SocketAddr::new(*ip, port))));
         unresolved || required_ports(centre).into_iter().any(dead)
     }
 

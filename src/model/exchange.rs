@@ -94,6 +94,13 @@ pub struct Failure {
     pub elapsed: Duration,
 }
 
+impl Failure {
+    /// It tells of this PC's own trouble (no descriptor, no buffer, an address or a card that went away) and nothing of the peer.
+    pub fn is_ours(&self) -> bool {
+        matches!(self.kind, FailureKind::Local(errno) if !errno.tells())
+    }
+}
+
 /// The signature of a failure.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -149,6 +156,14 @@ impl Errno {
     pub const ETIMEDOUT: Self = Self(110);
     /// An `unreachable` route, a failed neighbour, or a router's word.
     pub const EHOSTUNREACH: Self = Self(113);
+
+    /// It is an answer: of this PC's routes or filter, or the network's own word that the kernel passes on. Every other number is this
+    /// PC's own trouble at that moment.
+    pub fn tells(self) -> bool {
+        let refusals = [Self::EPERM, Self::EACCES, Self::EINVAL, Self::ENETUNREACH, Self::EHOSTUNREACH];
+        let words = [Self::ECONNRESET, Self::ECONNREFUSED, Self::ETIMEDOUT];
+        refusals.contains(&self) || words.contains(&self)
+    }
 }
 
 impl fmt::Display for Errno {

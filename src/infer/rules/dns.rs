@@ -1,12 +1,13 @@
 //! Names. The application's own way is judged first (hosts file, then the system's resolvers); each resolver's own answer explains a
 //! failure. A resolver that answers, whatever it says, is reachable.
 
-use super::Standing;
 use super::line::broken_line;
+use super::{Standing, portal};
 use crate::infer::evidence;
 use crate::infer::scene::{Scene, Way};
 use crate::model::{
-    Answer, Cause, Certainty, Errno, FailureKind, IcmpKind, Lookup, LookupSource, Outcome, Rcode, Reason, Severity, Subject, Verdict,
+    Answer, Cause, Certainty, Errno, Evidence, Failure, FailureKind, IcmpKind, Lookup, LookupSource, Outcome, Rcode, Reason, Severity,
+    Subject, Verdict,
 };
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -22,9 +23,22 @@ pub fn judge(way: &Way<'_>) -> Standing {
     match way.scene.world.lookup(host) {
         None | Some(Outcome::Unknown(_)) => Standing::Unknown,
         Some(Outcome::Ok(found)) if found.source != LookupSource::Dns => stale_hosts(way, host, found).unwrap_or(Standing::Absent),
-        Some(outcome @ Outcome::Ok(found)) => hijacked(way, host, found, outcome).unwrap_or(Standing::Passed),
+        Some(Outcome::Failed(failure)) if failure.is_ours() => Standing::Unknown,
+        // One device that forges names and shows its own page for all of them is a portal, and nobody else's fault.
+        Some(outcome @ Outcome::Ok(found)) => match hijacked(way, host, found, outcome) {
+            Some(forged) => portal::judge(way).map_or(forged, |portal| Standing::Broken(also(portal, evidence::lookup(host, outcome)))),
+            None => Standing::Passed,
+        },
         Some(outcome @ Outcome::Failed(_)) => unresolved(way, host, outcome),
     }
+}
+
+/// Adds a line of proof to the first.
+fn also(mut verdicts: Vec<Verdict>, proof: Evidence) -> Vec<Verdict> {
+    if let Some(first) = verdicts.first_mut() {
+        first.evidence.push(proof);
+    }
+    verdicts
 }
 
 /// What is wrong with resolvers that nobody had to wait for yet.
@@ -120,6 +134,14 @@ fn unresolved(way: &Way<'_>, host: &str, lookup: &Outcome<Lookup>) -> Standing {
     if setup.servers.is_empty() {
         let none = Verdict::new(Cause::DnsNoResolver, Subject::Terminal, Certainty::Proven);
         return Standing::Broken(vec![none.because([evidence::state("dns.resolvers", "terminal", "none"), asked])]);
+    }
+    let told: Vec<_> = setup.servers.iter().filter_map(|ip| scene.world.query(*ip, host)).collect();
+    if !told.is_empty() && told.iter().all(|outcome| outcome.failure().is_some_and(Failure::is_ours)) {
+        return Standing::Unknown;
+    }
+    // A portal that answers no names either.
+    if let Some(portal) = portal::judge(way).filter(|_| lookup.failure().is_some_and(|f| f.kind == FailureKind::Silence)) {
+        return Standing::Broken(also(portal, asked));
     }
     let wrong = wrong_resolver(scene, host, &setup.servers, lookup);
     if let Some(wrong) = wrong.as_ref().filter(|wrong| wrong.certainty == Certainty::Proven) {
@@ -217,6 +239,7 @@ fn fault(way: &Way<'_>, ip: IpAddr, outcome: &Outcome<Answer>) -> Option<(Cause,
         FailureKind::Refused | FailureKind::Local(Errno::ECONNREFUSED) => Some((Cause::DnsPortRefused, Certainty::Proven)),
         // A refusal of this PC's own, to which the layers below have their say.
         FailureKind::Local(Errno::EPERM | Errno::ENETUNREACH | Errno::EACCES | Errno::EINVAL) => None,
+        FailureKind::Local(_) if failure.is_ours() => None,
         FailureKind::Silence | FailureKind::Local(_) => Some((Cause::DnsTimeout, silence)),
         FailureKind::Garbage(_) | FailureKind::Closed { .. } | FailureKind::TooLarge | FailureKind::Tls(..) => {
             Some((Cause::DnsServfail, Certainty::Likely))

@@ -5,7 +5,7 @@ use super::address::with_carrier;
 use super::line::{broken_line, with_gateway};
 use crate::infer::evidence;
 use crate::infer::scene::Way;
-use crate::model::{ArpAnswer, Cause, Certainty, FailureKind, Gateway, IcmpKind, Reason, Subject, Verdict};
+use crate::model::{ArpAnswer, Cause, Certainty, Errno, FailureKind, Gateway, IcmpKind, Reason, Subject, Verdict};
 use std::net::IpAddr;
 
 pub fn judge(way: &Way<'_>) -> Standing {
@@ -22,18 +22,24 @@ pub fn judge(way: &Way<'_>) -> Standing {
         let line = with_gateway(broken_line(Certainty::Likely), gateway, address).because(way.silence());
         return Standing::Broken(vec![other, line]);
     }
-    if gateway.alive() || way.scene.signs.iter().any(|sign| way.outer.contains(&sign.to) && way.is_first_hop(sign.who)) {
+    if is_there(way, gateway) {
         return Standing::Passed;
     }
     let silent = |certainty| argue(Verdict::new(Cause::GatewayUnreachable, Subject::Gateway(address), certainty), way, gateway);
     if gave_up(way, gateway) {
         return Standing::Broken(vec![silent(Certainty::Proven)]);
     }
-    if !way.is_cut() {
+    let refused_here = gateway.ping.failure().is_some_and(|f| matches!(f.kind, FailureKind::Local(errno) if errno != Errno::EHOSTUNREACH));
+    if !way.is_cut() || refused_here {
         return Standing::Unknown;
     }
     // A router that forbids ping looks dead to who cannot ask for its hardware address.
     Standing::Broken(vec![silent(Certainty::Likely), with_gateway(broken_line(Certainty::Likely), gateway, address).because(way.silence())])
+}
+
+/// It answered itself, or somebody no further away did.
+pub fn is_there(way: &Way<'_>, gateway: &Gateway) -> bool {
+    gateway.alive() || way.scene.signs.iter().any(|sign| way.outer.contains(&sign.to) && way.is_first_hop(sign.who))
 }
 
 /// Settlement stands still and another device answers under the enrolled gateway's address. While all works an exchanged router is no

@@ -1,7 +1,7 @@
 //! The provider's line: the gateway is there, nothing beyond it answers. The terminal cannot see which end is dead, unless the gateway
 //! itself says that it has no way on.
 
-use super::{Standing, loss, service, tcp, tls, vpn};
+use super::{Standing, gateway, loss, service, tcp, tls, vpn};
 use crate::infer::evidence;
 use crate::infer::life::Sign;
 use crate::infer::scene::Way;
@@ -32,7 +32,7 @@ pub fn judge(way: &Way<'_>) -> Standing {
     }
     let mut candidates = vec![broken_line(Certainty::Likely)];
     candidates.extend(far_end(way));
-    if let (Some(address), None) = (way.uplink.gateway, way.gateway()) {
+    if let Some(address) = way.uplink.gateway.filter(|_| !way.gateway().is_some_and(|seen| gateway::is_there(way, seen))) {
         candidates.push(Verdict::new(Cause::GatewayUnreachable, Subject::Gateway(address), Certainty::Possible));
     }
     Standing::Broken(candidates.into_iter().map(|verdict| with_hop(way, verdict).because(proof.clone())).collect())

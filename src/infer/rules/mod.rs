@@ -8,6 +8,7 @@ mod gateway;
 mod line;
 mod link;
 mod loss;
+mod portal;
 mod route;
 mod service;
 mod tcp;
@@ -15,7 +16,7 @@ mod tls;
 mod vpn;
 
 pub use service::{exchanges, healthy};
-pub use tcp::required as required_ports;
+pub use tcp::{dead as ports_dead, required as required_ports};
 pub use tls::{handshakes, not_ours};
 
 use super::scene::Way;

@@ -1,6 +1,6 @@
 //! The service itself. An answer over HTTP, whatever its status, proves that the network works.
 
-use super::Standing;
+use super::{Standing, portal};
 use crate::config::CentreHttp;
 use crate::infer::evidence;
 use crate::infer::scene::Way;
@@ -20,7 +20,11 @@ pub fn judge(way: &Way<'_>) -> Standing {
     };
     let proof = evidence::http(at, outcome);
     let verdicts = match outcome {
-        Outcome::Ok(facts) => vec![answered(way, at, facts, proof)],
+        Outcome::Ok(facts) => match portal::judge(way).filter(|_| (300..400).contains(&facts.status)) {
+            Some(portal) => portal,
+            None => answered(way, at, facts, proof),
+        },
+        Outcome::Failed(failure) if failure.is_ours() => return Standing::Unknown,
         Outcome::Failed(failure) => {
             let certainty = match failure.kind {
                 FailureKind::Garbage(_) | FailureKind::Closed { .. } => Certainty::Likely,
@@ -68,22 +72,7 @@ pub fn healthy(wanted: &CentreHttp, facts: &HttpFacts) -> bool {
     wanted.status.contains(&facts.status) && !facts.maintenance
 }
 
-/// A page that sends its visitors elsewhere stands where the centre's plain-text service should be. Whoever shows it is not the centre: its
-/// answers say nothing of the centre's life.
-pub fn portal(way: &Way<'_>) -> Option<Verdict> {
-    let centre = way.centre.filter(|centre| centre.tls.is_none())?;
-    let wanted = centre.http.as_ref()?;
-    exchanges(way).into_iter().find_map(|(at, outcome)| {
-        let status = outcome.ok()?.status;
-        let elsewhere = (300..400).contains(&status) && !wanted.status.contains(&status);
-        elsewhere.then(|| say(way, Cause::LinePortal, at, Certainty::Likely, evidence::http(at, outcome)))
-    })
-}
-
-fn answered(way: &Way<'_>, at: SocketAddr, facts: &HttpFacts, proof: Evidence) -> Verdict {
-    if let Some(portal) = portal(way) {
-        return portal;
-    }
+fn answered(way: &Way<'_>, at: SocketAddr, facts: &HttpFacts, proof: Evidence) -> Vec<Verdict> {
     let (cause, certainty) = match facts.status {
         _ if facts.maintenance => (Cause::HttpMaintenance, Certainty::Proven),
         401 | 403 | 407 => (Cause::HttpAuth, Certainty::Proven),
@@ -92,7 +81,20 @@ fn answered(way: &Way<'_>, at: SocketAddr, facts: &HttpFacts, proof: Evidence) -
         _ => (Cause::HttpError, Certainty::Likely),
     };
     let alive = Reason::Answered(at.to_string());
-    say(way, cause, at, certainty, proof).not(Cause::CentreOutage, alive.clone()).not(Cause::LineDown, alive)
+    let said = say(way, cause, at, certainty, proof.clone()).not(Cause::CentreOutage, alive.clone()).not(Cause::LineDown, alive);
+    let shut_out =
+        (cause == Cause::HttpAuth && is_refused_everywhere(way)).then(|| say(way, Cause::CentreCutOff, at, Certainty::Possible, proof));
+    std::iter::once(said).chain(shut_out).collect()
+}
+
+/// Every one of several centres refuses this terminal: then it may be this terminal that is shut out, and not an account.
+fn is_refused_everywhere(way: &Way<'_>) -> bool {
+    let ways = way.scene.ways();
+    let refused = |way: &Way<'_>| {
+        let seen = exchanges(way);
+        !seen.is_empty() && seen.iter().all(|(_, outcome)| outcome.ok().is_some_and(|facts| matches!(facts.status, 401 | 403 | 407)))
+    };
+    ways.len() > 1 && ways.iter().all(refused)
 }
 
 fn say(way: &Way<'_>, cause: Cause, at: SocketAddr, certainty: Certainty, proof: Evidence) -> Verdict {

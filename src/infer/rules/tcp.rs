@@ -1,11 +1,11 @@
 //! Ports. A reset, a silence beside other answers, and a silence of everything are three different things; which of them it is depends
 //! on what else answers.
 
-use super::{Standing, service};
+use super::{Standing, portal};
 use crate::config::{Access, Centre};
 use crate::infer::evidence;
 use crate::infer::scene::Way;
-use crate::model::{Cause, Certainty, Evidence, FailureKind, IcmpKind, Outcome, Reason, Reply, Subject, Verdict};
+use crate::model::{Cause, Certainty, Evidence, Failure, FailureKind, IcmpKind, Outcome, Reason, Reply, Subject, Verdict};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -34,18 +34,25 @@ pub fn judge(way: &Way<'_>) -> Standing {
         return ping_only(way);
     }
     let outcomes = |port| way.targets.iter().filter_map(move |ip| Some((*ip, way.scene.world.tcp(SocketAddr::new(*ip, port))?)));
-    let dead = |port: &&u16| {
-        let mut seen = outcomes(**port).peekable();
-        seen.peek().is_some() && seen.all(|(_, outcome)| outcome.failure().is_some())
-    };
-    match ports.iter().find(dead) {
-        Some(port) => Standing::Broken(match service::portal(way) {
-            Some(portal) => vec![portal],
-            None => port_dead(way, *port, &outcomes(*port).collect::<Vec<_>>()),
+    let is_dead = |port: &&u16| dead(outcomes(**port).map(|(_, outcome)| outcome));
+    match ports.iter().find(is_dead) {
+        Some(port) => Standing::Broken(match portal::judge(way) {
+            Some(portal) => portal,
+            None => port_dead(way, *port, &outcomes(*port).filter(|(_, outcome)| !is_ours(outcome)).collect::<Vec<_>>()),
         }),
         None if ports.iter().all(|port| outcomes(*port).any(|(_, o)| o.ok().is_some())) => Standing::Passed,
         None => Standing::Unknown,
     }
+}
+
+/// Every address failed, and not all of them for want of something of this PC's own.
+pub fn dead<'a>(outcomes: impl Iterator<Item = &'a Outcome<Reply>>) -> bool {
+    let seen: Vec<_> = outcomes.collect();
+    seen.iter().all(|outcome| outcome.failure().is_some()) && seen.iter().any(|outcome| !is_ours(outcome))
+}
+
+fn is_ours(outcome: &Outcome<Reply>) -> bool {
+    outcome.failure().is_some_and(Failure::is_ours)
 }
 
 /// Nothing but echo is configured for this centre. Its silence is never a fault; that somebody says it cannot be reached is.
@@ -54,7 +61,7 @@ fn ping_only(way: &Way<'_>) -> Standing {
         return Standing::Passed;
     }
     let asked: Vec<_> = way.targets.iter().filter_map(|ip| Some((ip, way.scene.world.ping(*ip)?))).collect();
-    let refused = |outcome: &Outcome<Reply>| outcome.failure().is_some_and(|f| f.kind != FailureKind::Silence);
+    let refused = |outcome: &Outcome<Reply>| outcome.failure().is_some_and(|f| f.kind != FailureKind::Silence && !f.is_ours());
     if asked.is_empty() || !asked.iter().all(|(_, outcome)| refused(outcome)) {
         return Standing::Unknown;
     }
@@ -67,12 +74,11 @@ fn port_dead(way: &Way<'_>, port: u16, outcomes: &[(IpAddr, &Outcome<Reply>)]) -
     let kind = |o: &Outcome<Reply>| o.failure().map(|f| f.kind.clone());
     let refused = outcomes.iter().find(|(_, o)| kind(o) == Some(FailureKind::Refused));
     if let Some((ip, outcome)) = refused {
-        return vec![refused_port(way, SocketAddr::new(*ip, port), outcome).because(proof)];
+        return refused_port(way, SocketAddr::new(*ip, port), outcome, &proof);
     }
-    if outcomes.iter().all(|(_, o)| matches!(kind(o), Some(FailureKind::Closed { .. }))) {
-        let at = outcomes.first().map(|(ip, _)| SocketAddr::new(*ip, port));
-        let subject = at.map_or_else(|| subject(way), Subject::Endpoint);
-        return vec![Verdict::new(Cause::TcpAcceptAll, subject, Certainty::Likely).because(proof)];
+    let accepted = outcomes.first().and_then(|(ip, o)| Some((SocketAddr::new(*ip, port), o.failure()?)));
+    if let Some((at, failure)) = accepted.filter(|_| outcomes.iter().all(|(_, o)| matches!(kind(o), Some(FailureKind::Closed { .. })))) {
+        return accepted_in_vain(way, at, failure.elapsed, &proof);
     }
     if let Some((ip, sign)) = outcomes.iter().find_map(|(ip, _)| Some((*ip, way.scene.alive(*ip)?))) {
         let filtered = Verdict::new(Cause::TcpFiltered, Subject::Endpoint(SocketAddr::new(ip, port)), Certainty::Proven);
@@ -82,19 +88,54 @@ fn port_dead(way: &Way<'_>, port: u16, outcomes: &[(IpAddr, &Outcome<Reply>)]) -
     silent_centre(way, proof)
 }
 
-/// A reset that took as long as the way to the centre came from there.
-fn refused_port(way: &Way<'_>, at: SocketAddr, outcome: &Outcome<Reply>) -> Verdict {
+/// A connection that is accepted and ended before a word, `after` the first packet left. A box on the way that accepts for everybody is
+/// nearer than the centre; a balancer whose servers are all dead is as far. Where the distance does not tell, it may be either.
+pub fn accepted_in_vain(way: &Way<'_>, at: SocketAddr, after: Duration, proof: &[Evidence]) -> Vec<Verdict> {
+    let box_between = |certainty| Verdict::new(Cause::TcpAcceptAll, Subject::Endpoint(at), certainty).because(proof.to_vec());
+    let outage = |certainty| dead_centre(way, certainty).because(proof.to_vec());
+    match far(way, at.ip()) {
+        Some((rtt, echo)) if after < rtt / 2 => vec![box_between(Certainty::Likely).because([echo])],
+        Some((_, echo)) => vec![outage(Certainty::Likely).because([echo]), box_between(Certainty::Possible)],
+        None => vec![box_between(Certainty::Likely), outage(Certainty::Likely)],
+    }
+}
+
+/// The round trip to a host that is too far away for a box near by to be taken for it.
+fn far(way: &Way<'_>, ip: IpAddr) -> Option<(Duration, Evidence)> {
+    let echo = way.scene.world.ping(ip)?;
+    let rtt = echo.ok()?.rtt;
+    (rtt >= FAR).then(|| (rtt, evidence::ping(ip, echo)))
+}
+
+/// A reset that took as long as the way to the centre came from there. Where every port of several is closed to us, we may be shut out.
+fn refused_port(way: &Way<'_>, at: SocketAddr, outcome: &Outcome<Reply>, proof: &[Evidence]) -> Vec<Verdict> {
     let reset_after = outcome.failure().map_or(Duration::ZERO, |f| f.elapsed);
-    let rtt = way.scene.world.ping(at.ip()).and_then(Outcome::ok).map(|reply| reply.rtt);
-    let certainty = match rtt {
-        Some(rtt) if rtt >= FAR && reset_after >= rtt / 2 => Certainty::Proven,
+    let everywhere = is_refused_everywhere(way);
+    let certainty = match far(way, at.ip()) {
+        Some((rtt, _)) if reset_after >= rtt / 2 && !everywhere => Certainty::Proven,
         _ => Certainty::Likely,
     };
-    let refused = Verdict::new(Cause::TcpRefused, Subject::Endpoint(at), certainty);
-    match way.scene.alive(at.ip()) {
+    let refused = Verdict::new(Cause::TcpRefused, Subject::Endpoint(at), certainty).because(proof.to_vec());
+    // A front-end server that refuses everything is the institution's own.
+    if everywhere && way.scene.config.network.access == Access::FrontEnd {
+        let refused = Verdict { certainty: Certainty::Possible, ..refused };
+        return vec![dead_centre(way, Certainty::Likely).because(proof.to_vec()), refused];
+    }
+    let refused = match way.scene.alive(at.ip()) {
         Some(sign) => refused.not(Cause::CentreOutage, Reason::Answered(sign.evidence.target.clone())),
         None => refused,
-    }
+    };
+    let several = way.centre.is_some_and(|centre| required(centre).len() > 1);
+    let shut_out = || Verdict::new(Cause::CentreCutOff, subject(way), Certainty::Possible).because(proof.to_vec());
+    std::iter::once(refused).chain((everywhere && several).then(shut_out)).collect()
+}
+
+/// Every port at every address answers with a reset.
+fn is_refused_everywhere(way: &Way<'_>) -> bool {
+    let ports = way.centre.map(required).unwrap_or_default();
+    let all = || ports.iter().flat_map(|port| way.targets.iter().map(move |ip| SocketAddr::new(*ip, *port)));
+    let refused = |at| way.scene.world.tcp(at).and_then(Outcome::failure).is_some_and(|f| f.kind == FailureKind::Refused);
+    all().next().is_some() && all().all(refused)
 }
 
 /// No address of the centre gives any sign of life.

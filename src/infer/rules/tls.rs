@@ -1,6 +1,6 @@
 //! Certificates, and the clock they are judged by. A date fault is the certificate's only when the clock is right.
 
-use super::Standing;
+use super::{Standing, portal, tcp};
 use crate::infer::evidence;
 use crate::infer::scene::Way;
 use crate::model::{Cause, Certainty, ClockState, Evidence, FailureKind, Outcome, Reason, Subject, TlsFacts, TlsFault, TlsKey, Verdict};
@@ -21,17 +21,33 @@ pub fn judge(way: &Way<'_>) -> Standing {
     let proof = evidence::tls(key.at, outcome);
     let say = |cause, certainty| Verdict::new(cause, Subject::Endpoint(key.at), certainty).because([proof.clone()]);
     match &failure.kind {
+        // What a portal shows in the place of a certificate, if anything.
+        FailureKind::Tls(TlsFault::UnknownIssuer | TlsFault::NameMismatch, _)
+        | FailureKind::Closed { .. }
+        | FailureKind::Garbage(_)
+        | FailureKind::Silence
+            if let Some(portal) = portal::judge(way) =>
+        {
+            Standing::Broken(portal)
+        }
         FailureKind::Tls(fault, facts) => faulty(way, key, fault, facts.as_deref(), &proof),
         FailureKind::Closed { received: 0, .. } | FailureKind::Garbage(_) => {
-            Standing::Broken(vec![say(Cause::TcpAcceptAll, Certainty::Likely)])
+            let connected = way.scene.world.tcp(key.at).and_then(Outcome::ok).map_or(failure.elapsed, |reply| reply.rtt);
+            Standing::Broken(tcp::accepted_in_vain(way, key.at, connected, &[proof]))
         }
         FailureKind::Closed { .. } | FailureKind::Silence | FailureKind::TooLarge => {
             Standing::Broken(vec![say(Cause::PathMtuBlackHole, Certainty::Possible), say(Cause::TcpAcceptAll, Certainty::Possible)])
         }
+        FailureKind::Local(_) if failure.is_ours() => Standing::Unknown,
         FailureKind::Local(_) | FailureKind::Icmp(_) | FailureKind::Refused | FailureKind::Rcode(_) => {
             Standing::Broken(vec![say(Cause::CentreOutage, Certainty::Possible)])
         }
     }
+}
+
+/// A server's date and ours, so many seconds apart.
+pub fn clocks_disagree(offset_s: i64) -> bool {
+    offset_s.unsigned_abs() > CLOCK_TOLERANCE_S
 }
 
 /// The handshakes of this way, with their keys.
@@ -76,7 +92,7 @@ fn faulty(way: &Way<'_>, key: &TlsKey, fault: &TlsFault, facts: Option<&TlsFacts
 fn dated(way: &Way<'_>, key: &TlsKey, cause: Cause, offset: Option<i64>, say: impl Fn(Cause, Certainty) -> Verdict) -> Vec<Verdict> {
     let server = key.at.to_string();
     match offset {
-        Some(seconds) if seconds.unsigned_abs() > CLOCK_TOLERANCE_S => {
+        Some(seconds) if clocks_disagree(seconds) => {
             let differs = format!("{seconds:+} s");
             let wrong = Verdict { subject: Subject::Terminal, ..say(Cause::ClockWrong, Certainty::Proven) };
             vec![wrong.because([evidence::state("http.date", &server, &differs)]).not(cause, Reason::ClockDiffers(differs))]

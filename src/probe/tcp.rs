@@ -34,11 +34,11 @@ pub async fn connect(at: SocketAddr, patience: Duration) -> (Sighting, Option<Tc
 }
 
 /// Connects to `at` and watches the connection for [`WATCH`]: one that the peer ends at once, before a byte, is no service. For
-/// ports whose protocol nobody checks.
+/// ports whose protocol nobody checks. The failure's time runs from the first packet, so that it tells how far away the peer is.
 pub async fn connect_and_watch(at: SocketAddr, patience: Duration) -> Sighting {
+    let begun = Instant::now();
     let (sighting, stream) = connect(at, patience).await;
     let Some(stream) = stream else { return sighting };
-    let begun = Instant::now();
     match timeout(WATCH, first_byte(&stream)).await {
         Ok(Err(kind)) => Sighting::Tcp(at, Outcome::Failed(Failure { kind, elapsed: begun.elapsed() })),
         // A byte, or a server that waits for the client to speak.

@@ -85,6 +85,8 @@ pub(crate) enum Page {
     Tls,
     /// Over plain HTTP, and nothing else.
     Plain,
+    /// Over plain HTTP, beside another service.
+    PlainBesideService,
 }
 
 /// The address that answers only through the tunnel.

@@ -91,8 +91,10 @@ impl Ask {
         let url_host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
         let (port, service) = (plan.https, plan.service);
         let mut text = format!("[[centre]]\nname = \"settlement\"\nhost = \"{host}\"\nping = true\n");
+        let without_tls = |also: &str| (format!("tcp = [{PLAIN}{also}]\n"), format!("http://{url_host}/health"));
         let (ports, url) = match self.page {
-            Page::Plain => (format!("tcp = [{PLAIN}]\n"), format!("http://{url_host}/health")),
+            Page::Plain => without_tls(""),
+            Page::PlainBesideService => without_tls(&format!(", {service}")),
             Page::Tls => (
                 format!("tcp = [{port}, {service}]\ntls = {{ port = {port}, {}server-name = \"{}\" }}\n", self.tls_files(lab), plan.name),
                 format!("https://{url_host}:{port}/health"),

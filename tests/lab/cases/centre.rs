@@ -35,6 +35,26 @@ pub(super) const CASES: &[Case] = &[
         ask: || Ask { more: past_window, ..Ask::default() },
         expect: Expect::broken(&["centre.outage"], Likely).or(&["centre.cut-off"]),
     },
+    // The centre dies with connections half made: its kernel goes on answering those of a while ago. They are no answers to what is
+    // asked now.
+    Case {
+        name: "centre.outage/late-answers",
+        on: LEASED,
+        stage: |lab| {
+            lab.filter(Place::Shop, "forward", &["iifname \"lan\" tcp flags & (syn | ack) == ack drop".to_owned()])?;
+            for _ in 0..20 {
+                lab.terminal().connect(std::net::IpAddr::V4(lab.plan.centre().v4), lab.plan.service)?;
+            }
+            dead(lab)
+        },
+        prove: |lab| {
+            is_dead(lab)?;
+            let half = lab.at(Place::Centre).run(&["ss", "-Htn", "state", "syn-recv"])?;
+            holds(!half.out.trim().is_empty(), "no connection is half made")
+        },
+        ask: Ask::default,
+        expect: Expect::broken(&["centre.outage"], Likely).or(&["centre.cut-off"]),
+    },
     Case {
         name: "centre.cut-off",
         on: DIRECT,

@@ -60,7 +60,50 @@ pub(super) const CASES: &[Case] = &[
             lab.reaches("the centre", lab.plan.centre())
         },
         ask: Ask::default,
+        // So near that the distance does not tell.
+        expect: Expect::broken(&["tcp.accept-all"], Likely).or(&["centre.outage"]),
+    },
+    // On a long line it accepts long before the centre could.
+    Case {
+        name: "tcp.accept-all/on-a-long-line",
+        on: LEASED,
+        stage: |lab| {
+            lab.long_line()?;
+            lab.nat(Place::Shop, &format!("iifname \"lan\" meta l4proto tcp redirect to :{ACCEPT_ALL}"))
+        },
+        prove: |lab| {
+            lab.port_is(lab.plan.centre(), lab.plan.https, &Tcp::Open)?;
+            lab.reaches("the centre", lab.plan.centre())
+        },
+        ask: Ask::default,
         expect: Expect::broken(&["tcp.accept-all"], Likely),
+    },
+    // A balancer without servers behind it does the same from where the centre is.
+    Case {
+        name: "centre.outage/balancer-without-servers",
+        on: DIRECT,
+        stage: |lab| lab.front(Front::AcceptClose),
+        prove: |lab| {
+            lab.port_is(lab.plan.centre(), lab.plan.https, &Tcp::Open)?;
+            centre_says(lab, |answer| answer.status == 0 && !answer.error.contains("refused"))?;
+            lab.reaches("the centre", lab.plan.centre())
+        },
+        ask: Ask::default,
+        expect: Expect::broken(&["centre.outage", "tcp.accept-all"], Likely),
+    },
+    Case {
+        name: "centre.outage/balancer-on-a-long-line",
+        on: LEASED,
+        stage: |lab| {
+            lab.long_line()?;
+            lab.front(Front::AcceptClose)
+        },
+        prove: |lab| {
+            lab.port_is(lab.plan.centre(), lab.plan.https, &Tcp::Open)?;
+            lab.reaches("the centre", lab.plan.centre())
+        },
+        ask: Ask::default,
+        expect: Expect::broken(&["centre.outage"], Likely).or(&["tcp.accept-all"]),
     },
     EXPIRED,
     Case { name: "tls.expired/unprivileged", ask: as_nobody, ..EXPIRED },

@@ -8,7 +8,7 @@ use crate::judge::{
     Expect,
 };
 use crate::lab::{Lab, Place, Role};
-use crate::peers::{PLAIN, PORTAL_PAGE};
+use crate::peers::{PLAIN, PORTAL_NAMES, PORTAL_PAGE, SECOND_CENTRE};
 use crate::plan::Host;
 use crate::shell::Done;
 
@@ -93,9 +93,42 @@ pub(super) const CASES: &[Case] = &[
     Case {
         name: "line.portal/page",
         on: LEASED,
-        stage: portal,
+        stage: |lab| portal(lab, Names::Through),
         prove: portal_shows,
         ask: plain,
+        expect: Expect::broken(&["line.portal"], Likely),
+    },
+    // Its page is no sign that the centre lives, whose other port is silent.
+    Case {
+        name: "line.portal/page-beside-service",
+        on: LEASED,
+        stage: |lab| portal(lab, Names::Through),
+        prove: portal_shows,
+        ask: || Ask { page: Page::PlainBesideService, ..Ask::default() },
+        expect: Expect::broken(&["line.portal"], Likely),
+    },
+    // The forged names are the portal's own doing.
+    Case {
+        name: "line.portal/page-and-names",
+        on: LEASED,
+        stage: |lab| portal(lab, Names::Forged),
+        prove: portal_shows,
+        ask: plain,
+        expect: Expect::broken(&["line.portal"], Likely),
+    },
+    // Only the second centre has a page that a portal can show; the first one's TLS just fails.
+    Case {
+        name: "line.portal/seen-by-one-of-two",
+        on: LEASED,
+        stage: |lab| {
+            portal(lab, Names::Through)?;
+            lab.nat(Place::Shop, &format!("iifname \"lan\" tcp dport {SECOND_CENTRE} redirect to :{PORTAL_PAGE}"))
+        },
+        prove: |lab| {
+            portal_shows(lab)?;
+            lab.port_is(lab.plan.centre(), lab.plan.https, &crate::check::Tcp::Silence)
+        },
+        ask: || Ask { more: super::second_centre, ..Ask::default() },
         expect: Expect::broken(&["line.portal"], Likely),
     },
 ];
@@ -115,11 +148,23 @@ pub(super) fn loses_much(lab: &Lab) -> Done {
     lab.reaches("the operator's router", lab.plan.shop_isp.host(2))
 }
 
+/// What a portal does with the shop's look-ups.
+#[derive(Clone, Copy)]
+pub(super) enum Names {
+    /// Lets them through.
+    Through,
+    /// Answers each with its own address.
+    Forged,
+}
+
 /// The shop's router lets nothing else through, and shows a login for every page.
-pub(super) fn portal(lab: &mut Lab) -> Done {
+pub(super) fn portal(lab: &mut Lab, names: Names) -> Done {
     lab.with(Role::Portal)?;
     let rules = ["meta l4proto { tcp, udp } th dport 53 accept", "meta l4proto { tcp, udp } th sport 53 accept", "drop"];
     lab.filter(Place::Shop, "forward", &rules.map(str::to_owned))?;
+    if matches!(names, Names::Forged) {
+        lab.nat(Place::Shop, &format!("iifname \"lan\" meta l4proto {{ tcp, udp }} th dport 53 redirect to :{PORTAL_NAMES}"))?;
+    }
     lab.nat(Place::Shop, &format!("iifname \"lan\" tcp dport {PLAIN} redirect to :{PORTAL_PAGE}"))
 }
 

@@ -23,3 +23,6 @@ pub mod model;
 pub mod probe;
 pub mod report;
 pub mod sys;
+
+#[cfg(test)]
+mod testing;

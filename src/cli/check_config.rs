@@ -1,11 +1,17 @@
-//! `isonet check-config`: every problem at once; without any, what was read and what is not configured and therefore not checked.
+//! `isonet check-config`: every problem at once; without any, what was read and what is not configured and therefore not checked. The
+//! files that the configuration names are looked at, too.
+
+mod files;
 
 use super::grammar::Global;
 use super::{complain, print};
 use crate::catalogue::Lang;
-use crate::config::{Access, Config, ContactRole, LanguageChoice, Loaded, load, render_error, render_note};
+use crate::config::{Access, Config, ContactRole, LanguageChoice, Loaded, Located, load, render_error, render_note, render_problem};
 use std::path::{Path, PathBuf};
 use unicode_width::UnicodeWidthStr;
+
+/// A configuration that cannot do what it says (`EX_CONFIG`).
+const NOT_RIGHT: u8 = 78;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -29,14 +35,42 @@ pub fn run(global: &Global, arguments: &Arguments) -> u8 {
 /// problems in words and the exit status.
 fn check(file: Option<&Path>, speak: impl Fn(LanguageChoice) -> Lang) -> Result<String, (String, u8)> {
     match load(file) {
-        Ok(loaded) => Ok(summary(&loaded, speak(loaded.config.language))),
+        Ok(loaded) => {
+            let lang = speak(loaded.config.language);
+            let found = files::look(&loaded.files);
+            if found.problems.is_empty() {
+                Ok(summary(&loaded, &found.notes, lang))
+            } else {
+                Err((of_no_use(&found.problems, &found.notes, lang), NOT_RIGHT))
+            }
+        }
         Err(error) => Err((render_error(&error, speak(LanguageChoice::Auto)), error.exit_code())),
     }
 }
 
+/// The files that are of no use, and beside them what is only worth knowing.
+fn of_no_use(problems: &[Located], notes: &[Located], lang: Lang) -> String {
+    let mut lines: Vec<String> = problems.iter().map(|problem| render_problem(problem, lang)).collect();
+    lines.extend(notes.iter().map(|note| noted(note, lang)));
+    let count = problems.len();
+    lines.push(lang.pick(
+        format!("配置写法正确，但其中指定的文件有 {count} 处问题"),
+        format!(
+            "the configuration is well formed; {count} {} with the files that it names",
+            if count == 1 { "problem" } else { "problems" }
+        ),
+    ));
+    lines.join("\n") + "\n"
+}
+
+fn noted(note: &Located, lang: Lang) -> String {
+    format!("{}{}", lang.pick("提示：", "note: "), render_problem(note, lang))
+}
+
 /// What was read, and what is missing.
-fn summary(loaded: &Loaded, lang: Lang) -> String {
+fn summary(loaded: &Loaded, notes: &[Located], lang: Lang) -> String {
     let mut lines: Vec<String> = loaded.notes.iter().map(|note| render_note(note, lang)).collect();
+    lines.extend(notes.iter().map(|note| noted(note, lang)));
     if !loaded.sources.is_empty() {
         lines.push(lang.pick("已读取：", "Read:").to_owned());
         lines.extend(loaded.sources.iter().map(|path| format!("  {}", path.display())));

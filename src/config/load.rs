@@ -3,6 +3,7 @@
 //! Files are read once, bounded, and only here. A problem in any of them fails the whole: a configuration that is half right would watch
 //! half of what was asked for. Nothing is changed by loading.
 
+use super::named::{self, NamedFile};
 use super::problem::{Located, Problem, Source, Unread};
 use super::schema::ROOT;
 use super::tree::{Node, Place, Table, get, merge, plain};
@@ -32,6 +33,8 @@ pub struct Loaded {
     pub sources: Vec<PathBuf>,
     /// What is worth telling and no problem.
     pub notes: Vec<LoadNote>,
+    /// The files that it names, in the order of their places. None of them was looked at.
+    pub files: Vec<NamedFile>,
 }
 
 /// What is worth telling about loading.
@@ -97,9 +100,9 @@ pub fn load_from(path: Option<&Path>, default: &Path) -> Result<Loaded, ConfigEr
         files.push(read(&file)?);
     }
     let mut sources: Vec<PathBuf> = files.iter().map(|(path, _)| path.clone()).collect();
-    let (config, chosen) = parse_whole(files)?;
+    let Understood { config, chosen, files } = understand(files)?;
     let rules = chosen.map(|chosen| chosen.rules(&mut sources)).transpose()?;
-    Ok(Loaded { config, rules, sources, notes })
+    Ok(Loaded { config, rules, sources, notes, files })
 }
 
 /// A plain file, bounded; a pipe is refused and not waited for.
@@ -177,10 +180,17 @@ impl ChosenSet {
 /// Checks and merges files that were read, the later over the earlier. Pure: the same bytes always give the same answer. A bureau's rule
 /// set that they name is not read.
 pub fn parse(files: Vec<(PathBuf, Vec<u8>)>) -> Result<Config, ConfigError> {
-    parse_whole(files).map(|(config, _)| config)
+    understand(files).map(|understood| understood.config)
 }
 
-fn parse_whole(files: Vec<(PathBuf, Vec<u8>)>) -> Result<(Config, Option<ChosenSet>), ConfigError> {
+/// What files say.
+struct Understood {
+    config: Config,
+    chosen: Option<ChosenSet>,
+    files: Vec<NamedFile>,
+}
+
+fn understand(files: Vec<(PathBuf, Vec<u8>)>) -> Result<Understood, ConfigError> {
     let mut problems = Vec::new();
     let mut sources = Vec::new();
     for (path, bytes) in files {
@@ -203,8 +213,8 @@ fn parse_whole(files: Vec<(PathBuf, Vec<u8>)>) -> Result<(Config, Option<ChosenS
     }
     if problems.is_empty() {
         let chosen = ChosenSet::of(&whole, &sources);
-        let merged = plain(whole);
-        return Config::deserialize(merged).map(|config| (config, chosen)).map_err(|error| {
+        let files = named::collect(&whole, &sources);
+        return Config::deserialize(plain(whole)).map(|config| Understood { config, chosen, files }).map_err(|error| {
             // The schema and the types disagree. That is our mistake, yet it must not be a silent one.
             let path = sources.last().map(|source| source.path.clone()).unwrap_or_default();
             ConfigError::Invalid(vec![whole_file(path, Problem::Refused(error.message().to_owned()))])

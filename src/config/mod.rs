@@ -9,6 +9,8 @@ mod centre;
 mod duties;
 mod load;
 mod meaning;
+mod named;
+mod named_words;
 mod places;
 mod problem;
 mod render;
@@ -27,6 +29,7 @@ pub use duties::{
     UsbAllowed, Web, WebListen,
 };
 pub use load::{ConfigError, DEFAULT_FILE, LARGEST_FILE, LoadNote, Loaded, load, load_from, parse};
+pub use named::{FileFault, FileRole, NamedFile};
 pub use places::{Owner, run_dir, state_dir};
 pub use problem::{Excerpt, Found, Located, Problem, Unread};
 pub use render::{render_error, render_note, render_problem};

@@ -1,5 +1,6 @@
 //! What can be wrong with a configuration, as data. [`render`](super::render) puts it into words.
 
+use super::named::{FileFault, FileRole};
 use super::schema::Kind;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -138,6 +139,15 @@ pub enum Problem {
         word: String,
         /// Line of the first.
         first_line: usize,
+    },
+    /// A file that the configuration names is of no use.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What it is for.
+        role: FileRole,
+        /// What is wrong with it.
+        fault: FileFault,
     },
     /// The types refuse what the checker let pass: a defect of ours, told rather than hidden.
     Refused(String),

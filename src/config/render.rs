@@ -3,6 +3,7 @@
 //! What comes from a file is shown without anything that could steer a terminal, and cut to a window around the spot.
 
 use super::load::{ConfigError, LoadNote};
+use super::named_words;
 use super::problem::{Excerpt, Found, Located, Problem, Unread};
 use super::schema::Kind;
 use super::text::duration;
@@ -245,6 +246,7 @@ fn joint(problem: &Problem, lang: Lang) -> (String, String) {
             ),
             lang.pick("只能写一次", "write it once").to_owned(),
         ),
+        Problem::File { path, role, fault } => named_words::words(&shown(path), *role, fault, lang),
         Problem::Refused(message) => (
             lang.pick(format!("配置未被接受：{}", clean(message)), format!("the configuration was refused: {}", clean(message))),
             lang.pick("这是 isonet 自身的缺陷，请报告", "this is a defect of isonet: please report it").to_owned(),

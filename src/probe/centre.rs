@@ -226,6 +226,11 @@ impl Chain<'_> {
                 tell(Outcome::Failed(self.dated(failure, at, http, stream).await));
                 unasked(Unseen::Skipped);
             }
+            // The certificate could not be judged for a reason of ours; what the server says is seen all the same.
+            (outcome @ Outcome::Unknown(_), Some(stream), Some(http)) if !shaken.unshown => {
+                tell(outcome);
+                self.http(at, http, stream).await;
+            }
             (outcome @ Outcome::Ok(_), _, None) => tell(outcome),
             (outcome, _, _) => {
                 tell(outcome);
@@ -319,7 +324,7 @@ impl Tls {
     /// The same without a judgement: a large request tests the path, not the certificate.
     fn unjudged(&self) -> Self {
         let identity = self.setup.as_ref().ok().and_then(|setup| setup.identity.clone());
-        Self { server_name: self.server_name.clone(), setup: Ok(Setup { trust: None, identity }) }
+        Self { server_name: self.server_name.clone(), setup: Ok(Setup { identity, ..Setup::default() }) }
     }
 
     fn named(url: &Url) -> Self {
@@ -384,7 +389,7 @@ mod tests {
     fn a_ca_that_cannot_be_read_is_our_failure() {
         let centre = centre("tls = { port = 443, ca = '/nonexistent/ca.pem' }");
         let services = services(&centre);
-        let why = services[&443].tls.as_ref().unwrap().setup.as_ref().err().unwrap();
+        let why = services[&443].tls.as_ref().unwrap().setup.as_ref().unwrap().unjudged.as_ref().unwrap();
         assert!(matches!(why, Unseen::Error(text) if text.contains("/nonexistent/ca.pem")), "{why:?}");
     }
 

@@ -1,8 +1,9 @@
 //! The kernel's own state: links, addresses, routes, neighbours, and its decision for one destination. Needs no privilege.
 //!
 //! One connection serves a whole round; its task ends when the [`Netlink`] is dropped. A dump that fails is
-//! [`Outcome::Unknown`]: an absent answer is never an absent link.
+//! [`Outcome::Unknown`]: an absent answer is never an absent link, and a list that changed while it was read is asked for again.
 
+mod dump;
 mod map;
 
 pub(super) use map::mac;
@@ -12,17 +13,18 @@ use super::socket::{if_indices, if_name};
 use crate::model::{
     Address, Errno, Failure, FailureKind, IfName, Link, LinkKind, Neighbour, Outcome, Route, RouteKind, RouteTable, Unseen,
 };
+use dump::DUMP_TIMEOUT;
 use futures_util::TryStreamExt;
-use rtnetlink::packet_route::AddressFamily;
+use rtnetlink::packet_route::address::AddressMessage;
 use rtnetlink::packet_route::link::LinkMessage;
+use rtnetlink::packet_route::neighbour::NeighbourMessage;
 use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteFlags, RouteMessage};
+use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::io;
 use std::net::IpAddr;
-use std::time::Duration;
 use tokio::task::JoinHandle;
-
-/// The longest a dump may take. It takes well under a millisecond; the bound is against a kernel that lost our request.
-const DUMP_TIMEOUT: Duration = Duration::from_millis(1500);
 
 /// The local network state at one moment.
 #[derive(Debug, Clone)]
@@ -83,18 +85,19 @@ impl Drop for Netlink {
 impl Netlink {
     /// Opens a connection. Must be called within a tokio runtime with I/O enabled.
     pub fn open() -> Result<Self, Unseen> {
-        let (connection, handle, _) = rtnetlink::new_connection().map_err(|e| Unseen::Error(format!("open rtnetlink: {e}")))?;
+        let (mut connection, handle, _) = rtnetlink::new_connection().map_err(|e| Unseen::Error(format!("open rtnetlink: {e}")))?;
+        // The message that closes a list tells whether it came whole.
+        connection.set_forward_done(true);
         Ok(Self { handle, task: tokio::spawn(connection) })
     }
 
     /// Dumps links, addresses, routes and neighbours, one after the other: the kernel runs one dump a socket.
     pub async fn snapshot(&self) -> Snapshot {
-        let links = self.all_links().await;
-        let names = names_of(&links);
+        let (links, names) = self.all_links().await;
         Snapshot {
-            addresses: bounded("dump addresses", self.addresses(&names)).await,
-            routes: bounded("dump routes", self.routes(&names)).await,
-            neighbours: bounded("dump neighbours", self.neighbours(&names)).await,
+            addresses: seen(self.addresses(&names).await),
+            routes: seen(self.routes(&names).await),
+            neighbours: seen(self.neighbours(&names).await),
             links,
         }
     }
@@ -155,7 +158,7 @@ impl Netlink {
             let gone = || Unseen::Error(format!("look up a route: interface {index} has no name"));
             names.insert(index, self.name(index).await.ok_or_else(gone)?);
         }
-        let route = map::route(message, &names, &if_name).into_iter().next();
+        let route = map::route(message, &names, &|_| None).into_iter().next();
         route.ok_or_else(|| Unseen::Error("look up a route: an answer of an unknown kind".into()))
     }
 
@@ -164,48 +167,80 @@ impl Netlink {
         let mut answers = std::pin::pin!(self.handle.link().get().match_index(index).execute());
         let answer = tokio::time::timeout(DUMP_TIMEOUT, answers.try_next()).await;
         let told = answer.ok().and_then(Result::ok).flatten().and_then(|message| map::link(&message));
-        told.map(|link| link.name).or_else(|| if_name(index))
+        told.map(|link| link.name).or_else(|| if_name(index).ok().flatten())
     }
 
     /// The links, none missing: a message that the decoder does not understand is dropped without a word, and a link that is not
-    /// listed would be called gone. One that came up between the two looks is there at the second try.
-    async fn all_links(&self) -> Outcome<Vec<Link>> {
-        let mut links = bounded("dump links", self.links()).await;
-        for _ in 0..2 {
-            let indices = if_indices().unwrap_or_default();
-            let listed = |index: &u32| links.ok().is_none_or(|links| links.iter().any(|link| link.index == *index));
-            if indices.iter().all(listed) {
-                return links;
+    /// listed would be called gone. One that came up between the two looks is there at the second try. The names of those that were
+    /// listed are good in any case.
+    async fn all_links(&self) -> (Outcome<Vec<Link>>, BTreeMap<u32, IfName>) {
+        const TRIES: usize = 3;
+        let mut names = BTreeMap::new();
+        let unknown = |why, names| (Outcome::Unknown(why), names);
+        for _ in 0..TRIES {
+            let links = match self.links().await {
+                Ok(links) => links,
+                Err(why) => return unknown(why, names),
+            };
+            names.extend(links.iter().map(|link| (link.index, link.name.clone())));
+            match if_indices() {
+                Ok(indices) if indices.iter().all(|index| links.iter().any(|link| link.index == *index)) => {
+                    return (Outcome::Ok(links), names);
+                }
+                Ok(_) => {}
+                // A list that cannot be checked may lack a link.
+                Err(e) => return unknown(Unseen::Error(format!("count the links: {e}")), names),
             }
-            links = bounded("dump links", self.links()).await;
         }
-        Outcome::Unknown(Unseen::Error("dump links: the kernel lists more than could be decoded".into()))
+        unknown(Unseen::Error("dump links: the kernel lists more than could be decoded".into()), names)
     }
 
-    async fn links(&self) -> Result<Vec<Link>, rtnetlink::Error> {
-        let messages: Vec<LinkMessage> = self.handle.link().get().execute().try_collect().await?;
-        Ok(messages.iter().filter_map(map::link).map(with_medium).collect())
+    async fn links(&self) -> Result<Vec<Link>, Unseen> {
+        let entries = dump::whole(&self.handle, "dump links", RouteNetlinkMessage::GetLink(LinkMessage::default())).await?;
+        let links = entries.iter().filter_map(|entry| match entry {
+            RouteNetlinkMessage::NewLink(message) => map::link(message),
+            _ => None,
+        });
+        Ok(links.map(with_medium).collect())
     }
 
-    async fn addresses(&self, names: &BTreeMap<u32, IfName>) -> Result<Vec<Address>, rtnetlink::Error> {
-        let messages: Vec<_> = self.handle.address().get().execute().try_collect().await?;
-        Ok(messages.iter().filter_map(|message| map::address(message, names, &if_name)).collect())
+    async fn addresses(&self, names: &BTreeMap<u32, IfName>) -> Result<Vec<Address>, Unseen> {
+        let entries = dump::whole(&self.handle, "dump addresses", RouteNetlinkMessage::GetAddress(AddressMessage::default())).await?;
+        let unnamed = Unnamed::default();
+        let addresses = entries.iter().filter_map(|entry| match entry {
+            RouteNetlinkMessage::NewAddress(message) => map::address(message, names, &unnamed.ask()),
+            _ => None,
+        });
+        let addresses = addresses.collect();
+        unnamed.none_in(addresses)
     }
 
-    async fn routes(&self, names: &BTreeMap<u32, IfName>) -> Result<RouteTable, rtnetlink::Error> {
+    async fn routes(&self, names: &BTreeMap<u32, IfName>) -> Result<RouteTable, Unseen> {
         let mut table = RouteTable::default();
+        let unnamed = Unnamed::default();
         for family in [AddressFamily::Inet, AddressFamily::Inet6] {
             let mut request = RouteMessage::default();
             request.header.address_family = family;
-            let messages: Vec<_> = self.handle.route().get(request).execute().try_collect().await?;
-            table.routes.extend(messages.iter().filter(|m| map::is_kept(m)).flat_map(|m| map::route(m, names, &if_name)));
+            let entries = dump::whole(&self.handle, "dump routes", RouteNetlinkMessage::GetRoute(request)).await?;
+            let messages = entries.iter().filter_map(|entry| match entry {
+                RouteNetlinkMessage::NewRoute(message) => Some(message),
+                _ => None,
+            });
+            table.routes.extend(messages.filter(|m| map::is_kept(m)).flat_map(|m| map::route(m, names, &unnamed.ask())));
         }
-        Ok(table)
+        unnamed.none_in(table)
     }
 
-    async fn neighbours(&self, names: &BTreeMap<u32, IfName>) -> Result<Vec<NeighbourEntry>, rtnetlink::Error> {
-        let messages: Vec<_> = self.handle.neighbours().get().execute().try_collect().await?;
-        Ok(messages.iter().filter_map(|message| map::neighbour(message, names, &if_name)).collect())
+    async fn neighbours(&self, names: &BTreeMap<u32, IfName>) -> Result<Vec<NeighbourEntry>, Unseen> {
+        let request = RouteNetlinkMessage::GetNeighbour(NeighbourMessage::default());
+        let entries = dump::whole(&self.handle, "dump neighbours", request).await?;
+        let unnamed = Unnamed::default();
+        let neighbours = entries.iter().filter_map(|entry| match entry {
+            RouteNetlinkMessage::NewNeighbour(message) => map::neighbour(message, names, &unnamed.ask()),
+            _ => None,
+        });
+        let neighbours = neighbours.collect();
+        unnamed.none_in(neighbours)
     }
 }
 
@@ -225,16 +260,29 @@ pub async fn route_to(destination: IpAddr) -> Outcome<Route> {
     }
 }
 
-async fn bounded<T>(operation: &str, dump: impl Future<Output = Result<T, rtnetlink::Error>>) -> Outcome<T> {
-    match tokio::time::timeout(DUMP_TIMEOUT, dump).await {
-        Ok(Ok(seen)) => Outcome::Ok(seen),
-        Ok(Err(error)) => Outcome::Unknown(Unseen::Error(format!("{operation}: {error}"))),
-        Err(_) => Outcome::Unknown(Unseen::Error(format!("{operation}: no answer from the kernel"))),
-    }
+fn seen<T>(list: Result<T, Unseen>) -> Outcome<T> {
+    list.map_or_else(Outcome::Unknown, Outcome::Ok)
 }
 
-fn names_of(links: &Outcome<Vec<Link>>) -> BTreeMap<u32, IfName> {
-    links.ok().into_iter().flatten().map(|link| (link.index, link.name.clone())).collect()
+/// Asks for names that the link dump does not have. An interface that is gone has none; where the question itself fails, the list that
+/// needed the name is unknown: under a made-up name an address would be missing from its card.
+#[derive(Default)]
+struct Unnamed(RefCell<Option<io::Error>>);
+
+impl Unnamed {
+    fn ask(&self) -> impl Fn(u32) -> Option<IfName> + '_ {
+        |index| {
+            if_name(index).unwrap_or_else(|error| {
+                self.0.borrow_mut().get_or_insert(error);
+                None
+            })
+        }
+    }
+
+    /// The list, unless a name could not be asked for.
+    fn none_in<T>(self, list: T) -> Result<T, Unseen> {
+        self.0.into_inner().map_or(Ok(list), |error| Err(Unseen::Error(format!("name an interface: {error}"))))
+    }
 }
 
 /// Adds what only sysfs tells: speed, duplex, and whether a card is wireless.

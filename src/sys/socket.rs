@@ -19,23 +19,25 @@ pub(super) fn set_int(fd: BorrowedFd<'_>, level: libc::c_int, name: libc::c_int,
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// The name of an interface by its index, in this network namespace.
-pub(super) fn if_name(index: u32) -> Option<IfName> {
+/// The name of an interface by its index, in this network namespace; `None` when there is none of that index.
+pub(super) fn if_name(index: u32) -> io::Result<Option<IfName>> {
     let mut buffer = [0_u8; libc::IF_NAMESIZE];
     // SAFETY: the buffer is writable and IF_NAMESIZE bytes long, which is what the call requires.
     let found = unsafe { libc::if_indextoname(index, buffer.as_mut_ptr().cast()) };
     if found.is_null() {
-        return None;
+        let error = io::Error::last_os_error();
+        return if matches!(error.raw_os_error(), Some(libc::ENXIO | libc::ENODEV)) { Ok(None) } else { Err(error) };
     }
-    CStr::from_bytes_until_nul(&buffer).ok().map(|name| IfName::new(name.to_string_lossy()))
+    let name = CStr::from_bytes_until_nul(&buffer).map_err(io::Error::other)?;
+    Ok(Some(IfName::new(name.to_string_lossy())))
 }
 
-/// The indices of all interfaces, from another source than the link dump; `None` when the kernel does not say.
-pub(super) fn if_indices() -> Option<Vec<u32>> {
+/// The indices of all interfaces, from another source than the link dump.
+pub(super) fn if_indices() -> io::Result<Vec<u32>> {
     // SAFETY: the call takes nothing and gives a list that is ours, or null.
     let list = unsafe { libc::if_nameindex() };
     if list.is_null() {
-        return None;
+        return Err(io::Error::last_os_error());
     }
     let mut indices = Vec::new();
     let mut entry = list;
@@ -47,7 +49,7 @@ pub(super) fn if_indices() -> Option<Vec<u32>> {
     }
     // SAFETY: the list came from `if_nameindex` and is freed once.
     unsafe { libc::if_freenameindex(list) };
-    Some(indices)
+    Ok(indices)
 }
 
 /// The index of an interface by its name; `ENODEV` when there is none.

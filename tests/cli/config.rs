@@ -97,3 +97,103 @@ fn the_shipped_configuration_is_right() {
     ran.assert_status(0);
     assert!(ran.out.contains("No problems.") && ran.err.is_empty(), "{ran:?}");
 }
+
+/// A key with its certificate, PEM.
+fn pair() -> (String, String) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new(vec!["centre.test".to_owned()]).unwrap();
+    (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
+}
+
+/// A configuration that names files, with the directory for `DIR`.
+fn naming(ground: &Ground, text: &str) {
+    ground.configure(&text.replace("DIR", &ground.path("").display().to_string()));
+}
+
+const TLS: &str = "[[centre]]\nname = \"a\"\nhost = \"centre.test\"\n[centre.tls]\n";
+
+#[test]
+fn a_file_that_a_probe_needs_and_is_not_there_is_told_with_key_line_and_remedy() {
+    let ground = Ground::new();
+    naming(
+        &ground,
+        &format!(
+            "{TLS}ca = \"DIR/ca.pem\"\nclient-cert = \"DIR/c.pem\"\nclient-key = \"DIR/k.pem\"\n[isolation]\nroots = \"DIR/roots.pem\"\n"
+        ),
+    );
+    let ran = ground.run("check-config");
+    ran.assert_status(78);
+    let told = [
+        "isonet.toml:6:6: centre[a].tls.ca: ",
+        "ca.pem does not exist",
+        "isonet.toml:7:15: centre[a].tls.client-cert: ",
+        "isonet.toml:8:14: centre[a].tls.client-key: ",
+        "isonet.toml:10:9: isolation.roots: ",
+        "= put the issuer's certificate there",
+        "4 problems with the files that it names",
+    ];
+    assert!(ran.out.is_empty() && told.iter().all(|words| ran.err.contains(words)), "{}", ran.err);
+    let ran = ground.run("check-config --lang zh");
+    assert!(ran.err.contains("不存在") && ran.err.contains("有 4 处问题"), "{}", ran.err);
+}
+
+#[test]
+fn a_file_that_is_there_and_of_no_use_is_told() {
+    let ground = Ground::new();
+    let ((cert, key), (_, other)) = (pair(), pair());
+    let der = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    naming(&ground, &format!("{TLS}ca = \"DIR/ca.pem\"\nclient-cert = \"DIR/c.pem\"\nclient-key = \"DIR/k.pem\"\n"));
+    let check = |ca: &[u8], key: &str| {
+        ground.write("ca.pem", ca);
+        ground.write("c.pem", &cert);
+        ground.write("k.pem", key);
+        ground.run("check-config")
+    };
+    check(cert.as_bytes(), &key).assert_status(0);
+    for (ca, key, words) in [
+        (&b"\x30\x82\x01"[..], &key, "no certificate in PEM form"),
+        (key.as_bytes(), &key, "no certificate in PEM form"),
+        (der.as_bytes(), &key, "certificate 1 in "),
+        (cert.as_bytes(), &cert, "no private key in PEM form"),
+        (cert.as_bytes(), &other, "does not belong to the client-cert"),
+    ] {
+        let ran = check(ca, key);
+        ran.assert_status(78);
+        assert!(ran.err.contains(words) && ran.err.contains("1 problem with"), "{words}: {}", ran.err);
+    }
+    std::fs::remove_file(ground.path("ca.pem")).unwrap();
+    make_fifo(&ground.path("ca.pem"));
+    let ran = ground.run("check-config");
+    assert!(ran.err.contains("is not a plain file"), "{ran:?}");
+}
+
+#[test]
+fn a_file_that_another_program_makes_is_only_noted() {
+    let ground = Ground::new();
+    naming(
+        &ground,
+        "[[vpn]]\nname = \"v\"\ninterface = \"tun0\"\nlog = \"DIR/v.log\"\nmanagement = \"DIR/v.sock\"\n[upload]\nmarker = \"DIR/last\"\n",
+    );
+    let ran = ground.run("check-config");
+    ran.assert_status(0);
+    for key in ["note: ", "vpn[v].log: ", "vpn[v].management: ", "upload.marker: ", "this is normal if its program has not run yet"] {
+        assert!(ran.out.contains(key), "{key}: {}", ran.out);
+    }
+    let _socket = std::os::unix::net::UnixListener::bind(ground.path("v.sock")).unwrap();
+    ground.write("v.log", "x");
+    ground.write("last", "");
+    let ran = ground.run("check-config");
+    assert!(!ran.out.contains("note: "), "{}", ran.out);
+    ground.write("v.log", vec![b'x'; 5 << 20]);
+    assert!(!ground.run("check-config").out.contains("note: "), "a log may be long");
+}
+
+#[test]
+fn a_look_with_a_ca_that_is_missing_goes_on_and_says_what_it_could_not_judge() {
+    let Some(ground) = Ground::black_hole() else { return };
+    naming(&ground, "[[centre]]\nname = \"a\"\nhost = \"127.0.0.1\"\ntls = { port = 9, ca = \"DIR/ca.pem\" }\n");
+    let ran = ground.run("diagnose --json");
+    ran.assert_no_panic();
+    assert!(matches!(ran.status, Some(20 | 40)), "{ran:?}");
+    drop(ran.diagnosis());
+}

@@ -157,13 +157,40 @@ fn a_silent_centre_takes_one_budget_not_a_sum() {
 }
 
 #[test]
-fn a_ca_that_is_no_certificate_is_our_failure() {
+fn a_ca_that_is_of_no_use_leaves_the_certificate_unknown_and_all_else_seen() {
+    let ca = Authority::new();
+    let at = ca.server().start(OK);
+    let garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    for bytes in [&[0xff; 1000][..], b"", garbage.as_bytes()] {
+        let (file, centre) = over_tls(&ca, at, NAME);
+        std::fs::write(file.path(), bytes).unwrap();
+        let seen = look(&centre, BUDGET);
+        let named = |why: &str| why.contains(&file.path().display().to_string());
+        assert!(matches!(outcomes!(seen, Tls)[0], Outcome::Unknown(Unseen::Error(why)) if named(why)), "{seen:?}");
+        assert!(pages(&seen)[0].ok().is_some_and(|facts| facts.status == 200), "{seen:?}");
+        assert!(outcomes!(seen, Upload)[0].ok().is_some(), "{seen:?}");
+    }
+}
+
+#[test]
+fn a_pipe_in_the_place_of_the_ca_is_not_waited_for() {
     let ca = Authority::new();
     let (file, centre) = over_tls(&ca, ca.server().start(OK), NAME);
-    std::fs::write(file.path(), [0xff; 1000]).unwrap();
+    std::fs::remove_file(file.path()).unwrap();
+    rustix::fs::mknodat(rustix::fs::CWD, file.path(), rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
     let seen = look(&centre, BUDGET);
-    assert!(matches!(outcomes!(seen, Tls)[0], Outcome::Unknown(Unseen::Error(_))), "{seen:?}");
-    assert!(matches!(pages(&seen)[0], Outcome::Unknown(Unseen::Error(_))));
+    assert!(matches!(outcomes!(seen, Tls)[0], Outcome::Unknown(Unseen::Error(why)) if why.contains("regular file")), "{seen:?}");
+}
+
+#[test]
+fn without_our_own_certificate_a_refusal_says_nothing_about_the_server() {
+    let ca = Authority::new();
+    let (_file, mut centre) = over_tls(&ca, ca.server().asking(&ca, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"), NAME);
+    let tls = centre.tls.as_mut().unwrap();
+    (tls.client_cert, tls.client_key) = (Some("/nonexistent/c.pem".into()), Some("/nonexistent/k.pem".into()));
+    let seen = look(&centre, BUDGET);
+    assert!(matches!(outcomes!(seen, Tls)[0], Outcome::Unknown(Unseen::Error(why)) if why.contains("/nonexistent/c.pem")), "{seen:?}");
+    assert!(matches!(pages(&seen)[0], Outcome::Unknown(Unseen::Error(_))), "{seen:?}");
 }
 
 #[test]

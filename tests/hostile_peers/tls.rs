@@ -39,7 +39,7 @@ impl Authority {
     }
 
     pub fn trusted(&self) -> Setup {
-        Setup { trust: Some(Trust::new(vec![self.der()])), identity: None }
+        Setup { trust: Some(Trust::new(vec![self.der()])), ..Setup::default() }
     }
 
     fn issue(&self, params: &CertificateParams) -> Server {
@@ -212,7 +212,7 @@ fn what_other_programs_accept_is_accepted() {
     let key = KeyPair::generate().unwrap();
     let certificate = own.self_signed(&key).unwrap().der().clone();
     let at = Server { chain: vec![certificate.clone()], key: key.serialize_der() }.start(ANSWER);
-    let pinned = Setup { trust: Some(Trust::new(vec![certificate])), identity: None };
+    let pinned = Setup { trust: Some(Trust::new(vec![certificate])), ..Setup::default() };
     assert!(shake(at, &pinned).ok().is_some());
     assert_eq!(fault(&shake(at, &ca.trusted())), TlsFault::UnknownIssuer);
 }

@@ -32,6 +32,8 @@ pub struct Trust {
     anchors: RootCertStore,
     /// The same, whole: a server's own certificate may be configured instead of its issuer's.
     exact: Vec<CertificateDer<'static>>,
+    /// The verifier understands some of them only in part: an issuer that it does not know may be one of those.
+    partial: bool,
 }
 
 impl Trust {
@@ -39,8 +41,8 @@ impl Trust {
     pub fn new(certificates: Vec<CertificateDer<'static>>) -> Self {
         let mut anchors = RootCertStore::empty();
         // What cannot be an anchor can still be matched whole.
-        anchors.add_parsable_certificates(certificates.iter().cloned());
-        Self { anchors, exact: certificates }
+        let (_, ignored) = anchors.add_parsable_certificates(certificates.iter().cloned());
+        Self { anchors, exact: certificates, partial: ignored > 0 }
     }
 
     /// What is wrong with `chain` (the server's own certificate first) for `name` at `now`; `None` = nothing. An unknown issuer
@@ -83,6 +85,7 @@ impl Trust {
                 TlsFault::Unsupported
             }
             TlsFault::Unsupported if self_issued(leaf) => TlsFault::UnknownIssuer,
+            TlsFault::UnknownIssuer if self.partial => TlsFault::Unsupported,
             fault => fault,
         })
     }
@@ -131,6 +134,11 @@ fn covers(pattern: &str, name: &str) -> bool {
 
 fn parse<'a>(der: &'a CertificateDer<'_>) -> Option<X509Certificate<'a>> {
     X509Certificate::from_der(der).ok().map(|(_, x509)| x509)
+}
+
+/// Whether somebody could be trusted by it: it is a certificate, of whatever version.
+pub(super) fn is_readable(der: &CertificateDer<'_>) -> bool {
+    parse(der).is_some() || RootCertStore::empty().add(der.clone().into_owned()).is_ok()
 }
 
 fn validity(der: &CertificateDer<'_>) -> Option<(Timestamp, Timestamp)> {

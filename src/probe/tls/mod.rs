@@ -4,24 +4,22 @@
 //! confidential ever travels over such a connection.
 
 mod certificate;
+mod files;
 mod record;
 
 pub use certificate::Trust;
+pub use files::{LARGEST_PEM, Setup, SetupError, certificates, identity, private_key};
 
 use super::stream::{Received, Tallied, Wall};
 use super::tcp::lost;
-use crate::config::CentreTls;
 use crate::model::{Failure, FailureKind, Outcome, TlsFacts, TlsFault, TlsKey, Unseen};
 use record::Recorder;
 use rustls::client::Resumption;
 use rustls::crypto::ring;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::ServerName;
 use rustls::sign::CertifiedKey;
 use rustls::{AlertDescription, ClientConfig, Error, InvalidMessage, ProtocolVersion};
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt};
@@ -35,9 +33,6 @@ pub type Stream = tokio_rustls::client::TlsStream<Tallied<TcpStream>>;
 /// This terminal's certificate and key.
 pub type Identity = Arc<CertifiedKey>;
 
-/// Largest PEM file read: a store of all public CAs is a fifth of it.
-const LARGEST_PEM: u64 = 1024 * 1024;
-
 /// Longest and shortest wait for a TLS 1.3 server's word on our certificate, which comes a round trip after our side of the
 /// handshake has ended.
 const LAST_WORD: Duration = Duration::from_millis(300);
@@ -47,75 +42,12 @@ const LEAST_WORD: Duration = Duration::from_millis(50);
 const UNREAD: Duration = Duration::from_millis(50);
 const MOST_UNREAD: u64 = 16 * 1024;
 
-/// What a handshake needs beside the address.
-#[derive(Debug, Clone, Default)]
-pub struct Setup {
-    /// Whom to trust; `None` = nothing is judged.
-    pub trust: Option<Trust>,
-    /// What to show when asked.
-    pub identity: Option<Identity>,
-}
-
-/// A file of the TLS configuration is of no use.
-#[derive(Debug, thiserror::Error)]
-pub enum SetupError {
-    /// It cannot be read.
-    #[error("read {0}")]
-    Read(PathBuf, #[source] io::Error),
-    /// It is not what it should be.
-    #[error("{0}: no PEM {1} in it")]
-    Pem(PathBuf, &'static str),
-    /// The key is not the certificate's, or of an unknown kind.
-    #[error("use {0} and {1} as a client certificate")]
-    Identity(PathBuf, PathBuf, #[source] Error),
-}
-
-impl From<SetupError> for Unseen {
-    fn from(error: SetupError) -> Self {
-        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-        Self::Error(format!("{error}{cause}"))
-    }
-}
-
-impl Setup {
-    /// Reads the files that `config` names.
-    pub fn load(config: &CentreTls) -> Result<Self, SetupError> {
-        let trust = config.ca.as_deref().map(certificates).transpose()?.map(Trust::new);
-        let identity = match (&config.client_cert, &config.client_key) {
-            (Some(cert), Some(key)) => Some(identity(cert, key)?),
-            (Some(_) | None, None) | (None, Some(_)) => None,
-        };
-        Ok(Self { trust, identity })
-    }
-}
-
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, SetupError> {
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read(path)?).collect();
-    found.ok().filter(|all| !all.is_empty()).ok_or_else(|| SetupError::Pem(path.to_owned(), "certificate"))
-}
-
-fn identity(cert: &Path, key: &Path) -> Result<Identity, SetupError> {
-    let chain = certificates(cert)?;
-    let private = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|_| SetupError::Pem(key.to_owned(), "key"))?;
-    CertifiedKey::from_der(chain, private, &ring::default_provider())
-        .map(Arc::new)
-        .map_err(|error| SetupError::Identity(cert.to_owned(), key.to_owned(), error))
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, SetupError> {
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(LARGEST_PEM).read_to_end(&mut bytes))
-        .map_err(|error| SetupError::Read(path.to_owned(), error))?;
-    Ok(bytes)
-}
-
 /// What came of a handshake.
 #[derive(Debug)]
 pub struct Handshake {
     /// What to report.
     pub outcome: Outcome<TlsFacts>,
-    /// There whenever the handshake itself went through, also when the certificate was refused.
+    /// There whenever the handshake itself went through, also when the certificate was refused or could not be judged.
     pub stream: Option<Stream>,
     /// The server asked for a certificate and was shown none. Some refuse that only in the answer to the first request.
     pub unshown: bool,
@@ -158,9 +90,10 @@ pub async fn handshake(key: &TlsKey, tcp: TcpStream, setup: &Setup, wall: Wall, 
         return failed(broken(&error, true, &tally.received()));
     }
     let facts = facts(&stream, &recorder, setup, elapsed);
-    let outcome = match refusal(&recorder, setup, &name, wall) {
-        Some(fault) => Outcome::Failed(Failure { kind: FailureKind::Tls(fault, Some(Box::new(facts))), elapsed }),
-        None => Outcome::Ok(facts),
+    let outcome = match (refusal(&recorder, setup, &name, wall), &setup.unjudged) {
+        (None, Some(why)) => Outcome::Unknown(why.clone()),
+        (Some(fault), _) => Outcome::Failed(Failure { kind: FailureKind::Tls(fault, Some(Box::new(facts))), elapsed }),
+        (None, None) => Outcome::Ok(facts),
     };
     Handshake { outcome, stream: Some(stream), unshown: recorder.asked() && setup.identity.is_none() }
 }

@@ -15,7 +15,7 @@ mod symptoms;
 mod tests;
 mod words;
 
-pub use causes::{Text, one_act, text};
+pub use causes::{Text, is_call, one_act, text};
 pub use lang::Lang;
 pub use notes::note;
 pub use proof::{question, result};

@@ -10,7 +10,17 @@ pub fn question(kind: &str, lang: Lang) -> Option<&'static str> {
     let family = kind.split('.').next().unwrap_or(kind);
     let (zh, en) = match (kind, family) {
         ("http.date", _) => ("对时间", "clock compared with"),
-        ("http.upload" | "http.upload-small", _) => ("传一段大数据", "large data to"),
+        ("http.upload", _) => ("传一段大数据", "large data to"),
+        ("http.upload-small-segments", _) => ("同样的数据分成小块再传", "the same in small pieces to"),
+        ("icmp.series", _) => ("连发几个探测包给", "several test packets to"),
+        ("wire.answer", _) => ("网口上收到的", "arrived at the network card from"),
+        ("address.enrolled", _) => ("登记的地址", "registered address of"),
+        ("address.conflict", _) => ("本机地址", "address"),
+        ("gateway.enrolled", _) => ("登记的路由器", "registered router"),
+        ("route.gateway", _) => ("设置里的路由器", "router in the settings"),
+        ("link.list", _) => ("找到的网卡", "network cards found"),
+        ("usb.reader", _) => ("登记的读卡器", "registered card reader"),
+        ("maintenance.window", _) => ("通知的维护时间", "announced maintenance"),
         ("tls.certificate", _) => ("证书有效期", "certificate dates of"),
         ("vpn.process", _) => ("VPN 程序", "VPN program"),
         ("vpn.interface", _) => ("VPN 网口", "VPN interface"),
@@ -70,6 +80,11 @@ fn fixed(result: &str, lang: Lang) -> Option<&'static str> {
         "client certificate" => ("要这边出示证书", "wants a certificate of ours"),
         "protocol not supported by this tool" => ("加密方式本工具不支持", "encryption not known to this tool"),
         "none" | "missing" => ("没有", "none"),
+        "idle" => ("在，但没有在用", "there, not in use"),
+        "arrived" => ("到了这台电脑", "it reached this PC"),
+        "another station answers for it" => ("有别的设备在用", "another device answers for it"),
+        "too large" => ("回来的数据多得不正常", "far too much came back"),
+        "time-exceeded" => ("在路上绕圈子", "went round in circles"),
         "left over" => ("残留着", "left over"),
         "running" => ("在运行", "running"),
         "not running" => ("没有运行", "not running"),
@@ -104,6 +119,19 @@ fn with_argument(result: &str, lang: Lang) -> Option<String> {
     if let Some(speed) = result.strip_prefix("up, ") {
         return Some(lang.pick(format!("有信号，{speed}"), format!("signal, {speed}")));
     }
+    if let Some(counts) = result.strip_prefix("answer ") {
+        let (answered, sent) = counts.split_once('/')?;
+        return Some(lang.pick(format!("发 {sent} 个，回来 {answered} 个"), format!("{sent} sent, {answered} came back")));
+    }
+    if let Some(offset) = offset(result) {
+        return Some(clock(offset, lang));
+    }
+    if result.starts_with("not the protocol") {
+        return Some(lang.pick("回来的东西看不懂", "what came back makes no sense").to_owned());
+    }
+    if result.starts_with("packet-too-big") {
+        return Some(lang.pick("路上说数据包太大", "says the packet is too large").to_owned());
+    }
     if result.starts_with("closed after ") || result.starts_with("reset after ") {
         return Some(lang.pick("连上后被断开", "cut off after connecting").to_owned());
     }
@@ -120,6 +148,42 @@ fn with_argument(result: &str, lang: Lang) -> Option<String> {
         return Some(lang.pick("核对无误", "verified").to_owned());
     }
     traffic(result, lang).or_else(|| way(result, lang))
+}
+
+/// `+7200 s`: how far the other side's clock is ahead of this PC's, in seconds.
+fn offset(result: &str) -> Option<i64> {
+    let seconds = result.strip_suffix(" s")?;
+    if seconds.starts_with(['+', '-']) { seconds.parse().ok() } else { None }
+}
+
+/// Seconds by which clocks may differ without anybody minding: certificates do not fail for it.
+const HARDLY: u64 = 300;
+
+/// Whose clock is behind, and by how much.
+fn clock(offset: i64, lang: Lang) -> String {
+    let by = span(offset.unsigned_abs(), lang);
+    match offset.signum() {
+        0 => lang.pick("一致", "they agree").to_owned(),
+        _ if offset.unsigned_abs() <= HARDLY => lang.pick(format!("只差 {by}"), format!("only {by} apart")),
+        1 => lang.pick(format!("电脑慢 {by}"), format!("this PC is {by} behind")),
+        _ => lang.pick(format!("电脑快 {by}"), format!("this PC is {by} ahead")),
+    }
+}
+
+/// A length of time as people say it.
+fn span(seconds: u64, lang: Lang) -> String {
+    let (count, zh, en) = match seconds {
+        ..120 => (seconds, "秒", "s"),
+        120..7200 => (seconds / 60, "分钟", "min"),
+        7200..172_800 => (seconds / 3600, "小时", "h"),
+        _ => (seconds / 86_400, "天", "days"),
+    };
+    format!("{count} {}", lang.pick(zh, en))
+}
+
+/// By how much two clocks differ, for a fact such as `+7200 s`; the fact itself when it is another.
+pub(super) fn apart(fact: &str, lang: Lang) -> String {
+    offset(fact).map_or_else(|| fact.to_owned(), |offset| span(offset.unsigned_abs(), lang))
 }
 
 /// `sent 10 B, received 0 B`.

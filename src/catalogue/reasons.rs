@@ -1,6 +1,7 @@
 //! Why a look-alike is excluded, and why something could not be seen. The arguments are language-free facts from the probes.
 
 use super::Lang;
+use super::proof::apart;
 use crate::model::{Reason, Unseen};
 
 /// The sentence of a reason, without a full stop.
@@ -19,7 +20,7 @@ fn reason_zh(reason: &Reason) -> String {
         Reason::RefusedLocally(by) => format!("数据还没出电脑就被拦下了，是 {by}"),
         Reason::ErrorFromBeyond(ip) => format!("报错的是更远处的 {ip}，说明到那里之前是通的"),
         Reason::ClockAgrees(server) => format!("电脑时间和 {server} 的时间对得上"),
-        Reason::ClockDiffers(by) => format!("电脑时间和对面的时间差了 {by}"),
+        Reason::ClockDiffers(by) => format!("电脑时间和对面的时间差了 {}", apart(by, Lang::ZhCn)),
         Reason::Running(what) => format!("{what} 是开着的"),
         Reason::NotRunning(what) => format!("{what} 没有开"),
         Reason::RouteRight(device) => format!("数据是从该走的 {device} 出去的"),
@@ -34,7 +35,7 @@ fn reason_en(reason: &Reason) -> String {
         Reason::RefusedLocally(by) => format!("it was refused on this PC at once by {by}, so nothing left"),
         Reason::ErrorFromBeyond(ip) => format!("the error came from {ip} further on, so the way up to there works"),
         Reason::ClockAgrees(server) => format!("this PC's clock agrees with {server}"),
-        Reason::ClockDiffers(by) => format!("this PC's clock is {by} off the other side's"),
+        Reason::ClockDiffers(by) => format!("this PC's clock is {} off the other side's", apart(by, Lang::En)),
         Reason::Running(what) => format!("{what} is running"),
         Reason::NotRunning(what) => format!("{what} is not running"),
         Reason::RouteRight(device) => format!("data leaves by {device}, as it should"),

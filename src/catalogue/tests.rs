@@ -339,5 +339,11 @@ fn results_keep_their_facts_in_words() {
     assert_eq!(zh("sent 1480 B, received 0 B"), "发出 1480 字节，收到 0 字节");
     assert_eq!(zh("via 192.168.1.1 dev eth0"), "从 eth0 出去，经 192.168.1.1");
     assert_eq!(zh("TLSv1_3 verified"), "核对无误");
+    assert_eq!(zh("answer 3/5"), "发 5 个，回来 3 个");
+    assert_eq!(zh("+93600 s"), "电脑慢 26 小时");
+    assert_eq!(zh("-3 s"), "只差 3 秒");
+    assert_eq!(zh("-700 s"), "电脑快 11 分钟");
+    assert_eq!(zh("+0 s"), "一致");
+    assert_eq!(reason(&Reason::ClockDiffers("-31536000 s".to_owned()), Lang::En), "this PC's clock is 365 days off the other side's");
     assert_eq!(result("dev tun0", Lang::En).unwrap(), "out by tun0");
 }

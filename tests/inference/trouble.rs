@@ -67,7 +67,7 @@ fn at_home() -> Enrolment {
 }
 
 fn ask_enrolled(config: &Config, enrolment: &Enrolment, sightings: Vec<Sighting>) -> Diagnosis {
-    diagnose(&world(sightings), config, enrolment)
+    in_words(diagnose(&world(sightings), config, enrolment))
 }
 
 fn router(mac: &str) -> Sighting {

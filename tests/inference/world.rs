@@ -221,8 +221,18 @@ pub(crate) fn world(sightings: Vec<Sighting>) -> World {
     observations.collect::<Vec<_>>().into()
 }
 
+/// No evidence of any diagnosis is without words for the counter.
+pub(crate) fn in_words(diagnosis: Diagnosis) -> Diagnosis {
+    for evidence in diagnosis.verdicts.iter().flat_map(|verdict| &verdict.evidence) {
+        for lang in isonet::catalogue::Lang::ALL {
+            assert!(isonet::catalogue::question(&evidence.k, lang).is_some(), "no words for {evidence:?}");
+        }
+    }
+    diagnosis
+}
+
 pub(crate) fn ask(config: &Config, sightings: Vec<Sighting>) -> Diagnosis {
-    diagnose(&world(sightings), config, &Enrolment::NotEnrolled)
+    in_words(diagnose(&world(sightings), config, &Enrolment::NotEnrolled))
 }
 
 #[track_caller]

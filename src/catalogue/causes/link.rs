@@ -136,7 +136,7 @@ pub(super) static ADDR_NONE: Pair = Pair {
 pub(super) static ADDR_CHANGED_SUBNET: Pair = Pair {
     zh: Text {
         title: "电脑的网络地址和登记的不一样",
-        plain: "电脑现在的网络地址不在登记的网段里。可能是网线插到了别的口，也可能是网里多了一台别的路由器。",
+        plain: "电脑现在的网络地址不在登记的范围里。可能是网线插到了别的口，也可能是网里多了一台别的路由器。",
         shop: &[act::CALL_ZH, "最近换过网口、搬过位置或者加过设备，电话里说一声。"],
         engineer: &["和登记的地址、网关对照；查谁在发 DHCP（看服务器标识）。", "确认接的是医保专网的端口和 VLAN。"],
     },
@@ -169,7 +169,7 @@ pub(super) static ADDR_CONFLICT: Pair = Pair {
 pub(super) static ADDR_GATEWAY_NOT_ON_LINK: Pair = Pair {
     zh: Text {
         title: "电脑的网络设置对不上",
-        plain: "电脑的网络地址和它要找的路由器不在一个网段，谁也找不到谁。",
+        plain: "电脑的网络地址和它要找的路由器对不上号，谁也找不到谁。",
         shop: &[act::CALL_ZH],
         engineer: &["网关不在任何直连网段内：核对地址、掩码、网关三项，多半是掩码或网关填错。"],
     },

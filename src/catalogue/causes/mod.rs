@@ -3,6 +3,7 @@
 //! The match in [`text`] has no wildcard: a cause without texts does not compile. `super::tests` holds the clerk's rules over all of it.
 
 mod centre;
+mod common;
 mod dns;
 mod line;
 mod link;
@@ -11,7 +12,7 @@ mod tls;
 mod vpn;
 
 use super::Lang;
-use crate::model::{Cause, Layer};
+use crate::model::Cause;
 
 /// What a person is told about one cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,29 +45,12 @@ mod act {
     pub(super) const VPN_EN: &str = "Close the VPN, wait half a minute, and connect it again as you do every day.";
 }
 
+pub use common::{is_call, one_act};
+
 /// The texts of a cause.
 pub fn text(cause: Cause, lang: Lang) -> &'static Text {
     let pair = pair(cause);
     lang.pick(&pair.zh, &pair.en)
-}
-
-/// The one act that is right for every one of these causes: their common first step, or else one that harms under none of them.
-pub fn one_act(causes: &[Cause], lang: Lang) -> &'static str {
-    let mut first = causes.iter().map(|cause| text(*cause, lang).shop[0]);
-    let Some(act) = first.next() else { return lang.pick(act::CALL_ZH, act::CALL_EN) };
-    if first.all(|other| other == act) {
-        return act;
-    }
-    let reconnect = lang.pick(act::VPN_ZH, act::VPN_EN);
-    let lowest = causes.iter().map(|cause| cause.layer()).min();
-    let highest = causes.iter().map(|cause| cause.layer()).max();
-    if (lowest, highest) == (Some(Layer::Vpn), Some(Layer::Vpn)) && causes.iter().any(|cause| text(*cause, lang).shop[0] == reconnect) {
-        return reconnect;
-    }
-    if lowest <= Some(Layer::Line) && highest <= Some(Layer::Vpn) {
-        return lang.pick(act::LAMPS_ZH, act::LAMPS_EN);
-    }
-    lang.pick(act::CALL_ZH, act::CALL_EN)
 }
 
 fn pair(cause: Cause) -> &'static Pair {

@@ -36,7 +36,7 @@ pub(super) static TCP_FILTERED: Pair = Pair {
 
 pub(super) static TCP_ACCEPT_ALL: Pair = Pair {
     zh: Text {
-        title: "路上有设备冒充医保中心应答",
+        title: "路上有设备代替医保中心应答",
         plain: "连接好像都能建立，可是没有一点内容回来，应答的是路上的一台设备，不是医保中心。",
         shop: &[act::CALL_ZH],
         engineer: &["任意端口都能建连，随后立即断开，时延远小于路径：中间设备代答，查透明代理、准入网关。"],
@@ -54,7 +54,7 @@ pub(super) static TCP_ACCEPT_ALL: Pair = Pair {
 pub(super) static EXPIRED: Pair = Pair {
     zh: Text {
         title: "医保中心的安全证书过期了",
-        plain: "网络是通的，医保中心服务器的安全证书过了有效期，电脑不敢跟它通信。要中心那边换证书。",
+        plain: "网络是通的，医保中心服务器的安全证书过了有效期，电脑就不跟它通信了。要中心那边换证书。",
         shop: &[act::CALL_ZH, "电脑的日期时间不要改，改了也解决不了。"],
         engineer: &["证书有效期已过；确认本机时钟与服务器时间相符后，请中心换发证书。"],
     },
@@ -151,7 +151,7 @@ pub(super) static CLOCK_WRONG: Pair = Pair {
     zh: Text {
         title: "电脑的日期时间不对",
         plain: "电脑的日期时间和医保中心差得太多，安全证书因此通不过。主板电池没电时，停一次电就会这样。",
-        shop: &["记下屏幕右下角的日期和时间，不要自己改。", "打下面的电话，请对方来校准。"],
+        shop: &["记下电脑上显示的日期和时间，不要自己改。", "打下面的电话，请对方来校准。"],
         engineer: &[
             "本机时钟与服务器时间相差超过 5 分钟，证书日期因此失败：查主板电池、时间同步服务。",
             "先征得医保局信息科同意再校时，并留下记录。",

@@ -87,6 +87,8 @@ static PAID_UP_NO_BENEFIT: Pair = Pair {
             "已缴费但无法享受待遇",
             "补缴了还是不能报销",
             "处于待遇等待期",
+            "在等待期内",
+            "钱补上了待遇没有恢复",
             "不在待遇享受期内",
         ],
         meanwhile: "急诊住院可以先垫付，票据留好，待遇恢复以后再办冲抵；能不能办以当地规定为准。",
@@ -113,6 +115,7 @@ static NO_BALANCE: Pair = Pair {
             "余额不足",
             "个人账户余额不足",
             "个人账户没有钱",
+            "卡里没钱",
             "医保的钱没有到账",
             "个人账户未划入",
             "账户未激活",
@@ -157,7 +160,15 @@ static BUSY_ON_PC: Pair = Pair {
 static BUSY_ON_PHONE: Pair = Pair {
     zh: ScreenText {
         title: "参保人手机上说系统繁忙",
-        phrases: &["手机应用提示系统繁忙", "手机上说系统繁忙", "手机医保码系统繁忙", "小程序系统繁忙", "医保码打不开", "手机上网络异常"],
+        phrases: &[
+            "手机应用提示系统繁忙",
+            "手机上说系统繁忙",
+            "手机医保码系统繁忙",
+            "小程序系统繁忙",
+            "医保码打不开",
+            "医保电子凭证打不开",
+            "手机应用连不上网",
+        ],
         meanwhile: "这是参保人自己手机上的事，柜台的电脑什么也不用动。手机不行，可以改用实体卡。",
     },
     en: ScreenText {
@@ -167,7 +178,7 @@ static BUSY_ON_PHONE: Pair = Pair {
             "the phone says system busy",
             "the app on the mobile says busy",
             "payment code on the phone does not open",
-            "network error on the phone",
+            "the app on the phone cannot connect",
         ],
         meanwhile: "This is about the customer's own phone; nothing on the counter's PC needs touching. If the phone does not help, use the card itself.",
     },

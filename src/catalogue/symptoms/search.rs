@@ -42,7 +42,8 @@ const PHONE: &[&str] = &["手机", "小程序", "医保码", "app", "phone", "mo
 
 /// The symptoms that a text resembles, the best first; empty = nothing similar. A twin stands directly behind its symptom.
 pub fn search(text: &str) -> Vec<Found> {
-    let asked = pieces(text);
+    // The known phrases are in simplified signs already.
+    let asked = pieces(&text.chars().take(MOST_SIGNS).map(simplified).collect::<String>());
     let mut found: Vec<Found> = Symptom::ALL.into_iter().map(|symptom| Found { symptom, score: best(symptom, &asked) }).collect();
     found.retain(|it| it.score >= ENOUGH);
     found.sort_by(|a, b| b.score.total_cmp(&a.score));
@@ -52,7 +53,10 @@ pub fn search(text: &str) -> Vec<Found> {
     let mut all = with_twins(&found);
     let phone = PHONE.iter().any(|word| cover(&pieces(word), &asked) >= 1.0);
     let places = [Symptom::BusyOnPc, Symptom::BusyOnPhone].map(|twin| all.iter().position(|it| it.symptom == twin));
+    // One that was added only for its twin stays behind it.
     if let [Some(pc), Some(handset)] = places
+        && all[pc].score > 0.0
+        && all[handset].score > 0.0
         && phone == (pc < handset)
     {
         all.swap(pc, handset);
@@ -208,6 +212,23 @@ fn narrow(sign: char) -> char {
     }
 }
 
+/// Traditional signs that occur in messages of this kind, each before its simplified one.
+const TRADITIONAL: &str = "醫医凍冻結结賬账帳账戶户戸户暫暂險险參参狀状態态異异絕绝餘余額额個个\
+    繳缴費费仍仍處处於于無无還还錢钱劃划應应號号請请後后過过試试統统務务調调錯错誤误臺台國国網网絡络連连線线\
+    開开關关間间時时資资訊讯檢检報报銷销為为數数據据員员單单職职證证碼码機机設设備备顯显現现內内會会來来對对發发\
+    記记錄录動动讀读";
+
+/// The simplified sign of a traditional one.
+fn simplified(sign: char) -> char {
+    let mut signs = TRADITIONAL.chars().filter(|sign| !sign.is_whitespace());
+    while let (Some(traditional), Some(simple)) = (signs.next(), signs.next()) {
+        if traditional == sign {
+            return simple;
+        }
+    }
+    sign
+}
+
 fn is_han(sign: char) -> bool {
     matches!(sign, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3134f}')
 }
@@ -286,6 +307,78 @@ mod tests {
         ] {
             assert_eq!(first(text), Some(expected), "{text}: {:?}", search(text));
         }
+    }
+
+    /// What people really type: slips, parts of a screen, retellings, both scripts, both languages.
+    const TYPED: [(&str, Option<Symptom>); 54] = [
+        ("医保卡冻结", Some(Symptom::CardRejected)),
+        ("卡被冻结了怎么办", Some(Symptom::CardRejected)),
+        ("您的医保帐户已经冻结", Some(Symptom::CardRejected)),
+        ("医保暂停不能用", Some(Symptom::CardRejected)),
+        ("该参保人处于暂停参保状态", Some(Symptom::CardRejected)),
+        ("提示：已停保", Some(Symptom::CardRejected)),
+        ("刷卡不行，说卡状态不正常", Some(Symptom::CardRejected)),
+        ("醫保卡已凍結", Some(Symptom::CardRejected)),
+        ("Card is frozen", Some(Symptom::CardRejected)),
+        ("card suspened", Some(Symptom::CardRejected)),
+        ("your card has been rejected", Some(Symptom::CardRejected)),
+        ("insurance suspended - cannot be used", Some(Symptom::CardRejected)),
+        ("登记信息异常", Some(Symptom::RegistrationAbnormal)),
+        ("登计信息异常", Some(Symptom::RegistrationAbnormal)),
+        ("參保登記信息異常", Some(Symptom::RegistrationAbnormal)),
+        ("查不到参保信息", Some(Symptom::RegistrationAbnormal)),
+        ("查无此人", Some(Symptom::RegistrationAbnormal)),
+        ("人员参保信息异常(ERR_2003)", Some(Symptom::RegistrationAbnormal)),
+        ("Registration info abnormal", Some(Symptom::RegistrationAbnormal)),
+        ("no enrollment record", Some(Symptom::RegistrationAbnormal)),
+        ("补缴了医保还不能用", Some(Symptom::PaidUpNoBenefit)),
+        ("钱补上了待遇没有恢复", Some(Symptom::PaidUpNoBenefit)),
+        ("补交后还是不能报销", Some(Symptom::PaidUpNoBenefit)),
+        ("参保人在等待期内", Some(Symptom::PaidUpNoBenefit)),
+        ("已補繳仍不能享受待遇", Some(Symptom::PaidUpNoBenefit)),
+        ("paid arrears but still no benefits", Some(Symptom::PaidUpNoBenefit)),
+        ("waiting period", Some(Symptom::PaidUpNoBenefit)),
+        ("医保余额0元", Some(Symptom::NoBalance)),
+        ("帐户余额不足", Some(Symptom::NoBalance)),
+        ("卡里没钱", Some(Symptom::NoBalance)),
+        ("这个月医保钱没到账", Some(Symptom::NoBalance)),
+        ("賬戶餘額為零", Some(Symptom::NoBalance)),
+        ("insufficent balence", Some(Symptom::NoBalance)),
+        ("zero balance", Some(Symptom::NoBalance)),
+        ("系统繁忙，请稍后重试", Some(Symptom::BusyOnPc)),
+        ("系統繁忙", Some(Symptom::BusyOnPc)),
+        ("中心系统忙", Some(Symptom::BusyOnPc)),
+        ("sytem is busy, retry later", Some(Symptom::BusyOnPc)),
+        ("手机医保码显示系统繁忙", Some(Symptom::BusyOnPhone)),
+        ("医保电子凭证打不开", Some(Symptom::BusyOnPhone)),
+        ("phone app says the system is busy", Some(Symptom::BusyOnPhone)),
+        ("国家医保平台服务异常", Some(Symptom::ServiceException)),
+        ("服务调用失败", Some(Symptom::ServiceException)),
+        ("平台異常：服務調用異常", Some(Symptom::ServiceException)),
+        ("Service Exception: code 500", Some(Symptom::ServiceException)),
+        ("service unavailable", Some(Symptom::ServiceException)),
+        // The network's own messages: diagnose answers those, not this table.
+        ("网络连接失败", None),
+        ("连接服务器超时", None),
+        ("无法连接到服务器", None),
+        ("网络异常", None),
+        ("connection timed out", None),
+        ("network error", None),
+        ("密码错误", None),
+        ("读卡器未连接", None),
+    ];
+
+    #[test]
+    fn what_people_type_leads_to_the_right_entry_or_to_an_honest_no() {
+        let wrong: Vec<_> = TYPED.iter().filter(|(text, expected)| first(text) != *expected).collect();
+        let seen: Vec<_> = wrong.iter().map(|(text, expected)| format!("{text}: {:?}, not {expected:?}", search(text))).collect();
+        assert!(wrong.is_empty(), "{seen:#?}");
+    }
+
+    #[test]
+    fn the_table_of_signs_is_made_of_pairs() {
+        assert_eq!(TRADITIONAL.chars().filter(|sign| !sign.is_whitespace()).count() % 2, 0);
+        assert_eq!("醫保賬戶餘額".chars().map(simplified).collect::<String>(), "医保账户余额");
     }
 
     #[test]

@@ -67,13 +67,28 @@ pub(in crate::report) fn shop_steps(answer: &Answer<'_>, lang: Lang) -> Vec<&'st
     match causes.as_slice() {
         [] => Vec::new(),
         [only] => catalogue::text(*only, lang).shop.to_vec(),
-        several => vec![
-            catalogue::one_act(several, lang),
-            lang.pick(
-                "打下面的电话，从第一个打起；对方说他那边没问题，再打下一个。",
-                "Call the numbers below from the first; when one finds nothing wrong, call the next.",
-            ),
-        ],
+        several => {
+            let act = catalogue::one_act(several, lang);
+            vec![act, then(catalogue::is_call(act, lang), answer.callees().len(), lang)]
+        }
+    }
+}
+
+/// What follows the one act for several candidates. `called`: the act itself was to call.
+fn then(called: bool, numbers: usize, lang: Lang) -> &'static str {
+    match (called, numbers) {
+        (true, 0 | 1) => lang.pick("把上面说的几种可能都告诉对方。", "Tell them every possibility named above."),
+        (false, 0 | 1) => {
+            lang.pick("打下面的电话，把上面说的几种可能都告诉对方。", "Call the number below and tell them every possibility named above.")
+        }
+        (true, _) => lang.pick(
+            "从第一个电话打起；对方说他那边没问题，再打下一个。",
+            "Begin with the first number; when that one finds nothing wrong, call the next.",
+        ),
+        (false, _) => lang.pick(
+            "打下面的电话，从第一个打起；对方说他那边没问题，再打下一个。",
+            "Call the numbers below from the first; when one finds nothing wrong, call the next.",
+        ),
     }
 }
 

@@ -85,7 +85,8 @@ pub(in crate::report) fn rule(verdict: &Verdict, facing: &Facing, lang: Lang) ->
 /// A piece of evidence for a clerk.
 pub(in crate::report) fn in_words(evidence: &Evidence, lang: Lang) -> String {
     let asked = catalogue::question(&evidence.k, lang).unwrap_or(&evidence.k);
-    let result = catalogue::result(&evidence.result, lang).unwrap_or_else(|| evidence.result.clone());
+    let fact = if evidence.result.is_empty() { "none" } else { &evidence.result };
+    let result = catalogue::result(fact, lang).unwrap_or_else(|| fact.to_owned());
     let time = evidence.ms.map(|ms| milliseconds(ms, lang));
     let time = time.map(|time| lang.pick(format!("（{time}）"), format!(" ({time})"))).unwrap_or_default();
     let end = lang.pick("。", ".");

@@ -137,7 +137,7 @@ fn the_page_says_what_the_text_says_first() {
     let (page, parsed) = page(&scenes::cable_out(), Lang::ZhCn);
     let head = &page[page.find("<header").unwrap()..page.find("</header>").unwrap()];
     assert!(head.contains("现在不能结算") && head.contains("网线") && head.contains("link.no-carrier"), "{head}");
-    for words in ["热点", "时间", "重装", "029-5550-1001", "Example Pharmacy No. 3", "T0032", "2026-11-22 14:32:05", "不通（20）"]
+    for words in ["热点", "时间", "重装", "029-5550-1001", "Example Pharmacy No. 3", "T0032", "2026-11-22 14:32:05", "不通（退出码 20）"]
     {
         assert!(parsed.text.contains(words), "{words}");
     }
@@ -188,7 +188,7 @@ fn an_open_isolation_stands_above_everything_else() {
     let diagnosis = Diagnosis { isolation: Isolation::Broken, ..scenes::healthy() };
     let (page, parsed) = page(&diagnosis, Lang::En);
     assert!(page.find("class=\"alarm\"").unwrap() < page.find("<main>").unwrap());
-    assert!(parsed.text.contains("isolation broken (30)"));
+    assert!(parsed.text.contains("isolation broken (exit status 30)"));
 }
 
 #[test]

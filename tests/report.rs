@@ -274,6 +274,18 @@ fn who_is_called_first_is_the_sites_choice_and_both_are_shown() {
 }
 
 #[test]
+fn a_number_that_is_known_is_called_before_a_name_without_one() {
+    let mut facing = scenes::facing();
+    let line = |facing: &Facing| {
+        let text = render(&scenes::only(Cause::TcpRefused), facing, Lang::En, Style { width: 400, ..Style::default() });
+        text.lines().nth(2).expect("three lines").to_owned()
+    };
+    assert!(line(&facing).contains("029-5550-1003"), "the bureau, because nobody wrote down the centre's number");
+    facing.contacts.clear();
+    assert!(line(&facing).starts_with("Call the insurance centre (no number on file)"), "{}", line(&facing));
+}
+
+#[test]
 fn the_codes_of_a_document_do_not_depend_on_the_language() {
     let without_sentences = |lang| {
         let mut document = assert_valid(&to_json(&scenes::certificate_expired_and_a_resolver_dead(), &scenes::facing(), lang));

@@ -42,6 +42,31 @@ fn reason_en(reason: &Reason) -> String {
     }
 }
 
+/// What could not be seen, e.g. `gateway.arp`; `None` when there are no words for it.
+pub fn unseen_what(what: &str, lang: Lang) -> Option<&'static str> {
+    let (zh, en) = match what {
+        "baseline" => ("登记时的样子", "what was enrolled"),
+        "link.list" => ("有哪些网口", "the network ports"),
+        "address.list" => ("本机的地址", "this PC's addresses"),
+        "route.list" | "route.lookup" => ("本机的路由", "this PC's routing"),
+        "gateway" | "gateway.arp" | "gateway.ping" => ("路由器有没有反应", "whether the router responds"),
+        "path.walk" => ("路上的各段", "the steps on the way"),
+        "icmp.echo" | "icmp.series" | "udp.datagram" => ("对方对探测包的回应", "answers to test packets"),
+        "wire.answer" => ("网口上收到了什么", "what arrives at the network card"),
+        "usb.readers" => ("读卡器在不在", "whether the card reader is there"),
+        "tcp.connect" => ("能不能连上", "whether a connection opens"),
+        "tls.handshake" => ("安全证书", "the certificate"),
+        "http.get" => ("服务是否正常", "whether the service works"),
+        "http.upload" => ("大数据过不过得去", "whether large data gets through"),
+        "dns.resolvers" => ("设了哪些域名服务器", "which name servers are set"),
+        "dns.lookup" | "dns.query" => ("域名查询", "name look-ups"),
+        "vpn" => ("VPN 的状态", "the VPN's state"),
+        "wireguard.handshake" => ("VPN 上次握手的时间", "the time of the VPN's last handshake"),
+        _ => return None,
+    };
+    Some(lang.pick(zh, en))
+}
+
 /// The sentence of why something could not be seen, without a full stop.
 pub fn unseen(unseen: &Unseen, lang: Lang) -> String {
     match lang {

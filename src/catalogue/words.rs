@@ -1,7 +1,7 @@
 //! The single words: layers, states, degrees, people.
 
 use super::Lang;
-use crate::model::{Actor, Certainty, Isolation, Layer, LayerState, Severity};
+use crate::model::{Actor, Certainty, Isolation, Layer, LayerState, Severity, Subject};
 
 /// A layer as the drawn path names it, at most 14 columns wide.
 pub fn layer(layer: Layer, lang: Lang) -> &'static str {
@@ -16,6 +16,24 @@ pub fn layer(layer: Layer, lang: Lang) -> &'static str {
         Layer::Tcp => ("中心端口", "Centre's port"),
         Layer::Tls => ("安全证书", "Certificate"),
         Layer::Http => ("结算服务", "Settlement"),
+    };
+    lang.pick(zh, en)
+}
+
+/// What sort of thing a subject is.
+pub fn subject(subject: &Subject, lang: Lang) -> &'static str {
+    let (zh, en) = match subject {
+        Subject::Terminal => ("这台电脑", "this PC"),
+        Subject::Link(_) => ("网口", "network port"),
+        Subject::Gateway(_) => ("路由器", "router"),
+        Subject::Line => ("运营商线路", "operator line"),
+        Subject::Vpn(_) => ("VPN", "VPN"),
+        Subject::Route(_) => ("去往", "way to"),
+        Subject::Resolver(_) => ("域名服务器", "name server"),
+        Subject::Name(_) => ("域名", "name"),
+        Subject::Endpoint(_) => ("端口", "port"),
+        Subject::Host(_) => ("主机", "host"),
+        Subject::Centre(_) => ("医保中心", "centre"),
     };
     lang.pick(zh, en)
 }

@@ -221,12 +221,15 @@ pub(crate) fn world(sightings: Vec<Sighting>) -> World {
     observations.collect::<Vec<_>>().into()
 }
 
-/// No evidence of any diagnosis is without words for the counter.
+/// No evidence of any diagnosis is without words for the counter, and nothing that could not be seen.
 pub(crate) fn in_words(diagnosis: Diagnosis) -> Diagnosis {
     for evidence in diagnosis.verdicts.iter().flat_map(|verdict| &verdict.evidence) {
         for lang in isonet::catalogue::Lang::ALL {
             assert!(isonet::catalogue::question(&evidence.k, lang).is_some(), "no words for {evidence:?}");
         }
+    }
+    for blind in &diagnosis.blind {
+        assert!(isonet::catalogue::unseen_what(&blind.what, isonet::catalogue::Lang::En).is_some(), "no words for {blind:?}");
     }
     diagnosis
 }

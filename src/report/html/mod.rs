@@ -10,7 +10,7 @@ use super::answer::{Answer, Kind};
 use super::text::{self, clean};
 use super::{Facing, exit_status};
 use crate::catalogue::{self, Lang};
-use crate::model::{Diagnosis, Isolation, Severity, Verdict};
+use crate::model::{Blind, Diagnosis, Isolation, Severity, Subject, Verdict};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// The style sheet. Its digest stands in [`POLICY`].
@@ -35,6 +35,7 @@ pub fn to_html(diagnosis: &Diagnosis, facing: &Facing, lang: Lang) -> String {
                 style { (PreEscaped(STYLE)) }
             }
             body {
+                p.raw { (title(facing, lang)) }
                 (head(&answer, facing, lang))
                 @if matches!(diagnosis.isolation, Isolation::Broken | Isolation::Suspect) {
                     p.alarm { (text::isolation(diagnosis, lang)) }
@@ -133,7 +134,7 @@ fn argue(verdict: &Verdict, facing: &Facing, lang: Lang) -> Markup {
     let at = if at.is_empty() { at } else { lang.pick(format!("（{at}）"), format!(" ({at})")) };
     let sure = catalogue::certainty(verdict.certainty, lang);
     let colon = lang.pick("：", ": ");
-    let explains: Vec<String> = verdict.explains.iter().map(|subject| clean(&subject.to_string())).collect();
+    let explains: Vec<String> = verdict.explains.iter().map(|subject| clean(&named(subject, lang))).collect();
     html! {
         h3 { (words.title) (at) (colon) (sure) }
         p { (text::meaning(verdict, words, lang)) }
@@ -145,10 +146,19 @@ fn argue(verdict: &Verdict, facing: &Facing, lang: Lang) -> Markup {
                 }
             }
             @for ruled_out in &verdict.ruled_out { li { (clean(&text::not_this(ruled_out, lang))) } }
-            @if !explains.is_empty() { li { (lang.pick("连带不通的：", "Fails only because of this: ")) (explains.join(", ")) } }
+            @if !explains.is_empty() { li { (lang.pick("连带不通的：", "Fails only because of this: ")) (explains.join(lang.pick("、", ", "))) } }
         }
         @if let Some(rule) = text::rule(verdict, facing, lang) { p { (clean(&rule)) } }
         p.raw { (verdict.cause) ", " (catalogue::severity(verdict.severity, lang)) }
+    }
+}
+
+/// A subject as people call it: what it is, and its name.
+fn named(subject: &Subject, lang: Lang) -> String {
+    let kind = catalogue::subject(subject, lang);
+    match text::stands_there(subject).as_str() {
+        "" => kind.to_owned(),
+        name => format!("{kind} {name}"),
     }
 }
 
@@ -167,10 +177,22 @@ fn remarks(diagnosis: &Diagnosis, lang: Lang) -> Markup {
                 h2 { (lang.pick("这次没能看到的", "What could not be seen")) }
                 ul {
                     @for item in &diagnosis.blind {
-                        li { (clean(&item.what)) (lang.pick("：", ": ")) (clean(&catalogue::unseen(&item.because, lang))) }
+                        li { (unseen(item, lang)) }
                     }
                 }
             }
+        }
+    }
+}
+
+/// What could not be seen, in words where there are words for it, and why.
+fn unseen(item: &Blind, lang: Lang) -> Markup {
+    let why = clean(&catalogue::unseen(&item.because, lang));
+    let colon = lang.pick("：", ": ");
+    html! {
+        @match catalogue::unseen_what(&item.what, lang) {
+            Some(words) => { (words) (colon) (why) " " span.raw { (clean(&item.what)) } },
+            None => { (clean(&item.what)) (colon) (why) },
         }
     }
 }
@@ -185,7 +207,7 @@ fn foot(diagnosis: &Diagnosis, facing: &Facing, lang: Lang) -> Markup {
         footer {
             dl {
                 @if !whose.is_empty() { dt { (lang.pick("终端", "Terminal")) } dd { (whose.join(lang.pick("，", ", "))) } }
-                dt { (lang.pick("时间", "Time")) } dd { (when) (lang.pick("，", ", ")) (took) }
+                dt { (lang.pick("时间", "Time")) } dd { (when) (lang.pick("，用时 ", ", took ")) (took) }
                 dt { (lang.pick("结果", "Result")) } dd { (outcome(diagnosis, lang)) }
                 dt { (lang.pick("程序", "Program")) } dd { "isonet " (env!("CARGO_PKG_VERSION")) }
             }
@@ -204,7 +226,7 @@ fn outcome(diagnosis: &Diagnosis, lang: Lang) -> String {
         (_, Some(false)) => ("不通", "disconnected"),
         (_, None) => ("说不准", "could not tell"),
     };
-    lang.pick(format!("{zh}（{status}）"), format!("{en} ({status})"))
+    lang.pick(format!("{zh}（退出码 {status}）"), format!("{en} (exit status {status})"))
 }
 
 #[cfg(test)]

@@ -120,7 +120,9 @@ pub(in crate::report) fn act(answer: &Answer<'_>, facing: &Facing, lang: Lang) -
 /// Whom to call, and what to read out.
 pub(in crate::report) fn call(answer: &Answer<'_>, facing: &Facing, lang: Lang) -> String {
     let callees = answer.callees();
-    let whom = callees.first().map(|actor| contact(*actor, facing, lang)).unwrap_or_default();
+    // A number that is there helps more than a name without one.
+    let whom = callees.iter().find(|actor| facing.contacts.contains_key(actor)).or(callees.first());
+    let whom = whom.map(|actor| contact(*actor, facing, lang)).unwrap_or_default();
     let reference = reference(answer, facing, lang);
     match (answer.kind, lang) {
         (Kind::Fine, Lang::ZhCn) => format!("要问人就打给{whom}，报：{reference}。"),

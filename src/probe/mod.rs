@@ -1,5 +1,6 @@
 //! The probes: one layer, one file. They ask and report what they saw; they decide nothing. [`round`] asks them all at once.
 
+pub mod awake;
 pub mod centre;
 pub mod counter;
 pub mod dns;

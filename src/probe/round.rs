@@ -8,6 +8,7 @@
 //! failure; where every centre already answers, or the cause is proven, they get a short grace and are then dropped, so that a gateway that
 //! forbids ping does not make a healthy round slow. *Listening* ones hear what the others bring about and are never waited for.
 
+use super::awake::awake;
 use super::leave::Leave;
 use super::reach::reach;
 use super::{centre, counter, dns, gateway, local, loss, tcp, vpn};
@@ -42,6 +43,8 @@ const TROUBLE: Duration = Duration::from_millis(500);
 const CONFLICT: Duration = Duration::from_millis(200);
 /// Addresses that one round follows at most: a hostile name server must not turn us into a scanner.
 const MOST_HOSTS: usize = 24;
+/// Rounds that are begun anew because the machine slept.
+const MOST_ROUNDS: usize = 3;
 /// Sightings under way between the looks and the round.
 const QUEUE: usize = 256;
 
@@ -110,8 +113,17 @@ impl Ground {
 }
 
 /// Runs one round and gives all that was seen. Ends by `limit` at the latest; what has not ended by then was not seen.
-pub async fn run(config: Arc<Config>, enrolment: Arc<Enrolment>, limit: Duration, progress: impl FnMut(Progress)) -> World {
-    LocalSet::new().run_until(round(config, enrolment, limit, progress)).await
+///
+/// A round through which the machine slept is begun anew; one that never gets through awake has seen nothing.
+pub async fn run(config: Arc<Config>, enrolment: Arc<Enrolment>, limit: Duration, mut progress: impl FnMut(Progress)) -> World {
+    for _ in 0..MOST_ROUNDS {
+        let tasks = LocalSet::new();
+        let round = tasks.run_until(round(Arc::clone(&config), Arc::clone(&enrolment), limit, &mut progress));
+        if let Some(world) = awake(round).await {
+            return world;
+        }
+    }
+    World::default()
 }
 
 async fn round(config: Arc<Config>, enrolment: Arc<Enrolment>, limit: Duration, mut progress: impl FnMut(Progress)) -> World {

@@ -1,17 +1,21 @@
 //! Asking the product: what is asked, its invocation inside the terminal, its answer.
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
-use std::time::Instant;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::check::{eventually, holds};
 use crate::lab::{Lab, Place};
-use crate::shell::{Done, Said, run};
+use crate::shell::{Done, Said, must, run, stand_by};
 
 /// Past this a run counts as hung; the product promises 10 s at the very most.
 const HARD_LIMIT: &str = "15";
+
+/// How long a frozen run stands still: past every patience of the product.
+const SLEEP: Duration = Duration::from_millis(6500);
 
 /// The product's address space: generous for a program that should need 12 MB, too little to swallow a hostile body.
 const MEMORY: &str = "--as=536870912";
@@ -63,6 +67,21 @@ pub(crate) struct Ask {
     pub(crate) enrolled: bool,
     /// More tables, after all others.
     pub(crate) more: fn(&Lab) -> String,
+    /// Lines of the `[terminal]` table beyond the usual.
+    pub(crate) terminal: fn(&Lab) -> String,
+    /// What the product finds in its environment.
+    pub(crate) env: &'static [(&'static str, &'static str)],
+    /// Files or folders that the product sees in the place of the machine's own: what this machine's kernel cannot show.
+    pub(crate) stand_ins: fn(&Lab) -> Vec<(PathBuf, String)>,
+    pub(crate) course: Course,
+}
+
+/// How a run of the product goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Course {
+    Straight,
+    /// Stopped as soon as it has asked something, and let go on after [`SLEEP`]: what a machine's sleep does to it.
+    Frozen,
 }
 
 /// What the configuration says of the VPN's client.
@@ -115,6 +134,10 @@ impl Default for Ask {
             critical: true,
             enrolled: false,
             more: |_| String::new(),
+            terminal: |_| String::new(),
+            env: &[],
+            stand_ins: |_| Vec::new(),
+            course: Course::Straight,
         }
     }
 }
@@ -147,8 +170,22 @@ impl Ask {
         if self.configured {
             words.extend(["--config".to_owned(), config.display().to_string()]);
         }
-        let mut command = lab.at(Place::Terminal).command("timeout");
-        command.args(["--signal=KILL", HARD_LIMIT, "prlimit", MEMORY]).args(words);
+        let timed = ["timeout", "--signal=KILL", HARD_LIMIT, "prlimit", MEMORY].map(str::to_owned);
+        self.in_its_place(lab, timed.into_iter().chain(words).collect())
+    }
+
+    /// Words as a command inside the terminal, with this question's environment and stand-ins.
+    pub(crate) fn in_its_place(&self, lab: &Lab, words: Vec<String>) -> Command {
+        let mut all = Vec::new();
+        for (stand_in, place) in (self.stand_ins)(lab) {
+            // `ip netns exec` has given this process its own view of mounts; nobody else sees these.
+            let mount = ["sh", "-c", "mount --bind \"$1\" \"$2\" && shift 2 && exec \"$@\"", "sh"];
+            all.extend(mount.map(str::to_owned));
+            all.extend([stand_in.display().to_string(), place]);
+        }
+        all.extend(words);
+        let mut command = lab.at(Place::Terminal).command(&all[0]);
+        command.args(&all[1..]).envs(self.env.iter().copied());
         command
     }
 
@@ -157,10 +194,44 @@ impl Ask {
         fs::write(&config, self.config(lab)).map_err(|e| format!("cannot write the config: {e}"))?;
         let command = self.command(lab, product, &config);
         let begin = Instant::now();
-        let said = run(command, "")?;
+        let said = match self.course {
+            Course::Straight => run(command, "")?,
+            Course::Frozen => run_frozen(lab, command)?,
+        };
         let wall_ms = begin.elapsed().as_millis();
         // The whole of stdout must be one document: anything before or after it is an error here.
         let json = serde_json::from_str(&said.out).map_err(|e| e.to_string());
         Ok(Answer { said, json, wall_ms })
     }
+}
+
+/// Runs to the end, with a long pause as soon as the terminal's card has sent something.
+fn run_frozen(lab: &Lab, mut command: Command) -> Done<Said> {
+    let before = sent(lab)?;
+    stand_by();
+    let child =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(|e| format!("cannot start: {e}"))?;
+    // `timeout` leads a process group of its own, with the product in it.
+    let group = format!("-{}", child.id());
+    eventually("the product has asked something", || {
+        let now = sent(lab)?;
+        holds(now > before + 3, format!("{before} packets, then {now}"))
+    })?;
+    signal(&group, "STOP")?;
+    std::thread::sleep(SLEEP);
+    signal(&group, "CONT")?;
+    child.wait_with_output().map(Said::from).map_err(|e| format!("cannot wait for the product: {e}"))
+}
+
+fn signal(group: &str, name: &str) -> Done {
+    let mut kill = Command::new("kill");
+    kill.args(["-s", name, "--", group]);
+    must(kill, "").map(drop)
+}
+
+/// Packets that the terminal's card has sent so far.
+fn sent(lab: &Lab) -> Done<u64> {
+    let file = format!("/sys/class/net/{}/statistics/tx_packets", lab.plan.nic);
+    let said = lab.terminal().run(&["cat", &file])?;
+    said.out.trim().parse().map_err(|e| format!("{file}: {e}"))
 }

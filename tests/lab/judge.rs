@@ -43,6 +43,8 @@ pub(crate) struct Expect {
     pub(crate) beside: &'static [&'static str],
     /// Connected or not hangs on luck; the exit status must say the same.
     pub(crate) either: bool,
+    /// What the root's subject must contain, where another one would be wrong.
+    pub(crate) about: Option<&'static str>,
     /// The product is not expected to know this yet, and why. A wrong answer does not count, a false proof does.
     pub(crate) planned: Option<&'static str>,
 }
@@ -59,6 +61,7 @@ impl Expect {
         any: false,
         beside: &[],
         either: false,
+        about: None,
         planned: None,
     };
 
@@ -76,6 +79,10 @@ impl Expect {
 
     pub(crate) const fn beside(self, beside: &'static [&'static str]) -> Expect {
         Expect { beside, ..self }
+    }
+
+    pub(crate) const fn about(self, subject: &'static str) -> Expect {
+        Expect { about: Some(subject), ..self }
     }
 
     pub(crate) const fn planned(self, why: &'static str) -> Expect {
@@ -182,7 +189,12 @@ pub(crate) fn judge(expect: &Expect, answer: &Answer) -> Vec<String> {
     if !answer.said.status.is_some_and(|s| expect.status.contains(&s)) {
         wrong.push(format!("exit {:?} instead of {:?}", answer.said.status, expect.status));
     }
-    let connected = if expect.either { answer.said.status.map(|s| s == 10) } else { expect.connected };
+    let connected = match answer.said.status {
+        Some(0 | 10) if expect.either => Some(true),
+        Some(20) if expect.either => Some(false),
+        _ if expect.either => None,
+        _ => expect.connected,
+    };
     if json["connected"].as_bool() != connected || (connected.is_none() && !json["connected"].is_null()) {
         wrong.push(format!("connected is {}", json["connected"]));
     }
@@ -198,6 +210,9 @@ fn judge_verdicts(expect: &Expect, verdicts: &[Value], wrong: &mut Vec<String>) 
                 wrong.push(format!("the root is {}", text(first, "cause")));
             } else if ![expect.certainty.name(), expect.floor.name()].contains(&text(first, "certainty")) {
                 wrong.push(format!("the root is only or already {}", text(first, "certainty")));
+            }
+            if let Some(about) = expect.about.filter(|about| !text(first, "subject").contains(about)) {
+                wrong.push(format!("the root is about {}, not {about}", text(first, "subject")));
             }
         }
         _ => {}
@@ -227,11 +242,19 @@ fn judge_verdicts(expect: &Expect, verdicts: &[Value], wrong: &mut Vec<String>) 
     }
 }
 
-/// Causes called proven that were not staged. No case is lenient about these.
-pub(crate) fn falsely_proven(expect: &Expect, answer: &Answer) -> bool {
-    let Ok(json) = &answer.json else { return false };
+/// How many causes are called proven that were not staged. No case is lenient about these.
+pub(crate) fn falsely_proven(expect: &Expect, answer: &Answer) -> usize {
+    let Ok(json) = &answer.json else { return 0 };
     let staged = |cause: &str| expect.any || expect.roots.contains(&cause) || expect.beside.contains(&cause);
-    verdicts(json).iter().any(|v| text(v, "certainty") == "proven" && !staged(text(v, "cause")))
+    verdicts(json).iter().filter(|v| text(v, "certainty") == "proven" && !staged(text(v, "cause"))).count()
+}
+
+/// How many causes are named, at whatever certainty, that are neither staged nor an honest twin of what is.
+pub(crate) fn false_causes(expect: &Expect, answer: &Answer) -> usize {
+    let Ok(json) = &answer.json else { return 0 };
+    let lists = [expect.roots, expect.beside, expect.also];
+    let fair = |cause: &str| expect.any || lists.iter().any(|list| list.contains(&cause));
+    verdicts(json).iter().filter(|v| !fair(text(v, "cause"))).count()
 }
 
 /// The product's own JSON Schema of `diagnosis/1`, ready to be held against answers.
@@ -268,7 +291,11 @@ pub(crate) fn self_check() -> Vec<String> {
     let one_mild = Expect { alone_and_mild: true, ..FAULT };
     let two = Expect { also: &[], ..FAULT }.beside(&["centre.outage"]);
     let lucky = Expect { either: true, status: &[10, 20], ..FAULT };
-    let table: [(&str, Expect, i32, Value, bool); 17] = [
+    let about =
+        |subject: &str| broken(vec![json!({"cause": "dns.timeout", "certainty": "likely", "severity": "high", "subject": subject})]);
+    let table: [(&str, Expect, i32, Value, bool); 19] = [
+        ("the right subject passes", FAULT.about("127.0.0.53"), 20, about("resolver:127.0.0.53"), true),
+        ("another subject fails", FAULT.about("127.0.0.53"), 20, about("resolver:10.0.0.1"), false),
         ("root and independent second pass", two, 20, broken(vec![right.clone(), verdict("centre.outage", "proven")]), true),
         ("a root without its second fails", two, 20, broken(vec![right.clone()]), false),
         ("a second in front of the root fails", two, 20, broken(vec![twin.clone(), right.clone()]), false),

@@ -71,6 +71,8 @@ pub(crate) enum Role {
     /// Both halves of the slow stretch of the line.
     DelayStub,
     DelayTun,
+    /// What only one case has use for, by a name of its own.
+    Extra(&'static str),
 }
 
 pub(crate) type Undo = Box<dyn FnOnce(&mut Lab) -> Done>;

@@ -42,6 +42,16 @@ pub(crate) fn wireguard_client() -> String {
     format!("{}t", wireguard_prefix(std::process::id()))
 }
 
+/// The same for the pair of a second VPN.
+pub(crate) fn second_wireguard_server() -> String {
+    format!("{}u", wireguard_prefix(std::process::id()))
+}
+
+/// The same for the pair of a second VPN.
+pub(crate) fn second_wireguard_client() -> String {
+    format!("{}v", wireguard_prefix(std::process::id()))
+}
+
 /// The name of this run's `OpenVPN` client in the machine's list of processes, which all namespaces share: another run's
 /// client, or the server beside it, must not be taken for it.
 pub(crate) fn openvpn_process() -> String {

@@ -24,15 +24,13 @@ pub(crate) fn list(args: &Args) {
         let on: Vec<&str> = case.on.iter().map(|kind| kind.name()).collect();
         println!("{:<38} {:<30} {}", case.name, on.join(" "), case.expect.text());
     }
+    if args.filters.is_empty() {
+        print!("\n{}", table::unstaged());
+    }
 }
 
 /// Stages all that is asked for; true if nothing failed.
 pub(crate) fn pass(args: &Args, run: &Run) -> Done<bool> {
-    let mut wrong = judge::self_check();
-    wrong.extend(judge::unknown_codes());
-    if !wrong.is_empty() {
-        return Err(wrong.join("\n"));
-    }
     let seed = args.seed.unwrap_or_else(fresh_seed);
     println!("lab: seed {seed} (again with --seed {seed})");
     let asked = if args.product {
@@ -56,6 +54,10 @@ pub(crate) fn pass(args: &Args, run: &Run) -> Done<bool> {
     });
     println!();
     print!("{}", table::confusion(&rows));
+    println!();
+    print!("{}", table::by_kind(&rows));
+    println!();
+    print!("{}", table::unstaged());
     println!();
     print!("{}", table::timings(&rows));
     println!("{}", table::codes(&rows));
@@ -121,10 +123,12 @@ fn pass_kind(run: &Run, plan: &Plan, due: &[&'static Case], asked: Option<&Asked
         let answer = outcome.answer.as_ref();
         rows.push(Row {
             verdict: outcome.verdict,
+            kind: Some(plan.kind),
             staged: case.name.to_owned(),
             roots: case.expect.roots,
             answered: answer.map(judge::root),
-            due: case.expect.text(),
+            false_causes: answer.map_or(0, |answer| judge::false_causes(&case.expect, answer)),
+            falsely_proven: answer.map_or(0, |answer| judge::falsely_proven(&case.expect, answer)),
             nature: case.expect.nature(),
             took_ms: answer.and_then(judge::took_ms),
         });
@@ -165,7 +169,7 @@ fn pass_case(run: &Run, plan: &Plan, case: &Case, lab: &mut Option<Lab>, asked: 
         Ok(Some((answer, lines))) => {
             let verdict = match case.expect.planned {
                 _ if lines.is_empty() => Verdict::Pass,
-                Some(_) if !judge::falsely_proven(&case.expect, &answer) => Verdict::Planned,
+                Some(_) if judge::falsely_proven(&case.expect, &answer) == 0 => Verdict::Planned,
                 _ => Verdict::Fail,
             };
             Outcome { verdict, lines, answer: Some(answer) }

@@ -42,6 +42,7 @@ pub(crate) enum Front {
     Calm = 4444,
     Alert = 4445,
     Strict = 4446,
+    LateTls = 4447,
 }
 
 /// Plain HTTP beside the centre's HTTPS, for sites that have no TLS.
@@ -104,6 +105,7 @@ impl Lab {
                     format!("tls-alert@[::]:{}", Front::Alert as u16),
                     format!("noise@[::]:{}", Front::Noise as u16),
                     format!("accept-close@[::]:{}", Front::AcceptClose as u16),
+                    format!("late-relay@[::]:{}", Front::LateTls as u16),
                 ],
             ),
             Role::ShopStub => {
@@ -135,7 +137,7 @@ impl Lab {
                 }
                 self.spawn(role, command)
             }
-            Role::DelayStub => self.start_stub(role, Place::Isp, &[format!("delay@{}", crate::relay::AT)]),
+            Role::DelayStub | Role::Extra(_) => Err(format!("{role:?} is started by the verb that knows how")),
             Role::DelayTun => self.start_delay_tun(),
             Role::VpnServer => match self.plan.kind {
                 Kind::WireGuard => self.start_wireguard(role, Place::Edge),
@@ -193,7 +195,7 @@ impl Lab {
         Ok(())
     }
 
-    fn start_stub(&mut self, role: Role, place: Place, specs: &[String]) -> Done {
+    pub(crate) fn start_stub(&mut self, role: Role, place: Place, specs: &[String]) -> Done {
         let own = std::env::current_exe().map_err(|e| format!("cannot find the lab's binary: {e}"))?;
         let words = |list: Vec<IpAddr>| list.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         let mut command = self.at(place).command(&own.display().to_string());
@@ -205,7 +207,8 @@ impl Lab {
             .env(stub::ADDRESSES, words(self.ips(self.plan.centre())))
             .env(stub::CONTROL_ADDRESSES, words(self.ips(self.plan.resolvers()[0])))
             .env(stub::LIES, words(self.lies()))
-            .env(stub::PORTAL, words(self.ips(self.plan.gateway)));
+            .env(stub::PORTAL, words(self.ips(self.plan.gateway)))
+            .env(stub::BEHIND, self.plan.https.to_string());
         self.spawn(role, command)
     }
 

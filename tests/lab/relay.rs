@@ -1,6 +1,7 @@
 //! A long line: packets towards the centre take a detour through a tun device and a process that keeps them for a while.
 //! The kernel here has no netem.
 
+use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::mpsc;
 use std::thread;
@@ -15,11 +16,66 @@ pub(crate) const AT: &str = "127.0.0.1:5999";
 const DEV: &str = "slow0";
 const TABLE: &str = "99";
 
-/// How long it keeps each packet; one way only, so this is the round trip.
-const DELAY: Duration = Duration::from_millis(300);
+/// How long two packets have to be apart for the one not to overtake the other.
+const OVERTAKING: Duration = Duration::from_millis(5);
 
-/// Sends every datagram back to where it came from, later, in order.
-pub(crate) fn delay(socket: &UdpSocket) {
+/// What the detour does to packets.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Manner {
+    /// Keeps each for this long. One way only, so this is the round trip.
+    Late(Duration),
+    /// Passes each on twice, and of two that come close to each other the later one first.
+    Twice,
+}
+
+impl Manner {
+    /// What a stub's name says: `detour-300` for milliseconds, `detour-twice`.
+    pub(crate) fn parse(text: &str) -> Option<Manner> {
+        match text.strip_prefix("detour-")? {
+            "twice" => Some(Manner::Twice),
+            ms => ms.parse().ok().map(|ms| Manner::Late(Duration::from_millis(ms))),
+        }
+    }
+}
+
+/// Sends every datagram back to where it came from, in the manner asked for.
+pub(crate) fn send_back(socket: &UdpSocket, manner: Manner) {
+    match manner {
+        Manner::Late(time) => delay(socket, time),
+        Manner::Twice => repeat_and_swap(socket),
+    }
+}
+
+fn repeat_and_swap(socket: &UdpSocket) {
+    let mut held: Option<(Vec<u8>, SocketAddr)> = None;
+    let mut buffer = vec![0u8; 65_536];
+    let twice = |packet: &[u8], to: SocketAddr| {
+        for _ in 0..2 {
+            let _ = socket.send_to(packet, to);
+        }
+    };
+    if socket.set_read_timeout(Some(OVERTAKING)).is_err() {
+        return;
+    }
+    loop {
+        let next = match socket.recv_from(&mut buffer) {
+            Ok((length, from)) => Some((buffer[..length].to_vec(), from)),
+            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => None,
+            Err(_) => return,
+        };
+        match (held.take(), next) {
+            (None, next) => held = next,
+            (Some((first, to)), next) => {
+                if let Some((second, to)) = next {
+                    twice(&second, to);
+                }
+                twice(&first, to);
+            }
+        }
+    }
+}
+
+fn delay(socket: &UdpSocket, time: Duration) {
     let Ok(out) = socket.try_clone() else { return };
     let (late, due) = mpsc::channel::<(Instant, Vec<u8>, SocketAddr)>();
     thread::spawn(move || {
@@ -30,16 +86,16 @@ pub(crate) fn delay(socket: &UdpSocket) {
     });
     let mut buffer = vec![0u8; 65_536];
     while let Ok((length, from)) = socket.recv_from(&mut buffer) {
-        if late.send((Instant::now() + DELAY, buffer[..length].to_vec(), from)).is_err() {
+        if late.send((Instant::now() + time, buffer[..length].to_vec(), from)).is_err() {
             return;
         }
     }
 }
 
 impl Lab {
-    /// Packets towards the centre, or towards the VPN's server, are 0.3 s under way.
-    pub(crate) fn long_line(&mut self) -> Done {
-        self.start(Role::DelayStub)?;
+    /// Packets towards the centre, or towards the VPN's server, take a detour that treats them as this stub's name says.
+    pub(crate) fn detour(&mut self, manner: &str) -> Done {
+        self.start_stub(Role::DelayStub, Place::Isp, &[format!("{manner}@{AT}")])?;
         // The other half gives up at the first packet that nobody takes.
         let log = self.log(Role::DelayStub);
         eventually("the delaying process listens", || {

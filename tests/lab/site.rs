@@ -17,11 +17,12 @@ impl Ask {
         }
         let usual = if lab.has_vpn() { "vpn-over-internet" } else { "leased-line" };
         text.push_str(&format!(
-            "[terminal]\nname = \"Lab terminal\"\nkind = \"pharmacy\"\n\n\
+            "[terminal]\nname = \"Lab terminal\"\nkind = \"pharmacy\"\n{}\n\
              [contacts]\nvendor = {{ name = \"Vendor\", phone = \"1001\" }}\n\
              operator = {{ name = \"Operator\", phone = \"1002\" }}\n\
              bureau = {{ name = \"Bureau\", phone = \"1003\" }}\n\n\
              [network]\naccess = \"{}\"\n\n",
+            (self.terminal)(lab),
             self.access.unwrap_or(usual)
         ));
         text.push_str(&self.vpn_table(lab));

@@ -17,6 +17,8 @@ struct Zone {
     control_addresses: Vec<IpAddr>,
     lies: Vec<IpAddr>,
     portal: Vec<IpAddr>,
+    /// The port of this host that a relay passes bytes on to.
+    behind: u16,
 }
 
 pub(crate) const NAME: &str = "STUB_NAME";
@@ -25,12 +27,16 @@ pub(crate) const ADDRESSES: &str = "STUB_ADDRESSES";
 pub(crate) const CONTROL_ADDRESSES: &str = "STUB_CONTROL_ADDRESSES";
 pub(crate) const LIES: &str = "STUB_LIES";
 pub(crate) const PORTAL: &str = "STUB_PORTAL";
+pub(crate) const BEHIND: &str = "STUB_BEHIND";
 
 /// How slow the slow ones are; over the configured `slow = "1s"`, below the default timeout of 2 s.
 const SLOWNESS: Duration = Duration::from_millis(1300);
 
 /// Slow, but below `slow = "1s"`.
 const CALMNESS: Duration = Duration::from_millis(700);
+
+/// How long the slow relay keeps a client's first words.
+const LATENESS: Duration = Duration::from_millis(900);
 
 #[derive(Debug, Clone, Copy)]
 enum Manner {
@@ -69,8 +75,10 @@ enum Kind {
     Portal,
     /// Answers a client's greeting with "I do not speak that version".
     TlsAlert,
-    /// Sends every datagram back, late.
-    Delay,
+    /// Passes everything on to another port, the first words late.
+    LateRelay,
+    /// Sends every datagram back, in some manner.
+    Detour(crate::relay::Manner),
 }
 
 impl Kind {
@@ -93,8 +101,8 @@ impl Kind {
             "calm-http" => Kind::CalmHttp,
             "portal" => Kind::Portal,
             "tls-alert" => Kind::TlsAlert,
-            "delay" => Kind::Delay,
-            other => return Err(format!("no stub is called {other}")),
+            "late-relay" => Kind::LateRelay,
+            other => Kind::Detour(crate::relay::Manner::parse(other).ok_or(format!("no stub is called {other}"))?),
         })
     }
 }
@@ -108,15 +116,16 @@ pub(crate) fn serve(specs: &[String]) -> Done {
         control_addresses: list(CONTROL_ADDRESSES),
         lies: list(LIES),
         portal: list(PORTAL),
+        behind: text(BEHIND).parse().unwrap_or(0),
     });
     for spec in specs {
         let (kind, place) = spec.split_once('@').ok_or(format!("not KIND@PLACE: {spec}"))?;
         let kind = Kind::parse(kind)?;
         let place: SocketAddr = place.parse().map_err(|e| format!("{place}: {e}"))?;
         let told = |e: std::io::Error| format!("cannot listen on {place}: {e}");
-        if matches!(kind, Kind::Delay) {
+        if let Kind::Detour(manner) = kind {
             let socket = UdpSocket::bind(place).map_err(told)?;
-            thread::spawn(move || crate::relay::delay(&socket));
+            thread::spawn(move || crate::relay::send_back(&socket, manner));
             continue;
         }
         let tcp = TcpListener::bind(place).map_err(told)?;
@@ -171,7 +180,8 @@ fn answer_datagrams(socket: &UdpSocket, manner: Manner, zone: &Arc<Zone>) {
 fn converse(mut stream: TcpStream, kind: Kind, zone: &Zone) {
     let _ = stream.set_read_timeout(Some(Duration::from_secs(20)));
     let _ = match kind {
-        Kind::AcceptClose | Kind::Delay => Ok(()),
+        Kind::AcceptClose | Kind::Detour(_) => Ok(()),
+        Kind::LateRelay => relay_late(&mut stream, zone.behind),
         Kind::Dns(manner) => converse_dns(&mut stream, manner, zone),
         Kind::OkHttp => ok_after(&mut stream, Duration::ZERO),
         Kind::CalmHttp => ok_after(&mut stream, CALMNESS),
@@ -192,6 +202,21 @@ fn ok_after(stream: &mut TcpStream, time: Duration) -> std::io::Result<()> {
     read_some(stream)?;
     thread::sleep(time);
     stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n")
+}
+
+/// Passes bytes both ways, the client's first ones late.
+fn relay_late(client: &mut TcpStream, port: u16) -> std::io::Result<()> {
+    let mut first = [0u8; 4096];
+    let length = client.read(&mut first)?;
+    thread::sleep(LATENESS);
+    let mut server = TcpStream::connect(("127.0.0.1", port))?;
+    server.write_all(&first[..length])?;
+    let (mut from, mut to) = (client.try_clone()?, server.try_clone()?);
+    thread::spawn(move || {
+        let _ = std::io::copy(&mut from, &mut to);
+        let _ = to.shutdown(std::net::Shutdown::Write);
+    });
+    std::io::copy(&mut server, client).map(drop)
 }
 
 fn login_page(zone: &Zone) -> String {

@@ -45,7 +45,15 @@ impl Lab {
 
     /// A rule that changes where packets go, before routing.
     pub(crate) fn nat(&mut self, place: Place, rule: &str) -> Done {
-        self.chain(place, "nat", "prerouting", "-100", &[rule.to_owned()])
+        self.later(move |lab| lab.forget_flows(place));
+        self.chain(place, "nat", "prerouting", "-100", &[rule.to_owned()])?;
+        self.forget_flows(place)
+    }
+
+    /// Flows that the kernel remembers go where they went when they began, whatever the rules are now: a question that
+    /// happens to come from the port of one asked a minute ago would be answered by the wrong server.
+    fn forget_flows(&self, place: Place) -> Done {
+        self.at(place).run(&["conntrack", "-F"]).map(drop)
     }
 
     fn chain(&mut self, place: Place, kind: &str, hook: &str, at: &str, rules: &[String]) -> Done {
@@ -71,6 +79,28 @@ impl Lab {
             .map(|net| format!("addr del {net} dev {}\n", self.plan.nic))
             .collect();
         self.change(Place::Terminal, &lines, "")
+    }
+
+    /// Starts a program that only this case has use for.
+    pub(crate) fn extra(&mut self, name: &'static str, command: std::process::Command) -> Done {
+        self.spawn(Role::Extra(name), command)?;
+        self.later(move |lab| lab.stop(Role::Extra(name)));
+        Ok(())
+    }
+
+    /// Starts stubs that only this case has use for.
+    pub(crate) fn extra_stub(&mut self, name: &'static str, place: Place, specs: &[String]) -> Done {
+        self.start_stub(Role::Extra(name), place, specs)?;
+        self.later(move |lab| lab.stop(Role::Extra(name)));
+        Ok(())
+    }
+
+    /// Loads a whole nft table called `name`; it must not be there yet.
+    pub(crate) fn table(&mut self, place: Place, family: &str, name: &str, body: &str) -> Done {
+        let gone = format!("delete table {family} {name}\n");
+        self.at(place).nft(&format!("table {family} {name} {{\n{body}\n}}\n"))?;
+        self.later(move |lab| lab.at(place).nft(&gone));
+        Ok(())
     }
 
     /// Starts a peer that a case needs, and only it.
@@ -105,7 +135,7 @@ impl Lab {
         self.rewrite("hosts", &text)
     }
 
-    fn rewrite(&mut self, file: &str, text: &str) -> Done {
+    pub(crate) fn rewrite(&mut self, file: &str, text: &str) -> Done {
         let path = PathBuf::from("/etc/netns").join(self.terminal().name).join(file);
         let told = |e: std::io::Error| format!("cannot rewrite {}: {e}", path.display());
         let before = fs::read_to_string(&path).map_err(told)?;
@@ -179,13 +209,18 @@ impl Lab {
 
     /// `isonet enroll` takes its baseline of the topology as it is.
     pub(crate) fn enroll(&mut self) -> Done {
+        self.enroll_as(&crate::ask::Ask { enrolled: true, ..crate::ask::Ask::default() })
+    }
+
+    /// The same, with what this question shows the product of the machine.
+    pub(crate) fn enroll_as(&mut self, ask: &crate::ask::Ask) -> Done {
         let Some(product) = self.product.clone() else { return Ok(()) };
         let config = self.path("enrol.toml");
-        let ask = crate::ask::Ask { enrolled: true, ..crate::ask::Ask::default() };
         fs::write(&config, ask.config(self)).map_err(|e| format!("cannot write the config: {e}"))?;
         self.later(|lab| fs::remove_dir_all(lab.path("state")).map_err(|e| format!("cannot forget the baseline: {e}")));
-        let words = [&product, &config].map(|path| path.display().to_string());
-        self.terminal().run(&[&words[0], "enroll", "--config", &words[1]]).map(drop)
+        let [product, config] = [&product, &config].map(|path| path.display().to_string());
+        let words = vec![product, "enroll".to_owned(), "--config".to_owned(), config];
+        crate::shell::must(ask.in_its_place(self, words), "").map(drop)
     }
 
     /// A new session, without waiting for the old one to be given up.
@@ -238,6 +273,22 @@ impl Lab {
         self.at(Place::Switch).ip("link set veth9p up\n")?;
         self.later(|lab| lab.terminal().ip("link del veth9\nlink del docker0\n"));
         Ok(())
+    }
+
+    /// The terminal's addresses and default routes live on another device from now on, which `make` creates.
+    pub(crate) fn uplink_is(&mut self, device: &str, make: &str) -> Done {
+        let plan = &self.plan;
+        let mut lines = format!("addr flush dev {}\n{make}\nlink set {device} up\n", plan.nic);
+        for address in plan.terminal.with_bits(plan.families) {
+            lines.push_str(&crate::lab::address_line(device, &address));
+            lines.push('\n');
+        }
+        for ip in self.ips(plan.gateway) {
+            // The old card's IPv6 default route outlives its addresses.
+            lines.push_str(&format!("route replace {} via {ip}\n", default_prefix(ip)));
+        }
+        let undo = format!("link del {device}\n");
+        self.change(Place::Terminal, &lines, &undo)
     }
 
     /// nft's words for "to any of these addresses".

@@ -82,6 +82,7 @@ impl Lab {
         self.write("peer.conf", &peer)?;
         self.write("VpnServer.conf", &format!("[Interface]\nPrivateKey = {server}\nListenPort = {}\n{peer}", plan.vpn_port))?;
         self.write("client.pub", &client_public)?;
+        self.write("server.pub", &server_public)?;
         self.write(
             "VpnClient.conf",
             &format!(
@@ -115,9 +116,22 @@ impl Lab {
         let mut command = self.at(place).command("wireguard-go");
         command.args(["-f", &dev]).env("LOG_LEVEL", "error");
         self.spawn(role, command)?;
+        self.wireguard_listens(place, &dev)?;
         let conf = self.text_path(&format!("{role:?}.conf"));
-        eventually("wireguard-go takes its configuration", || self.at(place).run(&["wg", "setconf", &dev, &conf]).map(drop))?;
+        self.at(place).run(&["wg", "setconf", &dev, &conf])?;
         self.at(place).ip(&lines)
+    }
+
+    /// Its socket takes connections. `wg` must not be asked before: it removes a socket that nobody listens on yet, and tries
+    /// the kernel instead.
+    pub(crate) fn wireguard_listens(&self, place: Place, dev: &str) -> Done {
+        let name = format!("/wireguard/{dev}.sock");
+        eventually("wireguard-go listens", || {
+            let said = self.at(place).run(&["cat", "/proc/net/unix"])?;
+            // The flags say that it accepts connections.
+            let listens = said.out.lines().any(|line| line.ends_with(&name) && line.split_whitespace().nth(3) == Some("00010000"));
+            crate::check::holds(listens, "nobody listens")
+        })
     }
 
     /// Accounts, the server's configuration, and what the client does to the terminal once it is connected.
@@ -183,7 +197,8 @@ impl Lab {
     }
 }
 
-fn wireguard_keys() -> Done<(String, String)> {
+/// A fresh private key, and its public one.
+pub(crate) fn wireguard_keys() -> Done<(String, String)> {
     let mut generate = Command::new("wg");
     generate.arg("genkey");
     let private = must(generate, "")?.out.trim().to_owned();

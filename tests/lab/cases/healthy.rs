@@ -1,11 +1,11 @@
 //! Healthy twins: what looks like a fault to a careless eye and is none.
 
-use super::{ANYWHERE, Case, DIRECT, DIRECT_AND_OPENVPN, LEASED, VPN, as_nobody};
+use super::{ANYWHERE, Case, DIRECT, DIRECT_AND_OPENVPN, LEASED, VPN, as_nobody, healthy};
 use crate::ask::{Ask, Centre};
 use crate::check::{Dns, Echo, eventually, holds, is};
 use crate::judge::{Certainty::Proven, Expect};
 use crate::lab::{Lab, Place};
-use crate::plan::{Host, Kind};
+use crate::plan::Host;
 use crate::shell::Done;
 
 pub(super) const CASES: &[Case] = &[
@@ -98,11 +98,6 @@ pub(super) const CASES: &[Case] = &[
         ..healthy("healthy/vpn-server-forbids-ping", VPN)
     },
 ];
-
-/// Nothing staged, nothing wrong.
-const fn healthy(name: &'static str, on: &'static [Kind]) -> Case {
-    Case { name, on, stage: |_| Ok(()), prove: Lab::prove_healthy, ask: Ask::default, expect: Expect::HEALTHY }
-}
 
 fn no_echo() -> [String; 2] {
     ["icmp type echo-request drop".to_owned(), "icmpv6 type echo-request drop".to_owned()]

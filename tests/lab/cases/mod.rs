@@ -2,15 +2,21 @@
 
 mod centre;
 mod combined;
+mod counter;
 mod dns;
+mod forwarder;
 mod healthy;
 mod hostile;
 mod http;
 mod line;
+mod lines;
 mod link;
+mod machine;
 mod moved;
+mod proxies;
 mod route;
 mod twins;
+mod two_vpns;
 mod vpn;
 
 use crate::ask::Ask;
@@ -39,12 +45,17 @@ pub(crate) const ANYWHERE: &[Kind] = &Kind::ALL;
 pub(crate) const LEASED_AND_OPENVPN: &[Kind] = &[Kind::Leased, Kind::OpenVpn];
 pub(crate) const DIRECT_AND_OPENVPN: &[Kind] = &[Kind::Leased, Kind::LeasedV6, Kind::OpenVpn];
 
-/// Every case. `link.degraded` and `link.wifi-lost` have none: a veth pair has neither a speed nor a cell; `link.flapping`, `vpn.kicked`
-/// and `vpn.idle-timeout` show only over time.
+/// Every case. The codes that none of them stages are in `unstaged.rs`, each with its reason.
 pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
     let path = [link::CASES, moved::CASES, line::CASES, vpn::CASES, route::CASES, dns::CASES, http::CASES, centre::CASES];
-    let rest = [combined::CASES, healthy::CASES, twins::CASES, hostile::CASES];
-    path.into_iter().chain(rest).flatten()
+    let wide = [forwarder::CASES, proxies::CASES, counter::CASES, combined::CASES, two_vpns::CASES];
+    let rest = [healthy::CASES, twins::CASES, lines::CASES, machine::CASES, hostile::CASES];
+    path.into_iter().chain(wide).chain(rest).flatten()
+}
+
+/// Nothing staged, nothing wrong.
+const fn healthy(name: &'static str, on: &'static [Kind]) -> Case {
+    Case { name, on, stage: |_| Ok(()), prove: Lab::prove_healthy, ask: Ask::default, expect: Expect::HEALTHY }
 }
 
 /// Asked by name only: what is found out about the centre comes from DNS.

@@ -1,26 +1,12 @@
-//! More healthy twins: long lines, boxes that do the VPN, unknown clients, idle devices.
+//! More healthy twins: boxes that do the VPN, unknown clients, idle devices.
 
-use super::{ANYWHERE, Case, DIRECT, DIRECT_AND_OPENVPN, LEASED_AND_OPENVPN, VPN};
+use super::{Case, DIRECT, DIRECT_AND_OPENVPN, LEASED_AND_OPENVPN, VPN, healthy};
 use crate::ask::{Ask, Client, Inside};
-use crate::check::{eventually, holds};
-use crate::judge::Expect;
-use crate::lab::{Lab, Place};
-use crate::plan::{Families, Kind};
+use crate::check::holds;
+use crate::lab::Place;
+use crate::plan::Families;
 
 pub(super) const CASES: &[Case] = &[
-    Case {
-        stage: Lab::long_line,
-        prove: |lab| {
-            let centre = lab.ip(lab.plan.centre()).to_string();
-            eventually("an echo takes 0.3 s", || {
-                let said = lab.terminal().try_run(&["ping", "-n", "-c1", "-W2", &centre])?;
-                let ms = said.out.split("time=").nth(1).and_then(|rest| rest.split(' ').next()?.parse::<f64>().ok());
-                holds(ms.is_some_and(|ms| ms > 290.0), said.out)
-            })?;
-            lab.settles()
-        },
-        ..healthy("healthy/long-line", ANYWHERE)
-    },
     Case { ask: || Ask { access: Some("vpn-box"), ..Ask::default() }, ..healthy("healthy/vpn-box", DIRECT) },
     Case { ask: || Ask { vpn: Client::Nameless, ..Ask::default() }, ..healthy("healthy/client-of-unknown-name", VPN) },
     Case { ask: || Ask { vpn: Client::Logged, ..Ask::default() }, ..healthy("healthy/client-with-log", VPN) },
@@ -65,8 +51,3 @@ pub(super) const CASES: &[Case] = &[
         ..healthy("healthy/one-family-dead", LEASED_AND_OPENVPN)
     },
 ];
-
-/// Nothing staged, nothing wrong.
-const fn healthy(name: &'static str, on: &'static [Kind]) -> Case {
-    Case { name, on, stage: |_| Ok(()), prove: Lab::prove_healthy, ask: Ask::default, expect: Expect::HEALTHY }
-}

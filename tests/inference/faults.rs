@@ -132,6 +132,17 @@ fn resolver_answers_name_their_cause() {
 }
 
 #[test]
+fn a_forwarder_on_this_pc_needs_no_other_proof_that_it_is_there() {
+    let stub = "127.0.0.53";
+    let asked = QueryKey { resolver: ip(stub), name: "settle.centre.example".to_owned() };
+    let broken = [resolvers(&[stub]), lookup(silent()), Sighting::Query(asked, silent()), tls(Outcome::Unknown(Unseen::Skipped))];
+    let diagnosis = ask(&leased(), with(healthy(), broken));
+    root(&diagnosis, Cause::DnsTimeout, Certainty::Proven);
+    assert_eq!(diagnosis.verdicts.len(), 1, "the centre answers at its known address");
+    assert_eq!(diagnosis.verdicts[0].subject, Subject::Resolver(ip(stub)));
+}
+
+#[test]
 fn a_foreign_answer_is_a_hijack_unless_the_certificate_vouches() {
     let foreign = || [lookup(found(&["198.18.0.7"], LookupSource::Dns)), query(knows("198.18.0.7"))];
     root(&ask(&leased(), with(healthy(), foreign())), Cause::DnsHijacked, Certainty::Likely);

@@ -160,6 +160,24 @@ fn a_card_that_runs_at_ten_megabit_or_half_duplex_is_worth_a_word() {
 }
 
 #[test]
+fn an_error_page_is_the_centres_own_only_where_a_certificate_vouches() {
+    let config: Config =
+        toml::from_str("[[centre]]\nname = \"c\"\nhost = \"10.20.0.10\"\ntcp = [80]\nhttp = { url = \"http://10.20.0.10/health\" }")
+            .unwrap();
+    let page = |status| {
+        let (first_byte, total) = (Duration::from_millis(3), Duration::from_millis(3));
+        let facts = HttpFacts { status, first_byte, total, maintenance: false, location: None, date_offset_s: Some(0) };
+        Sighting::Http("http://10.20.0.10/health".to_owned(), at(CENTRE, 80), Outcome::Ok(facts))
+    };
+    for (status, cause) in [(500, Cause::HttpError), (502, Cause::HttpError), (407, Cause::HttpAuth)] {
+        let world = with(terminal(), [Sighting::Tcp(at(CENTRE, 80), answer()), page(status), Sighting::Ping(ip(CENTRE), silent())]);
+        let diagnosis = ask(&config, world);
+        root(&diagnosis, cause, Certainty::Likely);
+        assert!(diagnosis.verdicts[0].ruled_out.iter().all(|out| out.cause != Cause::CentreOutage), "a proxy may speak for a dead centre");
+    }
+}
+
+#[test]
 fn a_portals_page_is_no_sign_that_the_centre_lives() {
     let config: Config =
         toml::from_str("[[centre]]\nname = \"c\"\nhost = \"10.20.0.10\"\ntcp = [7101]\nhttp = { url = \"http://10.20.0.10/health\" }")

@@ -192,6 +192,8 @@ impl Lab {
             let _ = child.kill();
             let _ = child.wait();
         }
+        // Peers have children, which nobody finds any more once the names are gone.
+        Place::ALL.iter().for_each(|place| machine::end_all_inhabitants(&self.at(*place).name));
         let lines: String = Place::ALL.iter().map(|place| format!("netns del {}\n", self.at(*place).name)).collect();
         let _ = ip_batch(&lines);
     }

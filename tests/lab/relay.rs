@@ -93,6 +93,11 @@ fn delay(socket: &UdpSocket, time: Duration) {
 }
 
 impl Lab {
+    /// Packets towards the centre, or towards the VPN's server, are 0.3 s under way.
+    pub(crate) fn long_line(&mut self) -> Done {
+        self.detour("detour-300")
+    }
+
     /// Packets towards the centre, or towards the VPN's server, take a detour that treats them as this stub's name says.
     pub(crate) fn detour(&mut self, manner: &str) -> Done {
         self.start_stub(Role::DelayStub, Place::Isp, &[format!("{manner}@{AT}")])?;

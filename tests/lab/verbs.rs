@@ -288,7 +288,10 @@ impl Lab {
             lines.push_str(&format!("route replace {} via {ip}\n", default_prefix(ip)));
         }
         let undo = format!("link del {device}\n");
-        self.change(Place::Terminal, &lines, &undo)
+        // The router learns the new hardware address at once, and the old one again.
+        self.later(|lab| lab.at(Place::Shop).ip("neigh flush dev lan\n"));
+        self.change(Place::Terminal, &lines, &undo)?;
+        self.at(Place::Shop).ip("neigh flush dev lan\n")
     }
 
     /// nft's words for "to any of these addresses".

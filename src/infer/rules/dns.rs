@@ -226,7 +226,9 @@ fn fault(way: &Way<'_>, ip: IpAddr, outcome: &Outcome<Answer>) -> Option<(Cause,
         Outcome::Failed(failure) => failure,
     };
     // Where it answers otherwise, or another destination on its side does, the silence is the name server's own.
-    let silence = if way.scene.alive(ip).is_some() || way.neighbour_answers(ip) { Certainty::Proven } else { Certainty::Likely };
+    // This PC is its own host's proof of life.
+    let there = ip.is_loopback() || way.scene.alive(ip).is_some() || way.neighbour_answers(ip);
+    let silence = if there { Certainty::Proven } else { Certainty::Likely };
     match &failure.kind {
         FailureKind::Rcode(Rcode::ServFail | Rcode::Other(_)) => Some((Cause::DnsServfail, Certainty::Proven)),
         FailureKind::Rcode(Rcode::NxDomain) => Some((Cause::DnsNxdomain, Certainty::Proven)),

@@ -73,15 +73,19 @@ pub fn healthy(wanted: &CentreHttp, facts: &HttpFacts) -> bool {
 }
 
 fn answered(way: &Way<'_>, at: SocketAddr, facts: &HttpFacts, proof: Evidence) -> Vec<Verdict> {
+    // A proxy on the way has error pages of its own, for a centre that may be dead. Who speaks is known where a certificate vouches.
+    let vouched = super::handshakes(way).iter().any(|(_, outcome)| outcome.ok().is_some_and(|facts| facts.verified));
+    let own = if vouched { Certainty::Proven } else { Certainty::Likely };
     let (cause, certainty) = match facts.status {
         _ if facts.maintenance => (Cause::HttpMaintenance, Certainty::Proven),
-        401 | 403 | 407 => (Cause::HttpAuth, Certainty::Proven),
+        401 | 403 | 407 => (Cause::HttpAuth, own),
         503 => (Cause::HttpMaintenance, Certainty::Likely),
-        500..=599 => (Cause::HttpError, Certainty::Proven),
+        500..=599 => (Cause::HttpError, own),
         _ => (Cause::HttpError, Certainty::Likely),
     };
     let alive = Reason::Answered(at.to_string());
-    let said = say(way, cause, at, certainty, proof.clone()).not(Cause::CentreOutage, alive.clone()).not(Cause::LineDown, alive);
+    let said = say(way, cause, at, certainty, proof.clone()).not(Cause::LineDown, alive.clone());
+    let said = if vouched { said.not(Cause::CentreOutage, alive) } else { said };
     let shut_out =
         (cause == Cause::HttpAuth && is_refused_everywhere(way)).then(|| say(way, Cause::CentreCutOff, at, Certainty::Possible, proof));
     std::iter::once(said).chain(shut_out).collect()

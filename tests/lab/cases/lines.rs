@@ -15,7 +15,7 @@ const FIRST_SYN: &str = "set seen { type inet_service; flags dynamic; timeout 30
     tcp flags syn / syn,ack add @seen { tcp sport } drop\n}";
 
 pub(super) const CASES: &[Case] = &[
-    Case { stage: |lab| lab.detour("detour-300"), prove: |lab| echo_takes(lab, 290.0), ..healthy("healthy/long-line", super::ANYWHERE) },
+    Case { stage: Lab::long_line, prove: |lab| echo_takes(lab, 290.0), ..healthy("healthy/long-line", super::ANYWHERE) },
     // A satellite.
     Case {
         stage: |lab| lab.detour("detour-600"),
@@ -82,7 +82,7 @@ pub(super) const CASES: &[Case] = &[
     },
     // The machine sleeps while answers are under way: when it wakes, all patience is over and nobody is to blame.
     Case {
-        stage: |lab| lab.detour("detour-300"),
+        stage: Lab::long_line,
         prove: |lab| echo_takes(lab, 290.0),
         ask: || Ask { course: Course::Frozen, ..Ask::default() },
         expect: crate::judge::Expect { status: &[0, 40], either: true, ..crate::judge::Expect::HEALTHY },

@@ -12,6 +12,7 @@ mod line;
 mod lines;
 mod link;
 mod machine;
+mod manager;
 mod moved;
 mod proxies;
 mod route;
@@ -49,7 +50,7 @@ pub(crate) const DIRECT_AND_OPENVPN: &[Kind] = &[Kind::Leased, Kind::LeasedV6, K
 pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
     let path = [link::CASES, moved::CASES, line::CASES, vpn::CASES, route::CASES, dns::CASES, http::CASES, centre::CASES];
     let wide = [forwarder::CASES, proxies::CASES, counter::CASES, combined::CASES, two_vpns::CASES];
-    let rest = [healthy::CASES, twins::CASES, lines::CASES, machine::CASES, hostile::CASES];
+    let rest = [healthy::CASES, twins::CASES, lines::CASES, machine::CASES, manager::CASES, hostile::CASES];
     path.into_iter().chain(wide).chain(rest).flatten()
 }
 

@@ -45,10 +45,7 @@ pub(super) const CASES: &[Case] = &[
             lab.prove_healthy()
         },
         ask,
-        expect: Expect::broken(&["vpn.tunnel-dead"], Proven)
-            .at_least(Likely)
-            .about("second")
-            .or(&["vpn.port-blocked", "vpn.no-inner-path"]),
+        expect: Expect::broken(&["vpn.server-unreachable"], Likely).about("second"),
     },
     Case {
         name: "combined/two-vpns-first-not-started",
@@ -77,10 +74,7 @@ pub(super) const CASES: &[Case] = &[
             lab.misses("the centre", lab.plan.centre())
         },
         ask,
-        expect: Expect::broken(&["vpn.not-started", "vpn.tunnel-dead"], Proven)
-            .at_least(Likely)
-            .beside(&["vpn.not-started", "vpn.tunnel-dead"])
-            .or(&["vpn.port-blocked", "vpn.no-inner-path"]),
+        expect: Expect::broken(&["vpn.not-started"], Proven).beside(&["vpn.server-unreachable"]),
     },
 ];
 

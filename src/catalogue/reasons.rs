@@ -83,6 +83,8 @@ fn unseen_zh(unseen: &Unseen) -> String {
         Unseen::Deadline => "时间到了，没来得及查".to_owned(),
         Unseen::Skipped => "前面一层就断了，查了也说明不了什么".to_owned(),
         Unseen::PublicAddress => "那是互联网地址，没有得到允许，不往外发数据".to_owned(),
+        Unseen::NotMounted(what) => format!("系统里没有 {what}，把它挂载上（或启动它）再查"),
+        Unseen::Hidden(what) => format!("不让当前用户看 {what}，换 root 运行，或者把运行 isonet 的用户加进有权看它的组"),
         Unseen::Error(error) => format!("程序自己没查成：{error}"),
     }
 }
@@ -95,6 +97,10 @@ fn unseen_en(unseen: &Unseen) -> String {
         Unseen::Deadline => "time ran out before it was looked at".to_owned(),
         Unseen::Skipped => "a lower layer is broken, looking would prove nothing".to_owned(),
         Unseen::PublicAddress => "it is an internet address, and nothing is sent there without leave".to_owned(),
+        Unseen::NotMounted(what) => format!("{what} is not there; mount or start it, and look again"),
+        Unseen::Hidden(what) => {
+            format!("{what} is hidden from this user; run as root, or add the user that runs isonet to the group that may see it")
+        }
         Unseen::Error(error) => format!("the tool itself could not look: {error}"),
     }
 }

@@ -77,6 +77,8 @@ fn all_texts(lang: Lang) -> Vec<(String, String)> {
         Unseen::Deadline,
         Unseen::Skipped,
         Unseen::PublicAddress,
+        Unseen::NotMounted("/x".into()),
+        Unseen::Hidden("/x".into()),
         Unseen::Error("x".into()),
     ] {
         texts.push((format!("{it:?}"), unseen(&it, lang)));

@@ -203,6 +203,8 @@ fn unseen_text(unseen: &Unseen) -> String {
         Unseen::Deadline => "not finished".to_owned(),
         Unseen::Skipped => "not asked".to_owned(),
         Unseen::PublicAddress => "not asked: public address".to_owned(),
+        Unseen::NotMounted(what) => format!("not asked: {what} is not mounted"),
+        Unseen::Hidden(what) => format!("not asked: {what} is hidden"),
         Unseen::Error(text) => format!("not asked: {text}"),
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::model::{
     Address, Answer, Gateway, Hop, HttpFacts, IfName, Link, Lookup, Observation, Outcome, QueryKey, Reply, ResolverSetup, Route,
-    RouteTable, Sighting, Stamp, TlsFacts, TlsKey, VpnFacts,
+    RouteTable, Sighting, Source, Stamp, TlsFacts, TlsKey, VpnFacts,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -22,6 +22,7 @@ enum Key {
     Series(IpAddr),
     OnWire(IpAddr),
     CardReaders,
+    Source(Source),
     Udp(SocketAddr),
     Tcp(SocketAddr),
     Tls(TlsKey),
@@ -46,6 +47,7 @@ fn key(sighting: &Sighting) -> Key {
         Sighting::Series(ip, _) => Key::Series(*ip),
         Sighting::OnWire(ip, _) => Key::OnWire(*ip),
         Sighting::CardReaders(_) => Key::CardReaders,
+        Sighting::Source(source, _) => Key::Source(*source),
         Sighting::Udp(at, _) => Key::Udp(*at),
         Sighting::Tcp(at, _) => Key::Tcp(*at),
         Sighting::Tls(tls, _) => Key::Tls(tls.clone()),

@@ -19,7 +19,7 @@ pub use diagnosis::{
 };
 pub use exchange::{ArpAnswer, Errno, Failure, FailureKind, Gateway, Hop, HopAnswer, IcmpError, IcmpKind, Reply};
 pub use kernel::{Address, Link, LinkKind, Neighbour, Route, RouteKind, RouteTable};
-pub use observation::{Observation, Outcome, Sighting, Unseen};
+pub use observation::{Observation, Outcome, Sighting, Source, Unseen};
 pub use service::{Answer, CertificateFacts, HttpFacts, Lookup, LookupSource, QueryKey, Rcode, ResolverSetup, TlsFacts, TlsFault, TlsKey};
 pub use stamp::{ClockState, Stamp};
 pub use subject::{IfName, Subject};

@@ -86,10 +86,38 @@ pub enum Sighting {
     Vpn(String, Outcome<VpnFacts>),
     /// The card readers plugged in, as `vendor:product:serial`.
     CardReaders(Outcome<Vec<String>>),
+    /// Something that this PC shows of itself; only told where it does not.
+    Source(Source, Outcome<()>),
     /// A large request through an established connection: does the path carry full-size packets?
     Upload(SocketAddr, Outcome<Reply>),
     /// The same large request with a small segment size.
     UploadSmall(SocketAddr, Outcome<Reply>),
+}
+
+/// What a PC shows of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    /// The programs that run, also those of others.
+    Processes,
+    /// Speed, duplex and kind of the cards.
+    Cards,
+    /// The state of systemd's units.
+    Units,
+    /// The log of a VPN's client.
+    VpnLog,
+}
+
+impl Source {
+    /// How it is called among what was not seen.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Processes => "process.list",
+            Self::Cards => "link.medium",
+            Self::Units => "unit.state",
+            Self::VpnLog => "vpn.log",
+        }
+    }
 }
 
 /// Why we could not look. Language-free; the catalogue has the sentence for each.
@@ -108,6 +136,10 @@ pub enum Unseen {
     Skipped,
     /// Asking would send something to a public address without leave.
     PublicAddress,
+    /// A part of the system that every other PC has is not there: where it should be mounted.
+    NotMounted(String),
+    /// It is there, and this user may not look into it: what.
+    Hidden(String),
     /// Our own operation failed: operation and error.
     Error(String),
 }

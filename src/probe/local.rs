@@ -1,11 +1,14 @@
 //! The terminal's own state: links, addresses, routes, resolvers. One kernel dump, nothing on the wire.
 
+use crate::config::Config;
 use crate::model::{Address, LinkKind, Outcome, Sighting};
 use crate::sys::arp;
 use crate::sys::netlink::Snapshot;
 use crate::sys::resolv::{self, Places};
+use crate::sys::sources;
 use futures_util::future::join_all;
 use std::net::IpAddr;
+use std::path::Path;
 use std::time::Duration;
 
 /// The sightings in a snapshot, and the resolvers beside it.
@@ -16,6 +19,14 @@ pub fn local(snapshot: &Snapshot) -> Vec<Sighting> {
         Sighting::Routes(snapshot.routes.clone()),
         Sighting::Resolvers(resolv::resolvers(&Places::default())),
     ]
+}
+
+/// What this PC does not show of itself, as far as the configuration needs it.
+pub fn withheld(config: &Config) -> Vec<Sighting> {
+    let logs: Vec<&Path> = config.vpns.iter().filter_map(|vpn| vpn.log.as_deref()).collect();
+    let units = config.vpns.iter().any(|vpn| vpn.unit.is_some());
+    let missing = sources::missing_of(Path::new("/"), !config.vpns.is_empty(), units, &logs);
+    missing.into_iter().map(|(source, why)| Sighting::Source(source, Outcome::Unknown(why))).collect()
 }
 
 /// Asks every Ethernet segment whether another station answers for our own IPv4 address there, and gives the addresses with what was

@@ -176,7 +176,8 @@ async fn begin(config: Arc<Config>, enrolment: Arc<Enrolment>, found: mpsc::Send
         Ok(netlink) => netlink.snapshot().await,
         Err(why) => Snapshot::unknown(why),
     };
-    let first = local::local(&snapshot);
+    let mut first = local::local(&snapshot);
+    first.extend(local::withheld(&config));
     let servers = first.iter().find_map(|sighting| match sighting {
         Sighting::Resolvers(setup) => Some(setup.ok()?.servers.clone()),
         _ => None,

@@ -1,10 +1,26 @@
-//! Which capabilities this process really has: effective ones, as the kernel lists them.
+//! Which capabilities this process really has: effective ones, asked of the kernel itself, so that a system without `/proc` or with a
+//! false one does not make a probe blind.
 
-use super::files;
-use std::path::Path;
+#![allow(unsafe_code, reason = "capget has no wrapper in libc")]
 
-/// Highest number of octets of `/proc/self/status` that is read: it is about 1.5 kB.
-const STATUS_MAX: u64 = 64 * 1024;
+/// The version of the call that knows 64 capabilities (`_LINUX_CAPABILITY_VERSION_3`).
+const VERSION: u32 = 0x2008_0522;
+
+/// `struct __user_cap_header_struct`; process 0 is this one.
+#[repr(C)]
+struct Header {
+    version: u32,
+    process: libc::c_int,
+}
+
+/// `struct __user_cap_data_struct`: half of each set.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct Half {
+    effective: u32,
+    permitted: u32,
+    inheritable: u32,
+}
 
 /// The effective capabilities of this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -33,9 +49,17 @@ impl Capabilities {
     /// None at all.
     pub const NONE: Self = Self(0);
 
-    /// Reads those of this process. What cannot be read counts as missing: the probe then says what it could not see.
+    /// Those of this process. What the kernel does not tell counts as missing: the probe then says what it could not see.
     pub fn of_this_process() -> Self {
-        files::read_text(Path::new("/proc/self/status"), STATUS_MAX).ok().and_then(|status| parse(&status)).unwrap_or_default()
+        let header = Header { version: VERSION, process: 0 };
+        let mut halves = [Half::default(); 2];
+        // SAFETY: both pointers are to live structures laid out as the kernel's, and version 3 fills exactly two halves.
+        let result = unsafe { libc::syscall(libc::SYS_capget, &raw const header, halves.as_mut_ptr()) };
+        if result == 0 { Self::of(halves) } else { Self::NONE }
+    }
+
+    fn of([low, high]: [Half; 2]) -> Self {
+        Self(u64::from(high.effective) << 32 | u64::from(low.effective))
     }
 
     /// Whether it is there.
@@ -44,27 +68,24 @@ impl Capabilities {
     }
 }
 
-/// Finds the effective set in the text of `/proc/PID/status`.
-fn parse(status: &str) -> Option<Capabilities> {
-    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
-    u64::from_str_radix(line.trim(), 16).ok().map(Capabilities)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn reads_the_effective_set_and_not_the_permitted_one() {
-        let status = "Name:\tx\nCapPrm:\t000001ffffffffff\nCapEff:\t0000000000002000\nCapBnd:\t000001ffffffffff\n";
-        let caps = parse(status).expect("there is a CapEff line");
+    fn the_effective_set_counts_and_not_the_permitted_one() {
+        let low = Half { effective: 1 << 13, permitted: u32::MAX, inheritable: u32::MAX };
+        let caps = Capabilities::of([low, Half { effective: 1, ..Half::default() }]);
         assert!(caps.has(Capability::NetRaw));
         assert!(!caps.has(Capability::NetAdmin));
+        assert_eq!(caps, Capabilities(1 << 32 | 1 << 13));
     }
 
     #[test]
-    fn text_without_the_line_gives_nothing() {
-        assert_eq!(parse("Name:\tx\n"), None);
-        assert_eq!(parse("CapEff:\tnonsense\n"), None);
+    fn the_kernel_says_the_same_in_both_ways() {
+        let status = std::fs::read_to_string("/proc/self/status").expect("a status");
+        let line = status.lines().find_map(|line| line.strip_prefix("CapEff:")).expect("a line");
+        let told = u64::from_str_radix(line.trim(), 16).expect("a number");
+        assert_eq!(Capabilities::of_this_process(), Capabilities(told));
     }
 }

@@ -14,6 +14,7 @@ pub mod netlink;
 pub mod proc;
 pub mod resolv;
 pub mod screen;
+pub mod sources;
 pub mod udp;
 pub mod wire;
 pub mod wireguard;

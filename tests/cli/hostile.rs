@@ -56,6 +56,51 @@ fn without_proc_or_sys_it_still_answers() {
     }
 }
 
+/// With a VPN whose program, unit and log are looked at.
+const VPN: &str = "[[vpn]]\nname = \"v\"\ninterface = \"tun9\"\nprocess = \"openvpn\"\nunit = \"openvpn@v\"\nlog = \"/nonexistent/v.log\"\n\
+    [[centre]]\nname = \"settle\"\nhost = \"10.66.0.9\"\ntcp = [443]\nvia = \"v\"\n";
+
+#[test]
+fn what_the_system_does_not_show_is_named_with_a_remedy_and_accuses_no_program() {
+    let cases = [
+        ("mount -t tmpfs x /proc", "process.list", "/proc is not there; mount"),
+        ("mount -t tmpfs x /sys", "link.medium", "/sys is not there; mount"),
+        ("mount -t tmpfs x /sys\nmount -t tmpfs x /run", "unit.state", "/run/systemd is not there; mount or start it"),
+        ("true", "vpn.log", "read /nonexistent/v.log: No such file"),
+    ];
+    for (gone, what, why) in cases {
+        let Some(ground) = Ground::black_hole() else { return };
+        ground.configure(VPN);
+        let ran = ground.then(gone).run("diagnose --json --deadline 1s");
+        ran.assert_no_panic();
+        let diagnosis = ran.diagnosis();
+        assert!(blind(&diagnosis, what).is_some_and(|because| because.contains(why)), "{what}: {:#}", diagnosis["blind"]);
+        if what == "process.list" {
+            let sure = |verdict: &&serde_json::Value| verdict["cause"] == "vpn.not-started" && verdict["certainty"] == "proven";
+            assert!(!diagnosis["verdicts"].as_array().unwrap().iter().any(|verdict| sure(&verdict)), "{:#}", diagnosis["verdicts"]);
+        }
+    }
+}
+
+#[test]
+fn processes_that_are_hidden_from_this_user_are_named_and_called_neither_running_nor_absent() {
+    if !is_root() {
+        println!("SKIPPED: only root can mount a process list that hides, and become another user");
+        return;
+    }
+    let Some(ground) = Ground::black_hole() else { return };
+    ground.configure(VPN);
+    fs::copy(isonet(), ground.path("isonet")).unwrap();
+    fs::set_permissions(ground.path("isonet"), mode(0o755)).unwrap();
+    let (binary, config) = (ground.path("isonet"), ground.path("isonet.toml"));
+    let nobody = "exec setpriv --reuid 65533 --regid 65533 --clear-groups";
+    let hide = "mount -t proc -o hidepid=2 proc /proc";
+    let ran = ground.then(hide).shell(&format!("{nobody} {} --config {} diagnose --json --lang zh", binary.display(), config.display()));
+    ran.assert_no_panic();
+    let diagnosis = ran.diagnosis();
+    assert!(blind(&diagnosis, "process.list").is_some_and(|why| why.contains("/proc") && why.contains("root")), "{:#}", diagnosis["blind"]);
+}
+
 #[test]
 fn without_descriptors_it_says_what_it_could_not_ask_and_accuses_nobody() {
     let Some(ground) = Ground::black_hole() else { return };

@@ -107,6 +107,7 @@ fn unseen(sighting: &Sighting) -> Sighting {
         Sighting::Series(to, _) => Sighting::Series(to, late()),
         Sighting::OnWire(to, _) => Sighting::OnWire(to, late()),
         Sighting::CardReaders(_) => Sighting::CardReaders(late()),
+        Sighting::Source(source, _) => Sighting::Source(source, late()),
     }
 }
 

@@ -133,7 +133,7 @@ fn note() -> impl Strategy<Value = Note> {
 }
 
 fn blind() -> impl Strategy<Value = Blind> {
-    (word(), 0..7, word()).prop_map(|(what, kind, argument)| {
+    (word(), 0..9, word()).prop_map(|(what, kind, argument)| {
         let because = match kind {
             0 => Unseen::Capability(argument),
             1 => Unseen::NotConfigured(argument),
@@ -141,6 +141,8 @@ fn blind() -> impl Strategy<Value = Blind> {
             3 => Unseen::Deadline,
             4 => Unseen::Skipped,
             5 => Unseen::PublicAddress,
+            6 => Unseen::NotMounted(argument),
+            7 => Unseen::Hidden(argument),
             _ => Unseen::Error(argument),
         };
         Blind { what, because }

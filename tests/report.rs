@@ -332,7 +332,7 @@ fn what_is_not_in_the_contract_is_refused() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(400), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_diagnosis_is_diagnosis_1(diagnosis in any::diagnosis(), zh: bool) {

@@ -65,7 +65,7 @@ fn judge(tool: &str, succeeded: bool, text: &str, complaint: &str) -> Seen<Firew
 }
 
 /// Tables, and rules: with `-a` every rule ends in its handle, and so do the openings of tables, chains and sets.
-fn count(ruleset: &str) -> Firewall {
+pub(super) fn count(ruleset: &str) -> Firewall {
     let mut firewall = Firewall { tables: 0, rules: 0 };
     for line in ruleset.lines().map(str::trim) {
         let Some((before, _)) = line.rsplit_once("# handle ") else { continue };

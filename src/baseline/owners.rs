@@ -47,13 +47,13 @@ fn network_namespace(root: Root<'_>, process: &str) -> Option<PathBuf> {
 }
 
 /// The interface in an `fdinfo` of a tun descriptor: its line `iff:`.
-fn tunnel(fdinfo: &str) -> Option<IfName> {
+pub(super) fn tunnel(fdinfo: &str) -> Option<IfName> {
     let name = fdinfo.lines().find_map(|line| line.strip_prefix("iff:"))?.trim();
     if name.is_empty() { None } else { Some(IfName::new(name)) }
 }
 
 /// The unit in `/proc/PID/cgroup`: the innermost part that is a service or scope, in the unified hierarchy or systemd's own.
-fn unit(cgroup: &str) -> Option<String> {
+pub(super) fn unit(cgroup: &str) -> Option<String> {
     let path =
         cgroup.lines().find_map(|line| line.strip_prefix("0::").or_else(|| line.split_once(":name=systemd:").map(|(_, path)| path)))?;
     path.split('/').rev().find(|part| matches!(part.rsplit_once('.'), Some((_, "service" | "scope")))).map(str::to_owned)

@@ -343,3 +343,46 @@ proptest! {
         prop_assert_eq!(serde_json::from_slice::<Baseline>(&json).expect("read back"), baseline);
     }
 }
+
+mod any_bytes {
+    use super::*;
+    use crate::testing::{cases, hostile};
+    use std::sync::LazyLock;
+
+    static SEED: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        let pc = pc();
+        serde_json::to_vec(&taken(pc.path(), &config(), &kernel()).0).expect("json")
+    });
+
+    fn system_files() -> Vec<Vec<u8>> {
+        [
+            "IP address       HW type     Flags       HW address            Mask     Device\n10.1.0.1         0x1         0x2         AA:bb:cc:00:00:01     *        eth0\n",
+            "table inet filter { # handle 1\n\tchain input { # handle 1\n\t\ttcp dport 22 accept # handle 5\n\t}\n}\n",
+            "1:name=systemd:/system.slice/a.service/sub\n0::/system.slice/openvpn-client@centre.service\n",
+            "pos:\t0\nflags:\t0104002\nmnt_id:\t24\niff:\ttun0\n",
+        ]
+        .map(|text| text.as_bytes().to_vec())
+        .to_vec()
+    }
+
+    proptest! {
+        #![proptest_config(cases())]
+
+        #[test]
+        fn of_a_baseline_are_read_or_refused(bytes in hostile(vec![SEED.clone()], 300)) {
+            if let Ok(baseline) = serde_json::from_slice::<Baseline>(&bytes) {
+                prop_assert_eq!(compare(&baseline, &baseline), []);
+            }
+        }
+
+        #[test]
+        fn of_the_systems_files_are_passed_over(bytes in hostile(system_files(), 300)) {
+            let text = String::from_utf8_lossy(&bytes);
+            prop_assert!(network::arp_table(&text).len() <= text.lines().count());
+            let counted = firewall::count(&text);
+            prop_assert!(counted.tables as usize + counted.rules as usize <= text.lines().count());
+            let _ = owners::tunnel(&text);
+            let _ = owners::unit(&text);
+        }
+    }
+}

@@ -248,3 +248,64 @@ fn decode(path: PathBuf, bytes: Vec<u8>) -> Result<Source, Box<Located>> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::Lang;
+    use crate::config::render_error;
+    use crate::testing::{cases, hostile};
+    use proptest::prelude::*;
+
+    const SHIPPED: &str = include_str!("../../config/isonet.toml");
+
+    /// The sample with every example line in force.
+    fn sample() -> Vec<u8> {
+        let example =
+            |line: &str| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ') || rest.starts_with("  {")).map(str::to_owned);
+        let lines = SHIPPED.lines().filter(|line| !line.starts_with("# ") && !line.is_empty());
+        lines.map(|line| example(line).unwrap_or_else(|| line.to_owned()) + "\n").collect::<String>().into_bytes()
+    }
+
+    mod any_bytes {
+        use super::*;
+
+        fn rules() -> Vec<u8> {
+            b"set = \"610102\"\nissuer = \"x\"\nversion = \"1\"\n[[article]]\nnumber = \"1\"\ntext = \"y.\"\ncodes = [\"gateway.changed\"]\n".to_vec()
+        }
+
+        fn shown(error: &ConfigError, longest: usize) -> Result<(), TestCaseError> {
+            for lang in Lang::ALL {
+                let text = render_error(error, lang);
+                prop_assert!(!text.contains('\u{1b}'), "an escape character is shown");
+                // So many problems of a file are listed, each within a screen.
+                prop_assert!(text.len() <= 4096 * (longest + 1));
+            }
+            Ok(())
+        }
+
+        proptest! {
+            #![proptest_config(cases())]
+
+            #[test]
+            fn of_a_configuration_are_taken_or_told(bytes in hostile(vec![sample()], 400)) {
+                if let Err(error) = parse(vec![("x.toml".into(), bytes)]) {
+                    let ConfigError::Invalid(problems) = &error else { return Err(TestCaseError::fail("not a finding")) };
+                    prop_assert!(!problems.is_empty() && !problems.iter().any(|p| matches!(p.problem, Problem::Refused(_))), "{problems:?}");
+                    shown(&error, problems.len())?;
+                }
+            }
+
+            #[test]
+            fn of_a_rule_set_are_taken_or_told(bytes in hostile(vec![rules()], 400)) {
+                let told = match decode("r.toml".into(), bytes) {
+                    Ok(source) => rule_set::own(&source).err(),
+                    Err(problem) => Some(vec![*problem]),
+                };
+                if let Some(problems) = told {
+                    shown(&ConfigError::Invalid(problems.clone()), problems.len())?;
+                }
+            }
+        }
+    }
+}

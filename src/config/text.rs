@@ -169,10 +169,32 @@ mod tests {
             prop_assert_eq!(ByteSize(bytes).to_string().parse(), Ok(ByteSize(bytes)));
         }
 
-        #[test]
-        fn no_text_makes_them_panic(text in "\\PC*") {
-            let _ = duration::parse(&text);
-            let _ = text.parse::<ByteSize>();
+    }
+
+    mod any_bytes {
+        use super::*;
+        use crate::config::{IfPattern, ServerName};
+        use crate::testing::{cases, hostile};
+
+        fn seeds() -> Vec<Vec<u8>> {
+            ["15s", "64MiB", "[fd00::1]:1194", "vpn.centre.example:1194", "ppp*"].map(|text| text.as_bytes().to_vec()).to_vec()
+        }
+
+        proptest! {
+            #![proptest_config(cases())]
+
+            #[test]
+            fn of_a_value_are_taken_or_refused(bytes in hostile(seeds(), 40)) {
+                let text = String::from_utf8_lossy(&bytes);
+                let _ = duration::parse(&text);
+                let _ = text.parse::<ByteSize>();
+                if let Ok(server) = text.parse::<ServerName>() {
+                    prop_assert_eq!(server.to_string().parse(), Ok(server));
+                }
+                if let Ok(pattern) = text.parse::<IfPattern>() {
+                    let _ = pattern.matches("ppp0");
+                }
+            }
         }
     }
 }

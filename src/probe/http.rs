@@ -287,7 +287,7 @@ fn io_error(error: &hyper::Error) -> Option<&io::Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Depth, Exchange, Seen, get, offset, request};
+    use super::{Depth, Exchange, LONGEST_LOCATION, Seen, get, offset, request};
     use crate::model::{FailureKind, HttpFacts, Outcome};
     use crate::probe::stream::Wall;
     use hyper::Method;
@@ -375,5 +375,66 @@ mod tests {
         assert_eq!(offset(&HeaderMap::new(), now), None);
         assert_eq!(offset(&with("yesterday"), now), None);
         assert_eq!(offset(&with("Sun, 22 Nov 2026 04:00:00 GMT"), now), Some(-3600));
+    }
+
+    mod any_bytes {
+        use super::*;
+        use crate::testing::{cases, hostile};
+        use proptest::prelude::*;
+        use std::cell::RefCell;
+
+        thread_local! {
+            static RUNTIME: RefCell<tokio::runtime::Runtime> =
+                RefCell::new(tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap());
+        }
+
+        fn seeds() -> Vec<Vec<u8>> {
+            [
+                "HTTP/1.1 302 Found\r\nLocation: http://portal.example/\r\nDate: Sun, 22 Nov 2026 05:10:00 GMT\r\nContent-Length: 2\r\n\r\nok",
+                "HTTP/1.1 503 No\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nab\u{7ef4}a\r\n4\r\nb\u{7ef4}\r\n0\r\n\r\n",
+                "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.0 200 OK\r\nContent-Encoding: gzip\r\n\r\n\x1f",
+            ]
+            .map(|text| text.as_bytes().to_vec())
+            .to_vec()
+        }
+
+        async fn peer(mut stream: DuplexStream, answer: &[u8]) {
+            let mut request = [0; 1024];
+            // Whether the client listens to the end is its own affair.
+            let _ = stream.read(&mut request).await;
+            let _ = stream.write_all(answer).await;
+        }
+
+        proptest! {
+            #![proptest_config(cases())]
+
+            #[test]
+            fn of_a_web_server_are_an_answer_or_a_failure(answer in hostile(seeds(), 400)) {
+                let url = Url::parse("http://settle.centre.example/health").unwrap();
+                let seen = RUNTIME.with_borrow(|runtime| runtime.block_on(async {
+                    let (ours, theirs) = duplex(16 * 1024);
+                    let looked = get(ours, &url, Some("\u{7ef4}\u{62a4}"), wall(), Duration::from_secs(5));
+                    tokio::join!(looked, peer(theirs, &answer)).0
+                }));
+                match seen {
+                    Outcome::Ok(facts) => {
+                        prop_assert!((100..1000).contains(&facts.status));
+                        let steers = |text: &String| text.chars().count() > LONGEST_LOCATION || text.chars().any(char::is_control);
+                        prop_assert!(!facts.location.as_ref().is_some_and(steers));
+                    }
+                    Outcome::Failed(failure) => prop_assert!(failure.kind != FailureKind::Silence, "it ended, and nobody waited"),
+                    Outcome::Unknown(why) => prop_assert!(false, "our own failure: {why:?}"),
+                }
+            }
+
+            #[test]
+            fn of_a_date_are_a_time_or_none(date in hostile(vec![b"Sun, 22 Nov 2026 05:10:00 GMT".to_vec()], 60)) {
+                let mut headers = HeaderMap::new();
+                if let Ok(value) = HeaderValue::from_bytes(&date) {
+                    headers.insert(DATE, value);
+                    let _ = offset(&headers, wall().now());
+                }
+            }
+        }
     }
 }

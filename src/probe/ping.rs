@@ -186,4 +186,37 @@ mod tests {
         assert_eq!(Heard::of(3, 13, v4, None), Heard::Refusal(IcmpError { kind: IcmpKind::AdminProhibited, offender: Some(v4) }));
         assert_eq!(Heard::of(1, 0, v6, None), Heard::Refusal(IcmpError { kind: IcmpKind::NetUnreachable, offender: Some(v6) }));
     }
+
+    mod any_bytes {
+        use super::*;
+        use crate::testing::{cases, hostile};
+        use proptest::prelude::*;
+        use std::net::{Ipv4Addr, Ipv6Addr};
+        use surge_ping::{Icmpv4Packet, Icmpv6Packet};
+
+        fn seeds() -> Vec<Vec<u8>> {
+            let ip = [0x45, 0, 0, 84, 0, 0, 0, 0, 57, 1, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+            let (reply, unreachable) = ([0, 0, 0, 0, 1, 2, 0, 1], [3, 1, 0, 0, 0, 0, 0, 0]);
+            let request = [8, 0, 0, 0, 1, 2, 0, 1];
+            let four = vec![[&ip[..], &reply, &payload()].concat(), [&ip[..], &unreachable, &ip, &request].concat()];
+            let inner = [&[0x60, 0, 0, 0, 0, 8, 58, 64][..], &[1; 32], &[128, 0, 0, 0, 1, 2, 0, 1]].concat();
+            let six = vec![[&[129, 0, 0, 0, 1, 2, 0, 1][..], &payload()].concat(), [&[1, 3, 0, 0, 0, 0, 0, 0][..], &inner].concat()];
+            [four, six].concat()
+        }
+
+        proptest! {
+            #![proptest_config(cases())]
+
+            /// The library decodes them on a task of its own, whose end would look like silence.
+            #[test]
+            fn of_a_ping_are_decoded_or_refused(bytes in hostile(seeds(), 200)) {
+                if let Ok(packet) = Icmpv4Packet::decode(&bytes, socket2::Type::RAW, Ipv4Addr::LOCALHOST, Ipv4Addr::LOCALHOST) {
+                    let _ = Heard::from(&IcmpPacket::V4(packet));
+                }
+                if let Ok(packet) = Icmpv6Packet::decode(&bytes, Ipv6Addr::LOCALHOST) {
+                    let _ = Heard::from(&IcmpPacket::V6(packet));
+                }
+            }
+        }
+    }
 }

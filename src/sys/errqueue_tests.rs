@@ -79,18 +79,26 @@ fn a_cut_or_endless_length_ends_the_walk() {
     assert_eq!(parse_control(&[0; 64]), Control::default(), "a zero length does not loop");
 }
 
-proptest! {
-    #[test]
-    fn never_panics_on_any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
-        let _ = parse_control(&bytes);
+mod any_bytes {
+    use super::*;
+    use crate::testing::{cases, hostile};
+
+    fn seeds() -> Vec<Vec<u8>> {
+        let stamp = message(libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS, &[7_u64.to_ne_bytes(), 9_u64.to_ne_bytes()].concat());
+        let ttl = message(libc::IPPROTO_IP, libc::IP_TTL, &64_u32.to_ne_bytes());
+        let four = message(libc::IPPROTO_IP, libc::IP_RECVERR, &error(113, ORIGIN_ICMP, 3, 1, 0, &inet([10, 0, 0, 1])));
+        let six = message(libc::IPPROTO_IPV6, libc::IPV6_RECVERR, &error(113, ORIGIN_ICMP6, 1, 3, 0, &[10; 28]));
+        vec![[stamp.clone(), ttl.clone(), four].concat(), [stamp, ttl, six].concat()]
     }
 
-    #[test]
-    fn never_panics_on_a_valid_frame_with_any_data(
-        level in prop_oneof![Just(0), Just(1), Just(41)],
-        kind in prop_oneof![Just(libc::IP_TTL), Just(libc::IP_RECVERR), Just(libc::IPV6_RECVERR), Just(libc::SCM_TIMESTAMPNS)],
-        data in proptest::collection::vec(any::<u8>(), 0..64),
-    ) {
-        let _ = parse_control(&message(level, kind, &data));
+    proptest! {
+        #![proptest_config(cases())]
+
+        #[test]
+        fn of_the_error_queue_are_read_or_passed_over(bytes in hostile(seeds(), 600)) {
+            let control = parse_control(&bytes);
+            prop_assert!(control.stamp.is_none_or(|stamp| stamp.as_secs() < 1 << 40));
+            let _ = control.error.map(|error| error.icmp());
+        }
     }
 }

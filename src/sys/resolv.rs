@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 /// Largest file that is read. A hosts file of a hundred thousand lines still fits.
 const FILE_MAX: u64 = 1024 * 1024;
+/// Addresses of one name that are taken from the hosts file.
+const ADDRESSES_MAX: usize = 64;
 /// The C library uses no more than three (`MAXNS`).
 const SERVERS_MAX: usize = 3;
 
@@ -76,8 +78,11 @@ fn parse_resolv_conf(bytes: &[u8]) -> Vec<IpAddr> {
         if let Some(ip) = ip.filter(|ip| !servers.contains(ip)) {
             servers.push(ip);
         }
+        // A megabyte of them must not take all day.
+        if servers.len() == SERVERS_MAX {
+            break;
+        }
     }
-    servers.truncate(SERVERS_MAX);
     servers
 }
 
@@ -91,6 +96,9 @@ fn parse_hosts(bytes: &[u8], name: &str) -> Vec<IpAddr> {
         let Some(ip) = words.next().and_then(|word| address(std::str::from_utf8(word).ok()?)) else { continue };
         if words.any(|word| word.strip_suffix(b".").unwrap_or(word).eq_ignore_ascii_case(wanted.as_bytes())) && !found.contains(&ip) {
             found.push(ip);
+        }
+        if found.len() == ADDRESSES_MAX {
+            break;
         }
     }
     found
@@ -157,14 +165,40 @@ mod tests {
         assert_eq!(parse_hosts(text, "centre.example"), ips(&[]));
     }
 
-    proptest! {
-        #[test]
-        fn never_panics_on_any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..400), name in "\\PC*") {
-            let _ = parse_hosts(&bytes, &name);
-            let _ = parse_resolv_conf(&bytes);
-            let mut line = b"nameserver ".to_vec();
-            line.extend(bytes);
-            let _ = parse_resolv_conf(&line);
+    #[test]
+    fn a_megabyte_of_addresses_is_read_in_no_time() {
+        let lines = |line: fn(u32) -> String| (0..60_000).map(line).collect::<String>();
+        let hosts = lines(|n| format!("10.{}.{}.{} a\n", n >> 16, n >> 8 & 255, n & 255));
+        assert_eq!(parse_hosts(hosts.as_bytes(), "a").len(), ADDRESSES_MAX);
+        let conf = lines(|n| format!("nameserver 10.{}.{}.{}\n", n >> 16, n >> 8 & 255, n & 255));
+        assert_eq!(parse_resolv_conf(conf.as_bytes()).len(), SERVERS_MAX);
+    }
+
+    mod any_bytes {
+        use super::*;
+        use crate::testing::{cases, hostile};
+
+        fn conf() -> Vec<u8> {
+            b"nameserver 10.0.0.53 # first\r\nnameserver\tfe80::1%eth0\nsearch x\nnameserver 10.0.0.54\n".to_vec()
+        }
+
+        fn hosts() -> Vec<u8> {
+            b"127.0.0.1 localhost\n10.1.1.1\tApi.Centre.example api # api2\nfd00::1 API.centre.example.\n".to_vec()
+        }
+
+        proptest! {
+            #![proptest_config(cases())]
+
+            #[test]
+            fn of_resolv_conf_give_three_resolvers_at_most(bytes in hostile(vec![conf()], 400)) {
+                prop_assert!(parse_resolv_conf(&bytes).len() <= SERVERS_MAX);
+            }
+
+            #[test]
+            fn of_the_hosts_file_give_few_addresses(bytes in hostile(vec![hosts()], 400), name in "[a-z.]{0,12}") {
+                prop_assert!(parse_hosts(&bytes, &name).len() <= ADDRESSES_MAX);
+                let _ = parse_hosts(&bytes, "api.centre.example");
+            }
         }
     }
 }

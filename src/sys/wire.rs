@@ -120,10 +120,24 @@ mod tests {
         assert_eq!(answered(&packet, MARK), None);
     }
 
-    proptest! {
-        #[test]
-        fn no_packet_makes_it_panic(packet in proptest::collection::vec(any::<u8>(), 0..80)) {
-            let _ = answered(&packet, MARK);
+    mod any_bytes {
+        use super::*;
+        use crate::testing::{cases, hostile};
+
+        fn seeds() -> Vec<Vec<u8>> {
+            let mut six = vec![0x60, 0, 0, 0, 0, 2, ICMPV6, 64];
+            six.extend([1; 32]);
+            six.extend(echo(129, &MARK));
+            vec![v4(ICMP, &echo(0, &MARK)), six]
+        }
+
+        proptest! {
+            #![proptest_config(cases())]
+
+            #[test]
+            fn of_a_frame_count_only_with_our_mark(packet in hostile(seeds(), 80)) {
+                prop_assert!(answered(&packet, MARK).is_none() || packet.windows(8).any(|window| window == MARK));
+            }
         }
     }
 }

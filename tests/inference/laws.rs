@@ -134,7 +134,7 @@ fn supporting() -> impl Strategy<Value = Vec<Sighting>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(400), ..ProptestConfig::default() })]
 
     #[test]
     fn the_order_of_observations_does_not_change_the_verdict(sightings in any_world(), seed in any::<u64>()) {

@@ -206,6 +206,55 @@ mod tests {
         assert_eq!(seen(&[0x12, 0x34, 0x81, 0x80, 0, 2, 0, 0, 0, 0, 0, 0]).oddity, Some("wrong-question"));
     }
 
+    mod any_bytes {
+        use super::{Seen, seen};
+        use crate::testing::{cases, hostile};
+        use hickory_resolver::proto::op::Message;
+        use proptest::prelude::*;
+
+        /// An answer with an alias and an address, the name by a pointer.
+        fn answer() -> Vec<u8> {
+            let mut bytes = vec![0x12, 0x34, 0x81, 0x80, 0, 1, 0, 2, 0, 0, 0, 0, 6];
+            bytes.extend(b"settle\x06centre\0\0\x01\0\x01");
+            bytes.extend([0xc0, 12, 0, 5, 0, 1, 0, 0, 0, 60, 0, 4, 1, b'a', 0xc0, 19]);
+            bytes.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 10, 20, 0, 10]);
+            bytes
+        }
+
+        /// A name that points at itself, one that points to and fro, and a count without records.
+        fn loops() -> Vec<Vec<u8>> {
+            let head = |answers| vec![0x12, 0x34, 0x81, 0x80, 0, 1, 0, answers, 0, 0, 0, 0];
+            let own = [head(0), vec![0xc0, 12, 0, 1, 0, 1]].concat();
+            let both = [head(0), vec![0xc0, 14, 0xc0, 12, 0, 1, 0, 1]].concat();
+            vec![own, both, head(0xff)]
+        }
+
+        proptest! {
+            #![proptest_config(cases())]
+
+            #[test]
+            fn of_a_datagram_leave_one_word_at_most(bytes in hostile(vec![answer()], 100)) {
+                let seen: Seen = seen(&bytes);
+                prop_assert!(seen.oddity.is_none() || seen.bare_rcode.is_none());
+                prop_assert_eq!(seen.ids.len(), 1);
+            }
+
+            #[test]
+            fn of_an_answer_are_decoded_or_refused(bytes in hostile([loops(), vec![answer()]].concat(), 512)) {
+                if let Ok(message) = Message::from_vec(&bytes) {
+                    // Each record has at least its eleven bytes.
+                    prop_assert!(message.answers.len() <= bytes.len() / 11);
+                }
+            }
+        }
+
+        #[test]
+        fn of_names_that_run_in_circles_are_refused() {
+            assert!(loops().iter().take(2).all(|bytes| Message::from_vec(bytes).is_err()));
+            assert_eq!(Message::from_vec(&answer()).map(|message| message.answers.len()).ok(), Some(2));
+        }
+    }
+
     #[test]
     fn an_error_code_without_the_question_is_still_an_error_code() {
         assert_eq!(seen(&[0x12, 0x34, 0x81, 0x81, 0, 0, 0, 0, 0, 0, 0, 0]).bare_rcode, Some(1));

@@ -232,7 +232,7 @@ fn short(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{covers, facts};
+    use super::{LONGEST_TEXT, MOST_NAMES, covers, facts};
     use proptest::prelude::*;
     use rcgen::{CertificateParams, KeyPair};
     use rustls::pki_types::CertificateDer;
@@ -248,13 +248,32 @@ mod tests {
         assert_eq!(facts(&CertificateDer::from(vec![0x30, 0x80])), None);
     }
 
-    proptest! {
-        #[test]
-        fn facts_of_any_bytes_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), at in any::<prop::sample::Index>()) {
-            let mut der = certificate().to_vec();
-            let at = at.index(der.len());
-            der.splice(at.., bytes);
-            facts(&CertificateDer::from(der));
+    mod any_bytes {
+        use super::*;
+        use crate::probe::tls::Trust;
+        use crate::testing::{cases, hostile};
+        use rustls::pki_types::ServerName;
+        use std::sync::LazyLock;
+
+        /// Making one takes longer than reading it.
+        static ONE: LazyLock<CertificateDer<'static>> = LazyLock::new(certificate);
+
+        proptest! {
+            #![proptest_config(cases())]
+
+            #[test]
+            fn of_a_certificate_give_few_and_short_facts(der in hostile(vec![ONE.to_vec()], 400)) {
+                let der = CertificateDer::from(der);
+                if let Some(facts) = facts(&der) {
+                    prop_assert!(facts.names.len() <= MOST_NAMES);
+                    let texts = facts.names.iter().chain([&facts.subject, &facts.issuer]);
+                    prop_assert!(texts.into_iter().all(|text| text.chars().count() <= LONGEST_TEXT && !text.chars().any(char::is_control)));
+                }
+                let name = ServerName::try_from("settle.centre.example").unwrap();
+                let now = "2030-01-01T00:00:00Z".parse().unwrap();
+                Trust::new(vec![ONE.clone()]).judge(&[der.clone(), der.clone()], &name, now);
+                Trust::new(vec![der]).judge(std::slice::from_ref(&*ONE), &name, now);
+            }
         }
     }
 

@@ -226,4 +226,71 @@ mod tests {
         assert_eq!(unreadable(&InvalidMessage::UnknownProtocolVersion, &[22, 1, 1, 0, 60]), unsupported);
         assert_eq!(unreadable(&InvalidMessage::InvalidContentType, b"HTTP/1.1"), FailureKind::Garbage("not-tls".to_owned()));
     }
+
+    mod any_bytes {
+        use super::*;
+        use crate::probe::tls::{Recorder, connector};
+        use crate::testing::{cases, hostile};
+        use proptest::prelude::*;
+        use rustls::pki_types::ServerName;
+        use rustls::{ClientConnection, ServerConfig, ServerConnection};
+        use std::sync::{Arc, LazyLock};
+
+        const NAME: &str = "settle.centre.example";
+
+        fn client() -> (Arc<Recorder>, ClientConnection) {
+            let recorder = Recorder::new(None);
+            let config = Arc::clone(connector(&recorder).unwrap().config());
+            (recorder, ClientConnection::new(config, ServerName::try_from(NAME).unwrap()).unwrap())
+        }
+
+        /// What a server says to a hello, in both versions: alerts, hellos, and a chain.
+        static FLIGHTS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+            let key = rcgen::KeyPair::generate().unwrap();
+            let der = rcgen::CertificateParams::new(vec![NAME.to_owned()]).unwrap().self_signed(&key).unwrap().der().clone();
+            let flight = |version| {
+                let provider = Arc::new(rustls::crypto::ring::default_provider());
+                let config =
+                    ServerConfig::builder_with_provider(provider).with_protocol_versions(&[version]).unwrap().with_no_client_auth();
+                let config = config.with_single_cert(vec![der.clone()], key.serialize_der().try_into().unwrap()).unwrap();
+                let (mut server, mut hello, mut bytes) = (ServerConnection::new(Arc::new(config)).unwrap(), Vec::new(), Vec::new());
+                client().1.write_tls(&mut hello).unwrap();
+                server.read_tls(&mut hello.as_slice()).unwrap();
+                server.process_new_packets().unwrap();
+                while server.wants_write() {
+                    server.write_tls(&mut bytes).unwrap();
+                }
+                bytes
+            };
+            let alert = vec![21, 3, 3, 0, 2, 2, 40];
+            vec![flight(&rustls::version::TLS12), flight(&rustls::version::TLS13), alert]
+        });
+
+        proptest! {
+            #![proptest_config(cases())]
+
+            #[test]
+            fn of_a_tls_server_are_a_handshake_or_a_word_about_it(bytes in hostile(FLIGHTS.clone(), 400)) {
+                let (recorder, mut client) = client();
+                client.write_tls(&mut std::io::sink()).unwrap();
+                let mut rest = bytes.as_slice();
+                while !rest.is_empty() && client.wants_read() {
+                    if client.read_tls(&mut rest).is_err() {
+                        break;
+                    }
+                    if let Err(error) = client.process_new_packets() {
+                        let error = std::io::Error::new(std::io::ErrorKind::InvalidData, error);
+                        let received = super::super::Received { bytes: bytes.len() as u64, head: bytes[..bytes.len().min(8)].to_vec(), ..super::super::Received::default() };
+                        let told = super::super::broken(&error, recorder.asked(), &received);
+                        prop_assert!(!matches!(told, FailureKind::Silence));
+                        break;
+                    }
+                }
+                let kept: usize = recorder.chain().iter().map(|der| der.len()).sum();
+                prop_assert!(kept <= bytes.len());
+                // An alert that was left unread.
+                let _ = bytes.last_chunk::<7>();
+            }
+        }
+    }
 }

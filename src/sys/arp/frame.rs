@@ -138,11 +138,26 @@ mod tests {
         }
     }
 
-    proptest! {
-        #[test]
-        fn never_panics_on_any_frame(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
-            let _ = arp_reply(&bytes, TARGET, OWN);
-            let _ = advertisement(&bytes, Ipv6Addr::LOCALHOST);
+    mod any_bytes {
+        use super::*;
+        use crate::testing::{cases, hostile};
+
+        fn seeds() -> Vec<Vec<u8>> {
+            let mut advertisement = solicitation(THEIRS, Ipv6Addr::LOCALHOST);
+            (advertisement[0], advertisement[24]) = (ND_ADVERTISEMENT, ND_TARGET_ADDRESS);
+            vec![reply(), advertisement, b"02:00:00:00:00:01".to_vec()]
+        }
+
+        proptest! {
+            #![proptest_config(cases())]
+
+            #[test]
+            fn of_a_neighbour_are_an_answer_about_the_target_or_none(bytes in hostile(seeds(), 100)) {
+                prop_assert!(arp_reply(&bytes, TARGET, OWN).is_none() || (bytes.len() >= 24 && bytes[14..18] == TARGET.octets()));
+                let told = advertisement(&bytes, Ipv6Addr::LOCALHOST);
+                prop_assert!(told.is_none() || bytes[8..24] == Ipv6Addr::LOCALHOST.octets());
+                let _ = parse_mac(&String::from_utf8_lossy(&bytes));
+            }
         }
     }
 }

@@ -126,3 +126,62 @@ fn a_neighbour_keeps_its_state_and_entries_without_resolution_are_passed_over() 
     message.header.state = NeighbourState::Noarp;
     assert_eq!(neighbour(&message, &Names::new(), &nobody), None);
 }
+
+mod any_bytes {
+    use super::*;
+    use crate::testing::{cases, hostile};
+    use proptest::prelude::*;
+    use rtnetlink::packet_core::{NLM_F_MULTIPART, NetlinkMessage, NetlinkPayload};
+    use rtnetlink::packet_route::RouteNetlinkMessage;
+
+    fn bytes_of(message: RouteNetlinkMessage) -> Vec<u8> {
+        let mut message = NetlinkMessage::from(message);
+        message.header.flags = NLM_F_MULTIPART;
+        message.finalize();
+        let mut bytes = vec![0; message.buffer_len()];
+        message.serialize(&mut bytes);
+        bytes
+    }
+
+    fn seeds() -> Vec<Vec<u8>> {
+        let link = named(Some(InfoKind::Tun));
+        let mut address = AddressMessage::default();
+        address.header.family = AddressFamily::Inet;
+        address.header.prefix_len = 24;
+        address.attributes = vec![AddressAttribute::Local("10.0.0.2".parse().expect("an address"))];
+        let mut route = RouteMessage::default();
+        route.header.address_family = AddressFamily::Inet;
+        route.header.kind = RouteType::Unicast;
+        route.attributes = vec![RouteAttribute::Oif(2), RouteAttribute::Gateway(RouteAddress::Inet(Ipv4Addr::LOCALHOST))];
+        let mut neighbour = NeighbourMessage::default();
+        neighbour.header.state = NeighbourState::Reachable;
+        neighbour.attributes = vec![NeighbourAttribute::Destination(NeighbourAddress::Inet(Ipv4Addr::LOCALHOST))];
+        vec![
+            bytes_of(RouteNetlinkMessage::NewLink(link)),
+            bytes_of(RouteNetlinkMessage::NewAddress(address)),
+            bytes_of(RouteNetlinkMessage::NewRoute(route)),
+            bytes_of(RouteNetlinkMessage::NewNeighbour(neighbour)),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(cases())]
+
+        #[test]
+        fn of_the_kernels_lists_are_mapped_or_refused(bytes in hostile(seeds(), 400)) {
+            let names = Names::new();
+            let Ok(message) = NetlinkMessage::<RouteNetlinkMessage>::deserialize(&bytes) else { return Ok(()) };
+            match message.payload {
+                NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(message)) => drop(link(&message)),
+                NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewAddress(message)) => drop(address(&message, &names, &nobody)),
+                NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewNeighbour(message)) => drop(neighbour(&message, &names, &nobody)),
+                NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewRoute(message)) => {
+                    let _ = is_kept(&message);
+                    // A next hop takes eight bytes.
+                    prop_assert!(route(&message, &names, &nobody).len() <= bytes.len() / 8 + 1);
+                }
+                _ => {}
+            }
+        }
+    }
+}

@@ -149,4 +149,21 @@ mod tests {
         assert!(!wait(&mut child));
         assert!(child.try_wait().expect("waited for").is_some(), "it is gone");
     }
+
+    mod any_bytes {
+        use super::*;
+        use crate::testing::{cases, hostile};
+        use proptest::prelude::*;
+
+        proptest! {
+            #![proptest_config(cases())]
+
+            #[test]
+            fn of_systemds_answer_are_a_state(bytes in hostile(vec![b"LoadState=loaded\nActiveState=failed\nSubState=failed\nResult=exit-code\n".to_vec()], 200)) {
+                let text = String::from_utf8_lossy(&bytes);
+                let _ = judge(&text);
+                prop_assert!(full_name(&text).is_none_or(|name| !name.contains(['/', ' ', '\0'])));
+            }
+        }
+    }
 }

@@ -233,15 +233,45 @@ mod tests {
         assert_eq!(bytes[20..], attribute(WGDEVICE_A_IFNAME, b"wg0\0")[..]);
     }
 
-    proptest! {
-        #[test]
-        fn never_panics_or_loops_on_any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let _ = uapi(&bytes);
-            let _ = family_answer(&bytes);
-            let _ = device_answer(&bytes);
+    mod any_bytes {
+        use super::*;
+        use crate::testing::{cases, hostile};
+
+        fn device() -> Vec<u8> {
             let mut body = vec![0, 1, 0, 0];
-            body.extend(attribute(WGDEVICE_A_PEERS, &bytes));
-            let _ = device_answer(&message(25, &body));
+            body.extend(attribute(3, &[9; 32]));
+            body.extend(attribute(WGDEVICE_A_PEERS | 0x8000, &[peer(50), peer(70)].concat()));
+            [message(25, &body), message(NLMSG_DONE, &0_i32.to_ne_bytes())].concat()
+        }
+
+        fn family() -> Vec<u8> {
+            message(
+                CONTROLLER,
+                &[vec![1, 2, 0, 0], attribute(CTRL_ATTR_FAMILY_NAME, b"wireguard\0"), attribute(CTRL_ATTR_FAMILY_ID, &[25, 0])].concat(),
+            )
+        }
+
+        fn text() -> Vec<u8> {
+            b"private_key=00\nlisten_port=1\npublic_key=11\nlast_handshake_time_sec=100\nlast_handshake_time_nsec=1\nerrno=0\n\n".to_vec()
+        }
+
+        proptest! {
+            #![proptest_config(cases())]
+
+            #[test]
+            fn of_a_kernels_answer_are_read_or_refused(bytes in hostile(vec![device(), family()], 300)) {
+                let _ = family_answer(&bytes);
+                let _ = device_answer(&bytes);
+                let mut body = vec![0, 1, 0, 0];
+                body.extend(attribute(WGDEVICE_A_PEERS, &bytes));
+                let _ = device_answer(&message(25, &body));
+                prop_assert!(attributes(&bytes).count() <= bytes.len() / 4 + 1);
+            }
+
+            #[test]
+            fn of_a_socket_are_read_or_refused(bytes in hostile(vec![text()], 300)) {
+                prop_assert!(uapi(&bytes).is_none() || bytes.windows(7).any(|window| window == b"errno=0" || window == b"errno=+"));
+            }
         }
     }
 }

@@ -286,6 +286,16 @@ fn a_number_that_is_known_is_called_before_a_name_without_one() {
 }
 
 #[test]
+fn a_centre_without_a_number_of_its_own_is_reached_through_the_bureau() {
+    let facing = scenes::facing();
+    let text = render(&scenes::only(Cause::TlsExpired), &facing, Lang::En, Style { width: 400, ..Style::default() });
+    assert!(text.lines().nth(2).is_some_and(|line| line.contains("029-5550-1003")), "{text}");
+    assert!(text.contains("Nothing on your side is wrong") && text.contains("- the insurance centre (no number on file)"), "{text}");
+    let verdict = &assert_valid(&to_json(&scenes::only(Cause::TlsExpired), &facing, Lang::En))["verdicts"][0];
+    assert_eq!((verdict["who_acts"].as_str(), verdict["contact"]["role"].as_str()), (Some("centre"), Some("bureau")));
+}
+
+#[test]
 fn the_codes_of_a_document_do_not_depend_on_the_language() {
     let without_sentences = |lang| {
         let mut document = assert_valid(&to_json(&scenes::certificate_expired_and_a_resolver_dead(), &scenes::facing(), lang));

@@ -147,7 +147,7 @@ fn with_argument(result: &str, lang: Lang) -> Option<String> {
     if result.ends_with(" verified") {
         return Some(lang.pick("核对无误", "verified").to_owned());
     }
-    traffic(result, lang).or_else(|| way(result, lang))
+    traffic(result, lang).or_else(|| way(result, lang)).or_else(|| between(result, lang))
 }
 
 /// `+7200 s`: how far the other side's clock is ahead of this PC's, in seconds.
@@ -191,6 +191,17 @@ fn traffic(result: &str, lang: Lang) -> Option<String> {
     let (sent, received) = result.strip_prefix("sent ")?.split_once(" B, received ")?;
     let received = received.strip_suffix(" B")?;
     Some(lang.pick(format!("发出 {sent} 字节，收到 {received} 字节"), format!("sent {sent} bytes, received {received}")))
+}
+
+/// `2025-10-18T00:00:00Z .. 2026-11-19T00:00:00Z`; whole days need no time of day.
+fn between(result: &str, lang: Lang) -> Option<String> {
+    let (from, to) = result.split_once(" .. ")?;
+    let said = |at: &str| {
+        let (day, time) = at.strip_suffix('Z')?.split_once('T')?;
+        Some(if time == "00:00:00" { day.to_owned() } else { format!("{day} {} UTC", time.get(..5)?) })
+    };
+    let (from, to) = (said(from)?, said(to)?);
+    Some(lang.pick(format!("从 {from} 到 {to}"), format!("from {from} to {to}")))
 }
 
 /// `via 10.0.0.1 dev eth0`, `dev tun0`.

@@ -341,6 +341,7 @@ fn results_keep_their_facts_in_words() {
     assert_eq!(zh("sent 1480 B, received 0 B"), "发出 1480 字节，收到 0 字节");
     assert_eq!(zh("via 192.168.1.1 dev eth0"), "从 eth0 出去，经 192.168.1.1");
     assert_eq!(zh("TLSv1_3 verified"), "核对无误");
+    assert_eq!(zh("2025-10-18T00:00:00Z .. 2026-11-19T15:59:59Z"), "从 2025-10-18 到 2026-11-19 15:59 UTC");
     assert_eq!(zh("answer 3/5"), "发 5 个，回来 3 个");
     assert_eq!(zh("+93600 s"), "电脑慢 26 小时");
     assert_eq!(zh("-3 s"), "只差 3 秒");

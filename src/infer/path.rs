@@ -51,7 +51,7 @@ fn portrait(way: &Way<'_>, layer: Layer) -> (Subject, Option<Evidence>) {
         Layer::Link => (device(), way.link().map(evidence::link)),
         Layer::Address => (device(), addresses(way)),
         Layer::Gateway => gateway(way),
-        Layer::Line => (Subject::Line, way.beyond_gateway().map(|sign| evidence::state("line", "line", &sign.evidence.target))),
+        Layer::Line => (Subject::Line, way.beyond_gateway().map(|sign| evidence::state("line", "line", sign.who))),
         Layer::Vpn => vpn(way),
         Layer::Route => route(way),
         Layer::Dns => dns(way),

@@ -47,14 +47,19 @@ impl Facing {
     }
 
     /// Actors in the order of this site: the counter itself, which reads this; then those that [`order`](Self::order) names; then the rest
-    /// as they come.
+    /// as they come. Where the centre cannot be called apart from the bureau, the bureau is called for it.
     pub(super) fn ordered(&self, actors: &[Actor]) -> Vec<Actor> {
         let rank = |actor: &Actor| match actor {
             Actor::Shop => 0,
             other => self.order.iter().position(|named| named == other).map_or(usize::MAX, |place| place + 1),
         };
+        let known = |actor: Actor| self.contacts.contains_key(&actor);
         let mut ordered = actors.to_vec();
         ordered.sort_by_key(rank);
+        let centre = ordered.iter().position(|actor| *actor == Actor::Centre);
+        if let Some(centre) = centre.filter(|_| !known(Actor::Centre) && known(Actor::Bureau) && !actors.contains(&Actor::Bureau)) {
+            ordered.insert(centre + 1, Actor::Bureau);
+        }
         ordered
     }
 }

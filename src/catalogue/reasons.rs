@@ -85,6 +85,7 @@ fn unseen_zh(unseen: &Unseen) -> String {
         Unseen::PublicAddress => "那是互联网地址，没有得到允许，不往外发数据".to_owned(),
         Unseen::NotMounted(what) => format!("系统里没有 {what}，把它挂载上（或启动它）再查"),
         Unseen::Hidden(what) => format!("不让当前用户看 {what}，换 root 运行，或者把运行 isonet 的用户加进有权看它的组"),
+        Unseen::Unsteady => "查的时候这台电脑的网络正好有变化，查到的不算数".to_owned(),
         Unseen::Error(error) => format!("程序自己没查成：{error}"),
     }
 }
@@ -101,6 +102,7 @@ fn unseen_en(unseen: &Unseen) -> String {
         Unseen::Hidden(what) => {
             format!("{what} is hidden from this user; run as root, or add the user that runs isonet to the group that may see it")
         }
+        Unseen::Unsteady => "the network of this PC changed while it was looked at, so what was seen does not count".to_owned(),
         Unseen::Error(error) => format!("the tool itself could not look: {error}"),
     }
 }

@@ -79,6 +79,7 @@ fn all_texts(lang: Lang) -> Vec<(String, String)> {
         Unseen::PublicAddress,
         Unseen::NotMounted("/x".into()),
         Unseen::Hidden("/x".into()),
+        Unseen::Unsteady,
         Unseen::Error("x".into()),
     ] {
         texts.push((format!("{it:?}"), unseen(&it, lang)));

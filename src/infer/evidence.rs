@@ -205,6 +205,7 @@ fn unseen_text(unseen: &Unseen) -> String {
         Unseen::PublicAddress => "not asked: public address".to_owned(),
         Unseen::NotMounted(what) => format!("not asked: {what} is not mounted"),
         Unseen::Hidden(what) => format!("not asked: {what} is hidden"),
+        Unseen::Unsteady => "network changed meanwhile".to_owned(),
         Unseen::Error(text) => format!("not asked: {text}"),
     }
 }

@@ -116,7 +116,7 @@ fn unseen(sighting: &Sighting) -> Option<(&'static str, &Unseen)> {
         Sighting::Gateway(_, _, o) => ("gateway", of(o)),
         Sighting::Walk(_, o) => ("path.walk", of(o)),
         Sighting::Ping(_, o) => ("icmp.echo", of(o)),
-        Sighting::Series(_, o) => ("icmp.series", of(o)),
+        Sighting::Series(_, o) | Sighting::SeriesLarge(_, o) => ("icmp.series", of(o)),
         Sighting::OnWire(_, o) => ("wire.answer", of(o)),
         Sighting::CardReaders(o) => ("usb.readers", of(o)),
         Sighting::Source(source, o) => (source.code(), of(o)),

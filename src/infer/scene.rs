@@ -174,6 +174,13 @@ impl<'a> Way<'a> {
         unresolved || required_ports(centre).into_iter().any(dead)
     }
 
+    /// Every port that the centre must have was asked at every address it may have, and nobody there gave any sign.
+    pub fn is_silent_everywhere(&self) -> bool {
+        let ports = self.centre.map(required_ports).unwrap_or_default();
+        let dead = |port: &u16| ports_dead(self.candidates().iter().filter_map(|ip| self.scene.world.tcp(SocketAddr::new(*ip, *port))));
+        !ports.is_empty() && ports.iter().all(dead) && self.centre_alive().is_none()
+    }
+
     /// A sign of life from within the tunnel.
     pub fn inside(&self) -> Option<&'a Sign> {
         self.scene.signs.iter().find(|sign| self.inner.contains(&sign.to) && !self.is_first_hop(sign.who))

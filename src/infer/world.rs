@@ -2,7 +2,7 @@
 
 use crate::model::{
     Address, Answer, Gateway, Hop, HttpFacts, IfName, Link, Lookup, Observation, Outcome, QueryKey, Reply, ResolverSetup, Route,
-    RouteTable, Sighting, Source, Stamp, TlsFacts, TlsKey, VpnFacts,
+    RouteTable, Sighting, Source, Stamp, TlsFacts, TlsKey, Unseen, VpnFacts,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -20,6 +20,7 @@ enum Key {
     Walk(IpAddr),
     Ping(IpAddr),
     Series(IpAddr),
+    SeriesLarge(IpAddr),
     OnWire(IpAddr),
     CardReaders,
     Source(Source),
@@ -45,6 +46,7 @@ fn key(sighting: &Sighting) -> Key {
         Sighting::Walk(ip, _) => Key::Walk(*ip),
         Sighting::Ping(ip, _) => Key::Ping(*ip),
         Sighting::Series(ip, _) => Key::Series(*ip),
+        Sighting::SeriesLarge(ip, _) => Key::SeriesLarge(*ip),
         Sighting::OnWire(ip, _) => Key::OnWire(*ip),
         Sighting::CardReaders(_) => Key::CardReaders,
         Sighting::Source(source, _) => Key::Source(*source),
@@ -105,6 +107,13 @@ impl World {
         }
     }
 
+    /// Takes back everything that was seen: it is of two different states of this PC, and proves nothing about either.
+    pub fn unsee(&mut self, why: &Unseen) {
+        for observation in self.seen.values_mut() {
+            observation.sighting = observation.sighting.clone().unseen(why.clone());
+        }
+    }
+
     /// Everything seen.
     pub fn observations(&self) -> impl Iterator<Item = &Observation> {
         self.seen.values()
@@ -133,6 +142,8 @@ impl World {
         ping(ip: IpAddr => ip) -> Reply, Key::Ping(ip), Sighting::Ping(_, o) => o);
     one!(/// A series of echoes.
         series(ip: IpAddr => ip) -> Reply, Key::Series(ip), Sighting::Series(_, o) => o);
+    one!(/// A series of large echoes.
+        series_large(ip: IpAddr => ip) -> Reply, Key::SeriesLarge(ip), Sighting::SeriesLarge(_, o) => o);
     one!(/// An answer that arrived at a card.
         on_wire(ip: IpAddr => ip) -> (), Key::OnWire(ip), Sighting::OnWire(_, o) => o);
     one!(/// The card readers plugged in.
@@ -161,6 +172,14 @@ impl World {
     pub fn queries(&self, resolver: IpAddr) -> impl Iterator<Item = (&str, &Outcome<Answer>)> {
         self.observations().filter_map(move |o| match &o.sighting {
             Sighting::Query(query, outcome) if query.resolver == resolver => Some((query.name.as_str(), outcome)),
+            _ => None,
+        })
+    }
+
+    /// Every connect to a port of this host.
+    pub fn connects(&self, host: IpAddr) -> impl Iterator<Item = (SocketAddr, &Outcome<Reply>)> {
+        self.observations().filter_map(move |o| match &o.sighting {
+            Sighting::Tcp(at, outcome) if at.ip() == host => Some((*at, outcome)),
             _ => None,
         })
     }

@@ -66,6 +66,8 @@ pub enum Sighting {
     Ping(IpAddr, Outcome<Reply>),
     /// A series of echoes, all sent and counted: what gets lost on the way.
     Series(IpAddr, Outcome<Reply>),
+    /// The same with packets as large as the card sends, which nobody may divide.
+    SeriesLarge(IpAddr, Outcome<Reply>),
     /// An answer from this address arrived at a card, whether or not it got any further.
     OnWire(IpAddr, Outcome<()>),
     /// A UDP datagram to a port, for what the network says back (a port-unreachable is an answer of the host).
@@ -120,6 +122,37 @@ impl Source {
     }
 }
 
+impl Sighting {
+    /// The same look, if it could not be made.
+    #[must_use]
+    pub fn unseen(self, why: Unseen) -> Self {
+        match self {
+            Self::Links(_) => Self::Links(Outcome::Unknown(why)),
+            Self::Addresses(_) => Self::Addresses(Outcome::Unknown(why)),
+            Self::Routes(_) => Self::Routes(Outcome::Unknown(why)),
+            Self::RouteTo(to, _) => Self::RouteTo(to, Outcome::Unknown(why)),
+            Self::Gateway(device, hop, _) => Self::Gateway(device, hop, Outcome::Unknown(why)),
+            Self::Walk(to, _) => Self::Walk(to, Outcome::Unknown(why)),
+            Self::Ping(to, _) => Self::Ping(to, Outcome::Unknown(why)),
+            Self::Series(to, _) => Self::Series(to, Outcome::Unknown(why)),
+            Self::SeriesLarge(to, _) => Self::SeriesLarge(to, Outcome::Unknown(why)),
+            Self::OnWire(to, _) => Self::OnWire(to, Outcome::Unknown(why)),
+            Self::Udp(to, _) => Self::Udp(to, Outcome::Unknown(why)),
+            Self::Tcp(to, _) => Self::Tcp(to, Outcome::Unknown(why)),
+            Self::Tls(key, _) => Self::Tls(key, Outcome::Unknown(why)),
+            Self::Http(url, to, _) => Self::Http(url, to, Outcome::Unknown(why)),
+            Self::Resolvers(_) => Self::Resolvers(Outcome::Unknown(why)),
+            Self::Lookup(name, _) => Self::Lookup(name, Outcome::Unknown(why)),
+            Self::Query(key, _) => Self::Query(key, Outcome::Unknown(why)),
+            Self::Vpn(name, _) => Self::Vpn(name, Outcome::Unknown(why)),
+            Self::CardReaders(_) => Self::CardReaders(Outcome::Unknown(why)),
+            Self::Upload(to, _) => Self::Upload(to, Outcome::Unknown(why)),
+            Self::UploadSmall(to, _) => Self::UploadSmall(to, Outcome::Unknown(why)),
+            Self::Source(source, _) => Self::Source(source, Outcome::Unknown(why)),
+        }
+    }
+}
+
 /// Why we could not look. Language-free; the catalogue has the sentence for each.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -140,6 +173,8 @@ pub enum Unseen {
     NotMounted(String),
     /// It is there, and this user may not look into it: what.
     Hidden(String),
+    /// This PC's own network changed while it was asked: what was seen is of two different states.
+    Unsteady,
     /// Our own operation failed: operation and error.
     Error(String),
 }

@@ -12,6 +12,7 @@ pub mod loss;
 pub mod ping;
 pub mod reach;
 pub mod round;
+mod steady;
 pub mod stream;
 pub mod tcp;
 pub mod tls;

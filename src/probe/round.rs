@@ -7,11 +7,14 @@
 //! Looks are of three weights. *Deciding* ones can change the verdict and are always waited for. *Supporting* ones (echo, walks) explain a
 //! failure; where every centre already answers, or the cause is proven, they get a short grace and are then dropped, so that a gateway that
 //! forbids ping does not make a healthy round slow. *Listening* ones hear what the others bring about and are never waited for.
+//!
+//! What would accuse somebody counts only if this PC stood still meanwhile ([`steady`](super::steady)). Otherwise everything is asked once
+//! more where there is time, and taken back where there is none.
 
 use super::awake::awake;
 use super::leave::Leave;
 use super::reach::reach;
-use super::{centre, counter, dns, gateway, local, loss, tcp, vpn};
+use super::{centre, counter, dns, gateway, local, loss, steady, tcp, vpn};
 use crate::baseline::{Enrolment, card_readers};
 use crate::config::{Config, Vpn};
 use crate::infer::{World, diagnose};
@@ -41,9 +44,11 @@ const GRACE: Duration = Duration::from_millis(150);
 const TROUBLE: Duration = Duration::from_millis(500);
 /// A station that uses our address answers at once.
 const CONFLICT: Duration = Duration::from_millis(200);
+/// How long a PC whose network has just changed is left alone before it is asked again: a route needs a moment after its address.
+const ASK_AGAIN: Duration = Duration::from_millis(300);
 /// Addresses that one round follows at most: a hostile name server must not turn us into a scanner.
 const MOST_HOSTS: usize = 24;
-/// Rounds that are begun anew because the machine slept.
+/// Rounds that are begun at most, where the machine slept or its network changed.
 const MOST_ROUNDS: usize = 3;
 /// Sightings under way between the looks and the round.
 const QUEUE: usize = 256;
@@ -114,19 +119,40 @@ impl Ground {
 
 /// Runs one round and gives all that was seen. Ends by `limit` at the latest; what has not ended by then was not seen.
 ///
-/// A round through which the machine slept is begun anew; one that never gets through awake has seen nothing.
+/// A round through which the machine slept is begun anew, and so is one in which this PC's own network changed while somebody seemed to
+/// blame, if there is time; one that never gets through has seen nothing.
 pub async fn run(config: Arc<Config>, enrolment: Arc<Enrolment>, limit: Duration, mut progress: impl FnMut(Progress)) -> World {
+    let began = Instant::now();
+    let mut left = limit;
+    let mut last = World::default();
     for _ in 0..MOST_ROUNDS {
         let tasks = LocalSet::new();
-        let round = tasks.run_until(round(Arc::clone(&config), Arc::clone(&enrolment), limit, &mut progress));
-        if let Some(world) = awake(round).await {
-            return world;
+        let round = tasks.run_until(round(Arc::clone(&config), Arc::clone(&enrolment), left, &mut progress));
+        match awake(round).await {
+            None => {}
+            Some(Seen::Steady(world)) => return world,
+            Some(Seen::Unsteady(world)) => {
+                tokio::time::sleep(ASK_AGAIN).await;
+                left = limit.saturating_sub(began.elapsed());
+                if left < ROUND {
+                    return world;
+                }
+                last = world;
+            }
         }
     }
-    World::default()
+    last
 }
 
-async fn round(config: Arc<Config>, enrolment: Arc<Enrolment>, limit: Duration, mut progress: impl FnMut(Progress)) -> World {
+/// What a round saw.
+enum Seen {
+    /// This PC stood still, or nobody is accused.
+    Steady(World),
+    /// It did not: only its own state as it is now is left.
+    Unsteady(World),
+}
+
+async fn round(config: Arc<Config>, enrolment: Arc<Enrolment>, limit: Duration, mut progress: impl FnMut(Progress)) -> Seen {
     let deadline = Instant::now() + limit;
     let (sender, mut receiver) = mpsc::channel(QUEUE);
     let (ground, first) = begin(config, enrolment, sender).await;
@@ -160,7 +186,32 @@ async fn round(config: Arc<Config>, enrolment: Arc<Enrolment>, limit: Duration, 
             cut = deadline.min(Instant::now().max(ground.began + GRACE));
         }
     }
-    world
+    judge_calm(&ground, world).await
+}
+
+/// Looks again at this PC's own state, if there is anything that must not be said on shaken ground.
+async fn judge_calm(ground: &Ground, mut world: World) -> Seen {
+    if diagnose(&world, &ground.config, &ground.enrolment).verdicts.is_empty() {
+        return Seen::Steady(world);
+    }
+    let Some(netlink) = &ground.netlink else { return Seen::Steady(world) };
+    let now = netlink.snapshot().await;
+    let looked_up = world.observations().filter_map(|o| match &o.sighting {
+        Sighting::RouteTo(_, Outcome::Ok(route)) => route.device.clone(),
+        _ => None,
+    });
+    let is_tunnel = |device: &IfName| ground.config.vpns.iter().any(|vpn| vpn.interface.matches(device.as_str()));
+    let cards = steady::cards([&ground.snapshot, &now], looked_up.collect(), is_tunnel);
+    let (before, after) = (steady::ground(&ground.snapshot, &cards), steady::ground(&now, &cards));
+    if steady::is_same(before.as_ref(), after.as_ref()) {
+        return Seen::Steady(world);
+    }
+    tracing::info!("this PC's network changed while it was asked");
+    world.unsee(&Unseen::Unsteady);
+    for sighting in local::local(&now) {
+        world.apply(Observation { at: clock::stamp(), sighting });
+    }
+    Seen::Unsteady(world)
 }
 
 /// Nothing that is still under way can change this answer: all is well, or what is wrong is proven.
@@ -206,6 +257,7 @@ struct Looks {
     begun: usize,
     followed: BTreeSet<Lead>,
     counted: BTreeSet<IpAddr>,
+    centres: BTreeSet<IpAddr>,
     hosts: usize,
 }
 
@@ -258,6 +310,7 @@ impl Looks {
             let g = Rc::clone(ground);
             self.start(Weight::Deciding, async move { g.emit(counter::readers()).await });
         }
+        self.centres.extend(ground.config.centres.iter().flat_map(|centre| centre.addresses.iter().copied().chain(centre.host.parse())));
         for ip in known_hosts(ground) {
             self.lead(ground, Lead::Host(ip));
         }
@@ -267,6 +320,7 @@ impl Looks {
     fn follow(&mut self, ground: &Rc<Ground>, sighting: &Sighting) {
         match sighting {
             Sighting::Lookup(_, Outcome::Ok(found)) => {
+                self.centres.extend(&found.addresses);
                 let follow = found.addresses.iter().filter(|ip| found.source != LookupSource::Dns || ground.leave().may_follow(**ip));
                 follow.for_each(|ip| self.lead(ground, Lead::Host(*ip)));
             }
@@ -296,6 +350,15 @@ impl Looks {
             tokio::time::sleep_until(g.began + TROUBLE).await;
             g.emit(loss::series(ip, None, g.left()).await).await;
         });
+        if self.centres.contains(&ip) {
+            let g = Rc::clone(ground);
+            self.start(Weight::Supporting, async move {
+                tokio::time::sleep_until(g.began + TROUBLE).await;
+                if let Some(mtu) = mtu_towards(&g, ip).await {
+                    g.emit(loss::series_large(ip, mtu, g.left()).await).await;
+                }
+            });
+        }
     }
 
     fn lead(&mut self, ground: &Rc<Ground>, lead: Lead) {
@@ -378,6 +441,13 @@ async fn ask_resolver(ground: &Ground, ip: IpAddr) {
     for sighting in answers.into_iter().chain(wildcard) {
         ground.emit(sighting).await;
     }
+}
+
+/// The largest packet that the card towards this address sends.
+async fn mtu_towards(ground: &Ground, ip: IpAddr) -> Option<u32> {
+    let route = ground.netlink.as_ref()?.route_to(ip).await;
+    let device = route.ok()?.device.as_ref()?;
+    ground.snapshot.links.ok()?.iter().find(|link| link.name == *device).map(|link| link.mtu)
 }
 
 async fn route(ground: &Ground, ip: IpAddr) {

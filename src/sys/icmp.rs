@@ -57,6 +57,11 @@ impl Echo {
 
 /// Asks a host for an echo. Of several, the fastest answer gives the time.
 pub async fn echo(target: IpAddr, how: &Echo) -> Outcome<Reply> {
+    echo_of(target, how, PAYLOAD).await
+}
+
+/// The same with a payload of so many bytes; never less than the mark by which replies are known.
+pub async fn echo_of(target: IpAddr, how: &Echo, payload: usize) -> Outcome<Reply> {
     let began = clock::now();
     let at = SocketAddr::new(target, 0);
     let opened = match Connected::open(Kind::Ping, at, &how.route) {
@@ -64,7 +69,7 @@ pub async fn echo(target: IpAddr, how: &Echo) -> Outcome<Reply> {
         opened => (Kind::Ping, opened),
     };
     let socket = match opened {
-        (kind, Ok(socket)) => Series::new(kind, socket, target, how, began),
+        (kind, Ok(socket)) => Series::new(kind, socket, target, how, payload, began),
         (_, Err(Refusal::Local(errno))) => return failed(FailureKind::Local(errno), began),
         (_, Err(Refusal::Forbidden)) => return Outcome::Unknown(Unseen::Capability("CAP_NET_RAW".into())),
         (_, Err(Refusal::Unseen(why))) => return Outcome::Unknown(why),
@@ -95,9 +100,9 @@ struct Series<'a> {
 }
 
 impl<'a> Series<'a> {
-    fn new(kind: Kind, socket: Connected, target: IpAddr, how: &'a Echo, began: Instant) -> Self {
+    fn new(kind: Kind, socket: Connected, target: IpAddr, how: &'a Echo, payload: usize, began: Instant) -> Self {
         let nonce = socket::nonce();
-        let frame = Frame { kind, v6: target.is_ipv6(), id: (nonce >> 48) as u16, cookie: mark() };
+        let frame = Frame { kind, v6: target.is_ipv6(), id: (nonce >> 48) as u16, cookie: mark(), payload };
         Self { socket, frame, how, began, sent: Vec::new(), answered: Vec::new(), best: None }
     }
 
@@ -188,6 +193,8 @@ struct Frame {
     id: u16,
     /// Random bytes at the start of the payload: a reply without them answers somebody else.
     cookie: [u8; 8],
+    /// Bytes after the header.
+    payload: usize,
 }
 
 impl Frame {
@@ -196,7 +203,7 @@ impl Frame {
         packet.extend(self.id.to_be_bytes());
         packet.extend(sequence.to_be_bytes());
         packet.extend(self.cookie);
-        packet.extend((0..).take(PAYLOAD - self.cookie.len()));
+        packet.extend((0..=u8::MAX).cycle().take(self.payload.saturating_sub(self.cookie.len())));
         if !self.v6 {
             // For ICMPv6 the kernel fills it in, as it covers the addresses.
             let sum = checksum(&packet);
@@ -254,7 +261,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn frame(kind: Kind, v6: bool) -> Frame {
-        Frame { kind, v6, id: 0x1234, cookie: *b"isonet!!" }
+        Frame { kind, v6, id: 0x1234, cookie: *b"isonet!!", payload: PAYLOAD }
     }
 
     fn answer(mut request: Vec<u8>, v6: bool) -> Vec<u8> {

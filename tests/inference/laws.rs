@@ -81,36 +81,6 @@ fn staged() -> impl Strategy<Value = (Config, Vec<Sighting>)> {
     prop::sample::select(worlds.collect::<Vec<_>>())
 }
 
-/// The same look, if it could not be made.
-fn unseen(sighting: &Sighting) -> Sighting {
-    fn late<T>() -> Outcome<T> {
-        Outcome::Unknown(Unseen::Deadline)
-    }
-    match sighting.clone() {
-        Sighting::Links(_) => Sighting::Links(late()),
-        Sighting::Addresses(_) => Sighting::Addresses(late()),
-        Sighting::Routes(_) => Sighting::Routes(late()),
-        Sighting::RouteTo(to, _) => Sighting::RouteTo(to, late()),
-        Sighting::Gateway(device, hop, _) => Sighting::Gateway(device, hop, late()),
-        Sighting::Walk(to, _) => Sighting::Walk(to, late()),
-        Sighting::Ping(to, _) => Sighting::Ping(to, late()),
-        Sighting::Udp(to, _) => Sighting::Udp(to, late()),
-        Sighting::Tcp(to, _) => Sighting::Tcp(to, late()),
-        Sighting::Tls(key, _) => Sighting::Tls(key, late()),
-        Sighting::Http(url, to, _) => Sighting::Http(url, to, late()),
-        Sighting::Resolvers(_) => Sighting::Resolvers(late()),
-        Sighting::Lookup(name, _) => Sighting::Lookup(name, late()),
-        Sighting::Query(key, _) => Sighting::Query(key, late()),
-        Sighting::Vpn(name, _) => Sighting::Vpn(name, late()),
-        Sighting::Upload(to, _) => Sighting::Upload(to, late()),
-        Sighting::UploadSmall(to, _) => Sighting::UploadSmall(to, late()),
-        Sighting::Series(to, _) => Sighting::Series(to, late()),
-        Sighting::OnWire(to, _) => Sighting::OnWire(to, late()),
-        Sighting::CardReaders(_) => Sighting::CardReaders(late()),
-        Sighting::Source(source, _) => Sighting::Source(source, late()),
-    }
-}
-
 /// Looks that only explain a failure, and fail: whatever they say, a line that works, works.
 fn supporting() -> impl Strategy<Value = Vec<Sighting>> {
     let hop = |answer| Outcome::Ok(vec![Hop { ttl: 1, answer, elapsed: std::time::Duration::from_millis(1) }]);
@@ -185,7 +155,7 @@ proptest! {
     #[test]
     fn not_looking_never_makes_another_cause_certain((config, sightings) in staged(), blind in prop::collection::vec(any::<prop::sample::Index>(), 1..8)) {
         let seen = ask(&config, sightings.clone());
-        let blinded = with(sightings.clone(), blind.iter().map(|which| unseen(&sightings[which.index(sightings.len())])).collect::<Vec<_>>());
+        let blinded = with(sightings.clone(), blind.iter().map(|which| sightings[which.index(sightings.len())].clone().unseen(Unseen::Deadline)).collect::<Vec<_>>());
         let less = ask(&config, blinded);
         if seen.verdicts.is_empty() {
             prop_assert!(less.verdicts.is_empty() && less.connected != Some(false), "{:#?}", less);

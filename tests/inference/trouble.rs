@@ -94,8 +94,11 @@ fn a_moved_terminal_is_told_from_a_dead_line() {
     let to = |host: &str| Sighting::RouteTo(ip(host), Outcome::Ok(route(host, "eth0", Some("172.30.9.1"))));
     let moved = with(with(terminal(), dead_air()), [elsewhere(), routed, to(CENTRE), to(RESOLVER)]);
     root(&ask_enrolled(&leased(), &at_home(), moved.clone()), Cause::AddrChangedSubnet, Certainty::Proven);
-    assert_ne!(ask(&leased(), moved).verdicts[0].cause, Cause::AddrChangedSubnet, "nothing to compare with");
+    assert_ne!(ask(&leased(), moved.clone()).verdicts[0].cause, Cause::AddrChangedSubnet, "nothing to compare with");
     silent_about(&ask_enrolled(&leased(), &at_home(), with(healthy(), [elsewhere()])));
+    // Nobody has found out yet whether anything is wrong.
+    let late = [Sighting::Tcp(at(CENTRE, 443), Outcome::Unknown(Unseen::Deadline)), lookup(Outcome::Unknown(Unseen::Deadline))];
+    says_nothing(&ask_enrolled(&leased(), &at_home(), with(moved, late)));
 }
 
 #[test]

@@ -65,6 +65,8 @@ pub(crate) struct Ask {
     pub(crate) critical: bool,
     /// The state directory where [`Lab::enroll`] keeps its baseline.
     pub(crate) enrolled: bool,
+    /// Shell words that run beside the product, from the moment it starts.
+    pub(crate) meanwhile: fn(&Lab) -> Option<String>,
     /// More tables, after all others.
     pub(crate) more: fn(&Lab) -> String,
     /// Lines of the `[terminal]` table beyond the usual.
@@ -133,6 +135,7 @@ impl Default for Ask {
             client_cert: false,
             critical: true,
             enrolled: false,
+            meanwhile: |_| None,
             more: |_| String::new(),
             terminal: |_| String::new(),
             env: &[],
@@ -171,7 +174,13 @@ impl Ask {
             words.extend(["--config".to_owned(), config.display().to_string()]);
         }
         let timed = ["timeout", "--signal=KILL", HARD_LIMIT, "prlimit", MEMORY].map(str::to_owned);
-        self.in_its_place(lab, timed.into_iter().chain(words).collect())
+        let mut whole: Vec<String> = timed.into_iter().chain(words).collect();
+        if let Some(beside) = (self.meanwhile)(lab) {
+            // Its output is nobody's, or who reads the product's would wait for it.
+            let script = format!("({beside}) >/dev/null 2>&1 & exec \"$@\"");
+            whole.splice(0..0, ["sh", "-c", &script, "sh"].map(str::to_owned));
+        }
+        self.in_its_place(lab, whole)
     }
 
     /// Words as a command inside the terminal, with this question's environment and stand-ins.

@@ -133,7 +133,7 @@ fn note() -> impl Strategy<Value = Note> {
 }
 
 fn blind() -> impl Strategy<Value = Blind> {
-    (word(), 0..9, word()).prop_map(|(what, kind, argument)| {
+    (word(), 0..10, word()).prop_map(|(what, kind, argument)| {
         let because = match kind {
             0 => Unseen::Capability(argument),
             1 => Unseen::NotConfigured(argument),
@@ -143,6 +143,7 @@ fn blind() -> impl Strategy<Value = Blind> {
             5 => Unseen::PublicAddress,
             6 => Unseen::NotMounted(argument),
             7 => Unseen::Hidden(argument),
+            8 => Unseen::Unsteady,
             _ => Unseen::Error(argument),
         };
         Blind { what, because }

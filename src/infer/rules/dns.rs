@@ -182,8 +182,13 @@ fn or_the_line(way: &Way<'_>, mut verdicts: Vec<Verdict>) -> Vec<Verdict> {
         let proof: Vec<_> = verdicts.iter().filter(|v| passed_on(v)).flat_map(|v| v.evidence.clone()).collect();
         verdicts.push(broken_line(best).because(proof));
     } else if let Some(silent) = verdicts.iter().find(|v| v.cause == Cause::DnsTimeout && v.certainty == Certainty::Likely) {
-        // Nobody where the name server is answers: it may be all of the far end.
-        let outage = super::tcp::dead_centre(way, Certainty::Possible).because(silent.evidence.clone());
+        // Nobody where the name server is answers: it may be all of the far end, and is, where the centre's known addresses keep silent too.
+        let all_dead = way.is_silent_everywhere();
+        let outage = super::tcp::dead_centre(way, if all_dead { Certainty::Likely } else { Certainty::Possible });
+        let outage = outage.because(silent.evidence.clone());
+        for verdict in verdicts.iter_mut().filter(|v| all_dead && v.cause == Cause::DnsTimeout) {
+            verdict.certainty = Certainty::Possible;
+        }
         verdicts.push(outage);
     }
     verdicts

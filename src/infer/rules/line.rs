@@ -1,22 +1,30 @@
 //! The provider's line: the gateway is there, nothing beyond it answers. The terminal cannot see which end is dead, unless the gateway
 //! itself says that it has no way on.
 
-use super::{Standing, gateway, loss, service, tcp, tls, vpn};
+use super::{Standing, gateway, loss, route, service, tcp, tls, vpn};
+use crate::config::Access;
 use crate::infer::evidence;
 use crate::infer::life::Sign;
 use crate::infer::scene::Way;
 use crate::model::{Cause, Certainty, Evidence, Failure, FailureKind, Gateway, IcmpKind, Reason, Subject, Verdict};
 use std::net::IpAddr;
+use std::time::Duration;
+
+/// The kernel says that nobody answered for a hardware address after three times one second; a silence that lasted longer was somebody's.
+const ARP_GIVES_UP: Duration = Duration::from_millis(3050);
 
 pub fn judge(way: &Way<'_>) -> Standing {
     if way.beyond_gateway().is_some() {
         return match loss::judge(way) {
-            Some(lost) if way.is_cut() || stalls(way) => Standing::Broken(vec![lost]),
+            // Large packets that vanish besides are a second fault, not a consequence.
+            Some(lost) if way.is_cut() || stalls(way) => {
+                Standing::Broken(std::iter::once(lost).chain(route::mtu_black_hole(way)).collect())
+            }
             Some(_) | None => Standing::Passed,
         };
     }
     if !way.leads_beyond() {
-        return Standing::Absent;
+        return seemingly_near(way).map_or(Standing::Absent, Standing::Broken);
     }
     if !way.is_cut() {
         return Standing::Unknown;
@@ -36,6 +44,21 @@ pub fn judge(way: &Way<'_>) -> Standing {
         candidates.push(Verdict::new(Cause::GatewayUnreachable, Subject::Gateway(address), Certainty::Possible));
     }
     Standing::Broken(candidates.into_iter().map(|verdict| with_hop(way, verdict).because(proof.clone())).collect())
+}
+
+/// The centre seems to lie on our own segment, keeps silent, and yet somebody answered for its hardware address, or the kernel would have
+/// given up: a gateway that answers for everybody, with a dead line behind it, or a centre that drops all. A front-end server is known to
+/// stand in the house.
+fn seemingly_near(way: &Way<'_>) -> Option<Vec<Verdict>> {
+    let far = way.centre.is_some() && way.vpn.is_none() && way.scene.config.network.access != Access::FrontEnd;
+    let asked: Vec<_> = way.candidates().into_iter().flat_map(|ip| way.scene.world.connects(ip)).collect();
+    let kept_silent = |failure: &Failure| failure.kind == FailureKind::Silence && failure.elapsed >= ARP_GIVES_UP;
+    if !far || asked.is_empty() || !asked.iter().all(|(_, outcome)| outcome.failure().is_some_and(kept_silent)) {
+        return None;
+    }
+    let proof: Vec<_> = asked.into_iter().map(|(at, outcome)| evidence::tcp(at, outcome)).collect();
+    let candidates = [broken_line(Certainty::Likely), tcp::dead_centre(way, Certainty::Possible)];
+    Some(candidates.map(|verdict| verdict.because(proof.clone())).into())
 }
 
 /// A handshake or a page began and was not finished by anybody.

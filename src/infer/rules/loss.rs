@@ -7,6 +7,8 @@ use crate::model::{Cause, Certainty, Evidence, FailureKind, Outcome, Reason, Rep
 use std::net::IpAddr;
 use std::time::Duration;
 
+/// Once in so many lines, echoes that vanish by chance look like those that vanish by size.
+const BAD_LUCK: f64 = 0.01;
 /// Fewer echoes than this are no statistics.
 const ENOUGH: u16 = 10;
 /// A connect that had to be repeated takes a second and a round trip: the first repetition of TCP (RFC 6298).
@@ -44,6 +46,30 @@ pub fn judge(way: &Way<'_>) -> Option<Verdict> {
         }
         None => Some(verdict(Cause::LineLoss, Subject::Line, Certainty::Likely)),
     }
+}
+
+/// Something was lost on the way to this host, or had to be repeated: what stalls there may stall for that.
+pub fn is_suspected(way: &Way<'_>, ip: IpAddr) -> bool {
+    let world = way.scene.world;
+    let counted = world.series(ip).and_then(Outcome::ok).is_some_and(is_lossy);
+    let repeated = |o: &crate::model::Observation| match &o.sighting {
+        Sighting::Tcp(at, Outcome::Ok(reply)) | Sighting::UploadSmall(at, Outcome::Ok(reply)) => at.ip() == ip && reply.rtt >= REPEATED,
+        _ => false,
+    };
+    let near = [world.ping(ip), world.series(ip)].into_iter().flatten().any(|o| o.ok().is_some_and(|reply| reply.rtt < NEAR));
+    counted || (near && world.observations().any(repeated))
+}
+
+/// Not one of the large echoes came back where small ones did, and so many of those that this is no bad luck.
+pub fn only_large(way: &Way<'_>, ip: IpAddr) -> Option<[Evidence; 2]> {
+    let world = way.scene.world;
+    let small = world.series(ip)?.ok()?;
+    let large = world.series_large(ip)?;
+    let silent = large.failure().is_some_and(|failure| failure.kind == FailureKind::Silence);
+    let share = f64::from(small.series.1) / f64::from(small.series.0.max(1));
+    let luck = (1.0 - share).powi(i32::from(small.series.0));
+    let all_lost = evidence::ping(format!("{ip} large"), large);
+    (silent && small.series.0 >= ENOUGH && luck < BAD_LUCK).then(|| [counted(ip, small), all_lost])
 }
 
 /// More than one in ten.

@@ -1,13 +1,13 @@
 //! Routing and the terminal's own packet policy. The kernel tells these faults apart at 0 ms by its error number, before any packet
 //! leaves.
 
-use super::Standing;
+use super::{Standing, loss};
 use crate::config::Access;
 use crate::infer::evidence;
 use crate::infer::scene::Way;
 use crate::model::{
-    Cause, Certainty, Errno, Evidence, Failure, FailureKind, IcmpError, IcmpKind, LinkKind, Outcome, Reason, Route, RouteKind, Subject,
-    Verdict,
+    Cause, Certainty, Errno, Evidence, Failure, FailureKind, IcmpError, IcmpKind, LinkKind, Outcome, Reason, Route, RouteKind, Sighting,
+    Subject, Verdict,
 };
 use std::net::IpAddr;
 
@@ -138,16 +138,20 @@ fn firewall(way: &Way<'_>) -> Option<Vec<Verdict>> {
     })
 }
 
-/// A large request stalls and the same request in small segments is answered: proof without any ICMP.
+/// A large request stalls and the same request in small segments is answered: proof without any ICMP. On a line that loses packets the one
+/// may stall and the other get through by luck; there large echoes must vanish, every one, where small ones return.
 pub fn mtu_black_hole(way: &Way<'_>) -> Option<Verdict> {
     let world = way.scene.world;
+    let candidates = way.candidates();
     world.observations().find_map(|o| match &o.sighting {
-        crate::model::Sighting::Upload(at, large @ Outcome::Failed(failure)) if way.candidates().contains(&at.ip()) => {
-            let small = world.upload_small(*at)?;
-            small.ok()?;
-            let stalled = failure.kind == FailureKind::Silence;
-            let proof = [evidence::upload("http.upload", at, large), evidence::upload("http.upload-small-segments", at, small)];
-            stalled.then(|| Verdict::new(Cause::PathMtuBlackHole, Subject::Endpoint(*at), Certainty::Proven).because(proof))
+        Sighting::Upload(at, large @ Outcome::Failed(failure)) if candidates.contains(&at.ip()) && failure.kind == FailureKind::Silence => {
+            let stalled = evidence::upload("http.upload", at, large);
+            let hole = |certainty| Verdict::new(Cause::PathMtuBlackHole, Subject::Endpoint(*at), certainty).because([stalled]);
+            if loss::is_suspected(way, at.ip()) {
+                return loss::only_large(way, at.ip()).map(|counted| hole(Certainty::Likely).because(counted));
+            }
+            let small = world.upload_small(*at).filter(|small| small.ok().is_some())?;
+            Some(hole(Certainty::Proven).because([evidence::upload("http.upload-small-segments", at, small)]))
         }
         _ => None,
     })

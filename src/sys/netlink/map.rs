@@ -35,7 +35,12 @@ impl Medium {
     /// Reads `/sys/class/net/NAME`. That tree belongs to the network namespace of whoever mounted it, so it is believed only if it
     /// has the same index for the name.
     pub(super) fn read(name: &IfName, index: u32) -> Self {
-        let dir = Path::new("/sys/class/net").join(name.as_str());
+        Self::read_in(Path::new("/sys/class/net"), name, index)
+    }
+
+    /// The same in any tree laid out so.
+    pub(super) fn read_in(cards: &Path, name: &IfName, index: u32) -> Self {
+        let dir = cards.join(name.as_str());
         if files::read_word(&dir.join("ifindex")).and_then(|word| word.parse().ok()) != Some(index) {
             return Self::default();
         }

@@ -185,3 +185,28 @@ mod any_bytes {
         }
     }
 }
+
+#[test]
+fn sysfs_tells_speed_duplex_and_radio_of_the_card_with_the_right_index() {
+    let tree = tempfile::tempdir().unwrap();
+    let card = |name: &str, files: &[(&str, &str)]| {
+        let dir = tree.path().join(name);
+        std::fs::create_dir(&dir).unwrap();
+        for (file, text) in files {
+            std::fs::write(dir.join(file), text).unwrap();
+        }
+    };
+    card("eth0", &[("ifindex", "2\n"), ("speed", "10\n"), ("duplex", "half\n")]);
+    card("eth1", &[("ifindex", "3\n"), ("speed", "100\n"), ("duplex", "full\n")]);
+    card("eth2", &[("ifindex", "4\n"), ("speed", "-1\n"), ("duplex", "unknown\n")]);
+    card("wlan0", &[("ifindex", "5\n")]);
+    std::fs::create_dir(tree.path().join("wlan0/phy80211")).unwrap();
+    let read = |name: &str, index| Medium::read_in(tree.path(), &IfName::new(name), index);
+    assert_eq!(read("eth0", 2), Medium { wireless: false, speed_mbps: Some(10), full_duplex: Some(false) });
+    assert_eq!(read("eth1", 3), Medium { wireless: false, speed_mbps: Some(100), full_duplex: Some(true) });
+    assert_eq!(read("eth2", 4), Medium::default());
+    assert!(read("wlan0", 5).wireless);
+    // The tree of another namespace has another card under this name.
+    assert_eq!(read("eth0", 7), Medium::default());
+    assert_eq!(read("gone", 2), Medium::default());
+}

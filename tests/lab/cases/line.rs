@@ -82,6 +82,30 @@ pub(super) const CASES: &[Case] = &[
         ask: Ask::default,
         expect: Expect::broken(&["line.down"], Likely).or(&["vpn.server-unreachable", "centre.outage"]),
     },
+    // The router answers for every address, also for those that its dead line leads to.
+    Case {
+        name: "line.down/router-answers-for-all",
+        on: LEASED,
+        stage: |lab| {
+            lab.only_v4()?;
+            let (nic, centre) = (lab.plan.nic, lab.plan.centre().v4);
+            let wide = std::net::Ipv4Addr::from(u32::from(centre) ^ 0x80);
+            lab.at(Place::Shop).sysctl(&["net.ipv4.conf.lan.proxy_arp=1", "net.ipv4.neigh.lan.proxy_delay=0"])?;
+            lab.later(|lab| lab.at(Place::Shop).sysctl(&["net.ipv4.conf.lan.proxy_arp=0"]));
+            lab.filter(Place::Shop, "forward", &["drop".to_owned()])?;
+            let lines = format!("addr flush dev {nic}\naddr add {wide}/8 dev {nic}\n");
+            lab.change(Place::Terminal, &lines, &format!("addr del {wide}/8 dev {nic}\n"))
+        },
+        prove: |lab| {
+            let centre = lab.plan.centre().v4.to_string();
+            let said = lab.terminal().run(&["arping", "-c1", "-w2", "-I", lab.plan.nic, &centre])?;
+            let router = super::link::mac(lab, Place::Shop, "lan")?;
+            holds(said.out.to_lowercase().contains(&router), said.out)?;
+            lab.misses("the centre", lab.plan.centre())
+        },
+        ask: || Ask { centre: crate::ask::Centre::Address, ..Ask::default() },
+        expect: Expect::broken(&["line.down"], Likely).or(&["centre.outage"]),
+    },
     Case {
         name: "line.loss",
         on: LEASED_AND_OPENVPN,

@@ -3,7 +3,10 @@
 use super::{ANYWHERE, Case, DIRECT, LEASED, as_nobody};
 use crate::ask::Ask;
 use crate::check::{Echo, eventually, holds};
-use crate::judge::{Certainty::Proven, Expect};
+use crate::judge::{
+    Certainty::{Likely, Proven},
+    Expect,
+};
 use crate::lab::{Lab, Place};
 use crate::shell::Done;
 
@@ -97,7 +100,43 @@ pub(super) const CASES: &[Case] = &[
         ask: Ask::default,
         expect: Expect::broken(&["addr.conflict"], Proven),
     },
+    // The address goes while the product waits for a dead centre: what it saw before is not the centre's fault.
+    Case {
+        name: "addr.none/while-asked",
+        on: LEASED,
+        stage: |lab| {
+            super::centre::dead(lab)?;
+            // Nothing yet; but what the product's companion takes away is given back.
+            lab.change(Place::Terminal, "", "")
+        },
+        prove: super::centre::is_dead,
+        ask: || Ask { meanwhile: |lab| Some(format!("sleep 1; ip addr flush dev {}", lab.plan.nic)), ..Ask::default() },
+        expect: Expect::broken(&["addr.none"], Proven),
+    },
+    // The signal goes and comes while the product waits: it asks again, and then knows.
+    Case {
+        name: "centre.outage/signal-flaps-while-asked",
+        on: LEASED,
+        stage: super::centre::dead,
+        prove: super::centre::is_dead,
+        ask: || Ask { meanwhile: |lab| Some(flap(lab, "1")), ..Ask::default() },
+        expect: Expect::broken(&["centre.outage"], Likely).or(&["centre.cut-off"]),
+    },
+    Case {
+        name: "healthy/signal-flaps-while-asked",
+        on: DIRECT,
+        stage: |lab| lab.front(crate::peers::Front::Calm),
+        prove: Lab::settles,
+        ask: || Ask { meanwhile: |lab| Some(flap(lab, "0.2")), ..Ask::default() },
+        expect: Expect::HEALTHY,
+    },
 ];
+
+/// After a while, a cable that is pulled and plugged again.
+fn flap(lab: &Lab, after: &str) -> String {
+    let switch = lab.at(Place::Switch).name;
+    format!("sleep {after}; ip -n {switch} link set port1 down; sleep 0.2; ip -n {switch} link set port1 up")
+}
 
 /// A device's hardware address.
 pub(super) fn mac(lab: &Lab, place: Place, dev: &str) -> Done<String> {

@@ -1,0 +1,172 @@
+//! The far end: dead, closed to us, or only seemingly so; and what may be the line's fault instead.
+
+use crate::world::*;
+use isonet::config::{Access, Config};
+use isonet::model::*;
+use std::time::Duration;
+
+fn refused(port: u16, ms: u64) -> Sighting {
+    Sighting::Tcp(at(CENTRE, port), failed(FailureKind::Refused, ms))
+}
+
+fn two_ports() -> Config {
+    let mut config = leased();
+    config.centres[0].tcp = vec![443, 9000];
+    config
+}
+
+fn far_echo() -> Sighting {
+    Sighting::Ping(ip(CENTRE), Outcome::Ok(Reply::once(Duration::from_millis(30))))
+}
+
+#[test]
+fn a_centre_that_refuses_every_port_may_have_shut_us_out() {
+    let skipped = || tls(Outcome::Unknown(Unseen::Skipped));
+    let all = ask(&two_ports(), with(healthy(), [refused(443, 30), refused(9000, 30), skipped(), far_echo()]));
+    root(&all, Cause::TcpRefused, Certainty::Likely);
+    assert_eq!((names(&all), all.verdicts[1].certainty), (vec![Cause::TcpRefused, Cause::CentreCutOff], Certainty::Possible));
+    // One port of two is a service that does not run, and so is the only one.
+    let one = ask(&two_ports(), with(healthy(), [refused(443, 30), Sighting::Tcp(at(CENTRE, 9000), answer()), skipped(), far_echo()]));
+    assert_eq!((names(&one), one.verdicts[0].certainty), (vec![Cause::TcpRefused], Certainty::Proven));
+    assert_eq!(names(&ask(&leased(), with(healthy(), [refused(443, 1), skipped()]))), [Cause::TcpRefused]);
+}
+
+#[test]
+fn a_front_end_that_refuses_everything_is_the_institutions_own() {
+    let mut config = two_ports();
+    config.network.access = Access::FrontEnd;
+    let skipped = || tls(Outcome::Unknown(Unseen::Skipped));
+    let dead = ask(&config, with(healthy(), [refused(443, 1), refused(9000, 1), skipped()]));
+    root(&dead, Cause::FrontendDown, Certainty::Likely);
+    assert_eq!((names(&dead), dead.verdicts[1].certainty), (vec![Cause::FrontendDown, Cause::TcpRefused], Certainty::Possible));
+    let half = ask(&config, with(healthy(), [refused(443, 1), Sighting::Tcp(at(CENTRE, 9000), answer()), skipped()]));
+    assert_eq!(names(&half), [Cause::TcpRefused]);
+}
+
+#[test]
+fn a_filter_that_names_us_is_told_from_a_dead_centre() {
+    let down = |word| {
+        let gone = [Sighting::Tcp(at(CENTRE, 443), silent()), Sighting::Ping(ip(CENTRE), word), tls(Outcome::Unknown(Unseen::Skipped))];
+        ask(&leased(), with(healthy(), gone))
+    };
+    let cut = down(icmp(IcmpKind::AdminProhibited, "10.66.0.1"));
+    assert_eq!(names(&cut), [Cause::CentreCutOff]);
+    let silence = down(silent());
+    assert_eq!((names(&silence), silence.verdicts[1].certainty), (vec![Cause::CentreOutage, Cause::CentreCutOff], Certainty::Possible));
+    assert_eq!(names(&down(icmp(IcmpKind::HostUnreachable, "10.66.0.1"))), [Cause::CentreOutage]);
+}
+
+fn pages(status: [u16; 2]) -> Diagnosis {
+    let page = |i: usize| format!("http://10.20.0.1{i}/health");
+    let centre = |i: usize| format!("[[centre]]\nname = \"c{i}\"\nhost = \"10.20.0.1{i}\"\nhttp = {{ url = \"{}\" }}\n", page(i));
+    let config: Config = toml::from_str(&(centre(0) + &centre(1))).unwrap();
+    let mut seen = terminal();
+    for (i, status) in status.into_iter().enumerate() {
+        let host = format!("10.20.0.1{i}");
+        let soon = Duration::from_millis(3);
+        let facts = HttpFacts { status, first_byte: soon, total: soon, maintenance: false, location: None, date_offset_s: None };
+        seen.push(Sighting::RouteTo(ip(&host), Outcome::Ok(route(&host, "eth0", Some(GATEWAY)))));
+        seen.push(Sighting::Tcp(at(&host, 80), answer()));
+        seen.push(Sighting::Http(page(i), at(&host, 80), Outcome::Ok(facts)));
+    }
+    ask(&config, seen)
+}
+
+#[test]
+fn a_terminal_that_every_centre_refuses_may_be_cut_off() {
+    let everywhere = pages([403, 401]);
+    root(&everywhere, Cause::HttpAuth, Certainty::Likely);
+    let cut = everywhere.verdicts.iter().filter(|v| v.cause == Cause::CentreCutOff);
+    assert!(cut.clone().count() == 2 && cut.clone().all(|v| v.certainty == Certainty::Possible), "{everywhere:#?}");
+    assert_eq!(names(&pages([403, 200])), [Cause::HttpAuth]);
+    assert!(!names(&pages([403, 500])).contains(&Cause::CentreCutOff));
+}
+
+#[test]
+fn resolver_and_centre_silent_at_once_are_one_outage() {
+    let hop = Hop { ttl: 2, answer: HopAnswer::Router(ip("10.66.0.1")), elapsed: Duration::from_millis(2) };
+    let beyond = Sighting::Walk(ip(CENTRE), Outcome::Ok(vec![hop]));
+    let all = ask(&leased(), with(with(terminal(), dead_air()), [beyond.clone()]));
+    root(&all, Cause::CentreOutage, Certainty::Likely);
+    assert_eq!((names(&all), all.verdicts[1].certainty), (vec![Cause::CentreOutage, Cause::DnsTimeout], Certainty::Possible));
+    // The centre lives: the resolver alone is silent.
+    let living =
+        [beyond, Sighting::Tcp(at(CENTRE, 443), answer()), Sighting::Ping(ip(CENTRE), answer()), tls(Outcome::Ok(handshake(None)))];
+    root(&ask(&leased(), with(with(terminal(), dead_air()), living)), Cause::DnsTimeout, Certainty::Proven);
+}
+
+/// This PC's mask is so wide that the centre seems to be on its segment.
+fn wide(tcp: Outcome<Reply>) -> Vec<Sighting> {
+    let near = |host: &str| Sighting::RouteTo(ip(host), Outcome::Ok(route(host, "eth0", None)));
+    let mask = [addresses(&[("eth0", "10.20.5.7/8")]), routes(vec![route("10.0.0.0/8", "eth0", None)]), near(CENTRE), near(RESOLVER)];
+    let mut seen = with(with(terminal(), dead_air()), mask);
+    seen.retain(|s| !matches!(s, Sighting::Gateway(..)));
+    with(seen, [Sighting::Tcp(at(CENTRE, 443), tcp)])
+}
+
+#[test]
+fn a_silent_centre_behind_a_gateway_that_answers_for_everybody_may_be_the_line() {
+    let dead = ask(&leased(), wide(failed(FailureKind::Silence, 3200)));
+    root(&dead, Cause::LineDown, Certainty::Likely);
+    assert_eq!((names(&dead), dead.verdicts[1].certainty), (vec![Cause::LineDown, Cause::CentreOutage], Certainty::Possible));
+}
+
+#[test]
+fn a_station_of_our_own_segment_that_is_gone_is_not_the_line() {
+    let nobody = || failed(FailureKind::Local(Errno::EHOSTUNREACH), 3060);
+    assert!(!names(&ask(&leased(), wide(nobody()))).contains(&Cause::LineDown));
+    // Given up on too early to know.
+    assert!(!names(&ask(&leased(), wide(silent()))).contains(&Cause::LineDown));
+    let mut in_house = leased();
+    in_house.network.access = Access::FrontEnd;
+    assert!(!names(&ask(&in_house, wide(failed(FailureKind::Silence, 3200)))).contains(&Cause::LineDown));
+    // Somebody else behind the same gateway answers.
+    let living = with(wide(failed(FailureKind::Silence, 3200)), [Sighting::Ping(ip(RESOLVER), answer())]);
+    assert!(!names(&ask(&leased(), living)).contains(&Cause::LineDown));
+}
+
+fn counted(host: &str, answered: u16) -> Sighting {
+    Sighting::Series(ip(host), Outcome::Ok(Reply { rtt: Duration::from_millis(8), ttl: None, series: (20, answered) }))
+}
+
+/// The upload stalls; in small segments it passes.
+fn stalled() -> [Sighting; 2] {
+    [Sighting::Upload(at(CENTRE, 443), silent()), Sighting::UploadSmall(at(CENTRE, 443), answer())]
+}
+
+fn lossy(large: Outcome<Reply>) -> Vec<Sighting> {
+    let lost = [counted(GATEWAY, 20), counted(CENTRE, 11), counted(RESOLVER, 12), Sighting::SeriesLarge(ip(CENTRE), large)];
+    let delayed = Sighting::Tcp(at(CENTRE, 443), Outcome::Ok(Reply::once(Duration::from_millis(1020))));
+    with(with(with(healthy(), lost), stalled()), [delayed, tls(silent())])
+}
+
+#[test]
+fn loss_and_a_black_hole_are_both_named() {
+    let both = ask(&leased(), lossy(silent()));
+    root(&both, Cause::LineLoss, Certainty::Proven);
+    assert_eq!((names(&both), both.verdicts[1].certainty), (vec![Cause::LineLoss, Cause::PathMtuBlackHole], Certainty::Likely));
+}
+
+#[test]
+fn an_upload_that_stalls_on_a_lossy_line_is_no_black_hole_by_itself() {
+    let some_large = Outcome::Ok(Reply { rtt: Duration::from_millis(9), ttl: None, series: (20, 7) });
+    for large in [some_large, Outcome::Unknown(Unseen::Deadline), icmp(IcmpKind::PacketTooBig(1400), GATEWAY)] {
+        let diagnosis = ask(&leased(), lossy(large));
+        assert_eq!(names(&diagnosis), [Cause::LineLoss], "{diagnosis:#?}");
+    }
+    // Too few small ones returned to wonder about the large ones.
+    let unlucky = with(lossy(silent()), [counted(CENTRE, 2)]);
+    assert_eq!(names(&ask(&leased(), unlucky)), [Cause::LineLoss]);
+    // A connect that had to be repeated is loss enough for doubt.
+    let repeated = Sighting::Tcp(at(CENTRE, 443), Outcome::Ok(Reply::once(Duration::from_millis(1020))));
+    silent_about(&ask(&leased(), with(with(healthy(), stalled()), [repeated])));
+}
+
+#[test]
+fn a_black_hole_on_a_clean_line_is_proven_without_any_echo() {
+    root(&ask(&leased(), with(healthy(), stalled())), Cause::PathMtuBlackHole, Certainty::Proven);
+    let clean = [counted(GATEWAY, 20), counted(CENTRE, 20), counted(RESOLVER, 20), Sighting::SeriesLarge(ip(CENTRE), silent())];
+    root(&ask(&leased(), with(with(healthy(), stalled()), clean.clone())), Cause::PathMtuBlackHole, Certainty::Proven);
+    // A host that forbids large echoes has nothing wrong with it.
+    silent_about(&ask(&leased(), with(healthy(), clean)));
+}

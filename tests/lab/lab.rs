@@ -117,10 +117,11 @@ impl Lab {
     /// Brings the topology up and proves it healthy.
     pub(crate) fn up(run: &Run, plan: Plan) -> Done<Lab> {
         let kind = plan.kind;
-        let dir = run.dir.join(kind.name());
+        let name = if plan.part == 0 { kind.name().to_owned() } else { format!("{kind}{}", plan.part) };
+        let dir = run.dir.join(&name);
         let _ = fs::remove_dir_all(&dir);
         fs::create_dir_all(&dir).map_err(|e| format!("cannot create {}: {e}", dir.display()))?;
-        let prefix = format!("{}{kind}-", machine::namespace_prefix(std::process::id()));
+        let prefix = format!("{}{name}-", machine::namespace_prefix(std::process::id()));
         let mut lab = Lab {
             plan,
             dir,
@@ -193,7 +194,9 @@ impl Lab {
             let _ = child.wait();
         }
         // Peers have children, which nobody finds any more once the names are gone.
-        Place::ALL.iter().for_each(|place| machine::end_all_inhabitants(&self.at(*place).name));
+        for place in Place::ALL {
+            machine::end_all_inhabitants(&self.at(place).name);
+        }
         let lines: String = Place::ALL.iter().map(|place| format!("netns del {}\n", self.at(*place).name)).collect();
         let _ = ip_batch(&lines);
     }

@@ -44,8 +44,10 @@ pub(crate) fn pass(args: &Args, run: &Run) -> Done<bool> {
         let passes: Vec<_> = args
             .kinds
             .iter()
-            .map(|&kind| {
-                let (plan, due) = (Plan::draw(seed, kind), due(args, kind));
+            .flat_map(|&kind| (0..kind.parts()).map(move |part| (kind, part)))
+            .map(|(kind, part)| {
+                let plan = Plan { part, ..Plan::draw(seed, kind) };
+                let due: Vec<_> = due(args, kind).into_iter().skip(part).step_by(kind.parts()).collect();
                 let asked = asked.as_ref();
                 scope.spawn(move || pass_kind(run, &plan, &due, asked))
             })

@@ -36,6 +36,11 @@ impl Kind {
         }
     }
 
+    /// How many topologies of this kind a pass brings up. Only one where its peers' names in the machine's list of processes are its own.
+    pub(crate) fn parts(self) -> usize {
+        if self == Kind::Leased { 2 } else { 1 }
+    }
+
     pub(crate) fn has_vpn(self) -> bool {
         !matches!(self, Kind::Leased | Kind::LeasedV6)
     }
@@ -141,6 +146,8 @@ impl Host {
 pub(crate) struct Plan {
     pub(crate) seed: u64,
     pub(crate) kind: Kind,
+    /// Which of several topologies of the same plan: they stand side by side and share the cases.
+    pub(crate) part: usize,
     pub(crate) families: Families,
     /// The terminal's wired interface.
     pub(crate) nic: &'static str,
@@ -197,6 +204,7 @@ impl Plan {
         Plan {
             seed,
             kind,
+            part: 0,
             families,
             nic: dice.pick(&["eth0", "enp3s0", "eno1"]),
             lan,

@@ -90,6 +90,10 @@ pub fn blind(scene: &Scene<'_>) -> Vec<Blind> {
         blind.insert(Blind { what: "baseline".to_owned(), because: Unseen::Error(why.clone()) });
     }
     for observation in scene.world.observations() {
+        if let Sighting::Vpn(_, Outcome::Ok(facts)) = &observation.sighting {
+            let unread = facts.log_unseen.iter().map(|why| Blind { what: "vpn.log".to_owned(), because: why.clone() });
+            blind.extend(unread);
+        }
         if let Some((what, because)) = unseen(&observation.sighting) {
             blind.insert(Blind { what: what.to_owned(), because: because.clone() });
         }

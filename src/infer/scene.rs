@@ -215,7 +215,8 @@ impl<'a> Way<'a> {
         self.unanswered(&self.inner.iter().copied().collect())
     }
 
-    fn unanswered(&self, asked: &BTreeSet<IpAddr>) -> Vec<Evidence> {
+    /// These addresses were asked and kept silent.
+    pub fn unanswered(&self, asked: &BTreeSet<IpAddr>) -> Vec<Evidence> {
         let silent = |failure: Option<&Failure>| failure.is_some_and(|f| f.kind == FailureKind::Silence);
         let proof = self.scene.world.observations().filter_map(|o| match &o.sighting {
             Sighting::Ping(ip, outcome) if asked.contains(ip) && silent(outcome.failure()) => Some(evidence::ping(ip, outcome)),
@@ -230,7 +231,7 @@ impl<'a> Way<'a> {
     }
 
     /// Our own kernel refused to send there at least once. A filter says so to datagrams only: TCP behind it looks like silence.
-    fn refused_here(&self, ip: IpAddr) -> bool {
+    pub fn refused_here(&self, ip: IpAddr) -> bool {
         fn refused<T>(outcome: &Outcome<T>) -> bool {
             matches!(outcome.failure().map(|f| &f.kind), Some(FailureKind::Local(_)))
         }

@@ -27,6 +27,10 @@ pub struct VpnFacts {
     pub handshake_unseen: Option<Unseen>,
     /// What its log says lately.
     pub log: VpnLog,
+    /// Why its log could not be read; `None` when it was, or none is known.
+    pub log_unseen: Option<Unseen>,
+    /// The program that held its tunnel at enrolment, where the configuration names none: `process` then speaks of this one.
+    pub learned: Option<String>,
 }
 
 /// Whether a program runs.
@@ -55,14 +59,40 @@ pub enum UnitState {
     Unknown,
 }
 
-/// What the client's log says since its last start.
+/// What the client's log says since its last start: how its last session began, ended, or failed to begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum VpnLog {
     /// Nothing telling.
     Quiet,
+    /// A session was set up, and nothing has happened to it as far as the client knows.
+    Established,
     /// The server refused the credentials.
     AuthFailed,
+    /// The client lost its server and tries again.
+    Dropped,
+    /// The server ended the session in so many words.
+    EndedByServer,
+    /// The session was ended because it was idle, or as old as it may become.
+    IdleTimeout,
+    /// The client ended by a failure of its own.
+    Died,
     /// No log configured or not readable.
     Unread,
+}
+
+impl VpnLog {
+    /// Its name in evidence.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Quiet => "nothing telling",
+            Self::Established => "session established",
+            Self::AuthFailed => "auth failed",
+            Self::Dropped => "server lost",
+            Self::EndedByServer => "ended by the server",
+            Self::IdleTimeout => "ended as idle or too old",
+            Self::Died => "client failed",
+            Self::Unread => "not read",
+        }
+    }
 }

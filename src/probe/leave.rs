@@ -29,6 +29,12 @@ impl Leave<'_> {
         self.may_ask(ip) || self.insides().next().is_none()
     }
 
+    /// Asking the system's own name servers for this name, wherever they are: the name of a VPN's server is looked up outside, by its
+    /// client as by us, and nothing but that question is sent there.
+    pub fn may_look_up(&self, name: &str) -> bool {
+        self.config.vpns.iter().any(|vpn| vpn.server.as_ref().is_some_and(|server| server.host == name))
+    }
+
     /// What counts as inside: configured, or learned at enrolment.
     fn insides(&self) -> impl Iterator<Item = &IpNet> {
         let told = self.config.network.allowed_prefixes.iter().chain(&self.config.dns.expect_prefixes);
@@ -75,6 +81,14 @@ mod tests {
         assert!(!Leave { config: &config, enrolment: &Enrolment::NotEnrolled }.may_ask(ip("8.8.8.8")));
         config.dns.resolvers.push(ip("8.8.8.8"));
         assert!(Leave { config: &config, enrolment: &Enrolment::NotEnrolled }.may_ask(ip("8.8.8.8")));
+    }
+
+    #[test]
+    fn only_a_vpn_servers_name_is_asked_of_public_name_servers() {
+        let config: Config = toml::from_str("[[vpn]]\nname = \"v\"\ninterface = \"tun0\"\nserver = \"vpn.centre.example:1194\"").unwrap();
+        let leave = Leave { config: &config, enrolment: &Enrolment::NotEnrolled };
+        assert!(leave.may_look_up("vpn.centre.example") && !leave.may_look_up("settle.centre.example"));
+        assert!(!leave.may_ask(ip("8.8.8.8")), "and nothing else is sent there");
     }
 
     #[test]

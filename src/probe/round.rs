@@ -412,7 +412,15 @@ async fn look_at_centre(ground: &Ground, i: usize) {
 }
 
 async fn look_at_vpn(ground: &Ground, wanted: &Vpn) {
-    for sighting in vpn::vpn(wanted, &ground.snapshot, ground.netlink.as_ref(), ground.patience()).await {
+    let named = wanted.server.as_ref().is_some_and(|server| ground.leave().may_look_up(&server.host));
+    let owners = ground.enrolment.baseline().and_then(|baseline| baseline.owners.get());
+    let around = vpn::Surroundings {
+        snapshot: &ground.snapshot,
+        netlink: ground.netlink.as_ref(),
+        resolvers: if named { &ground.resolvers } else { &[] },
+        owner: owners.into_iter().flatten().find(|owner| wanted.interface.matches(owner.interface.as_str())),
+    };
+    for sighting in vpn::vpn(wanted, around, ground.patience()).await {
         ground.emit(sighting).await;
     }
 }

@@ -3,9 +3,12 @@
 //! These calls block (a walk over all processes takes 4-6 ms): run them with `spawn_blocking`. What this user may not see is unknown,
 //! never absent.
 
+mod child;
+mod journal;
 mod log;
 mod unit;
 
+pub use journal::read_journal;
 pub use log::read_log;
 pub use unit::unit_state;
 
@@ -58,12 +61,21 @@ fn network_namespace(process: &Path) -> Option<std::path::PathBuf> {
     fs::read_link(process.join("ns/net")).ok()
 }
 
-/// The name of the program that holds a userspace tunnel, by `iff:` in `/proc/*/fdinfo`. `None` = nobody does, or we may not see it.
+/// The name of the program in our own network namespace that holds a userspace tunnel, by `iff:` in `/proc/*/fdinfo`. `None` = nobody
+/// does, or we may not see it.
 pub fn tunnel_holder(interface: &IfName) -> Option<String> {
-    fs::read_dir("/proc").ok()?.flatten().map(|entry| entry.path()).find_map(|process| {
+    holder_below(Path::new("/proc"), interface)
+}
+
+/// A container's tunnel may have the same name and is not ours. Where a namespace cannot be read nothing is left out.
+fn holder_below(proc: &Path, interface: &IfName) -> Option<String> {
+    let home = network_namespace(&proc.join("self"));
+    fs::read_dir(proc).ok()?.flatten().map(|entry| entry.path()).find_map(|process| {
         // Only numbers are processes.
         process.file_name()?.to_str()?.parse::<u32>().ok()?;
-        holds(&process, interface).then(|| files::read_word(&process.join("comm")).unwrap_or_default())
+        let there = network_namespace(&process);
+        let here = home.is_none() || there.is_none() || there == home;
+        (here && holds(&process, interface)).then(|| files::read_word(&process.join("comm")).unwrap_or_default())
     })
 }
 
@@ -84,6 +96,7 @@ fn tunnel_of(fdinfo: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::symlink;
 
     #[test]
     fn finds_itself_and_not_a_name_that_nobody_has() {
@@ -98,6 +111,38 @@ mod tests {
     fn a_long_name_is_compared_as_the_kernel_cuts_it() {
         assert_eq!(cut(b"charon-systemd-long"), b"charon-systemd-");
         assert_eq!(cut(b"openvpn"), b"openvpn");
+    }
+
+    /// A process as `/proc` shows it, holding `tun0`.
+    fn process(proc: &Path, pid: &str, name: &str, namespace: &str) {
+        let dir = proc.join(pid);
+        for part in ["fd", "fdinfo", "ns"] {
+            fs::create_dir_all(dir.join(part)).expect("a directory");
+        }
+        fs::write(dir.join("comm"), format!("{name}\n")).expect("its name");
+        fs::write(dir.join("fdinfo/5"), "pos:\t0\nflags:\t02\niff:\ttun0\n").expect("its descriptor");
+        symlink("/dev/net/tun", dir.join("fd/5")).expect("its file");
+        symlink(namespace, dir.join("ns/net")).expect("its namespace");
+    }
+
+    #[test]
+    fn a_tunnel_of_the_same_name_in_a_container_is_not_ours() {
+        let proc = tempfile::tempdir().expect("a directory");
+        fs::create_dir_all(proc.path().join("self/ns")).expect("a directory");
+        symlink("net:[1]", proc.path().join("self/ns/net")).expect("our namespace");
+        process(proc.path(), "7", "containers-vpn", "net:[2]");
+        let tun0 = IfName::new("tun0");
+        assert_eq!(holder_below(proc.path(), &tun0), None);
+        process(proc.path(), "8", "own-vpn", "net:[1]");
+        assert_eq!(holder_below(proc.path(), &tun0).as_deref(), Some("own-vpn"));
+        assert_eq!(holder_below(proc.path(), &IfName::new("tun1")), None);
+    }
+
+    #[test]
+    fn where_a_namespace_cannot_be_read_nobody_is_left_out() {
+        let proc = tempfile::tempdir().expect("a directory");
+        process(proc.path(), "7", "own-vpn", "net:[2]");
+        assert_eq!(holder_below(proc.path(), &IfName::new("tun0")).as_deref(), Some("own-vpn"));
     }
 
     #[test]

@@ -156,8 +156,8 @@ fn a_server_name_that_nobody_resolves_may_be_the_line() {
         dead_tunnel(vec![Sighting::Vpn("centre".to_owned(), Outcome::Ok(gone))])
     };
     let diagnosis = ask(&tunnelled(), nameless("timeout"));
-    root(&diagnosis, Cause::LineDown, Certainty::Likely);
-    assert!(names(&diagnosis).contains(&Cause::VpnServerNameUnresolved));
+    assert_eq!(names(&diagnosis), [Cause::LineDown, Cause::VpnServerNameUnresolved]);
+    assert!(diagnosis.verdicts.iter().all(|v| v.certainty == Certainty::Likely));
     let mut config = tunnelled();
     let living = with_a_living_vpn(&mut config);
     root(&ask(&config, with(nameless("nxdomain"), living)), Cause::VpnServerNameUnresolved, Certainty::Proven);
@@ -170,4 +170,140 @@ fn routes_beside_a_tunnel_that_nobody_answers_through_are_not_captured_for_certa
     let beside = |to: &str| Sighting::RouteTo(ip(to), Outcome::Ok(route(to, "eth0", Some(GATEWAY))));
     let outer = vec![beside(CENTRE), beside(RESOLVER), Sighting::Udp(at(SERVER, 1194), answer())];
     root(&ask(&config, dead_tunnel(outer)), Cause::RouteCaptured, Certainty::Likely);
+}
+
+const PUBLIC_RESOLVER: &str = "114.114.114.114";
+
+#[test]
+fn any_word_of_an_outer_name_server_clears_the_line_of_a_name_that_nobody_resolves() {
+    let nameless = |said: Outcome<Answer>| {
+        let gone = VpnFacts { server: vec![], server_unresolved: Some("servfail".to_owned()), ..vpn(None, ProcessState::Running) };
+        let asked = QueryKey { resolver: ip(PUBLIC_RESOLVER), name: "vpn.centre.example".to_owned() };
+        let sightings =
+            [Sighting::Vpn("centre".to_owned(), Outcome::Ok(gone)), Sighting::Query(asked, said), resolvers(&[PUBLIC_RESOLVER])];
+        ask(&tunnelled(), dead_tunnel(sightings.to_vec()))
+    };
+    let words = [
+        failed(FailureKind::Rcode(Rcode::ServFail), 4),
+        failed(FailureKind::Rcode(Rcode::NxDomain), 4),
+        icmp(IcmpKind::PortUnreachable, PUBLIC_RESOLVER),
+        icmp(IcmpKind::HostUnreachable, "10.66.0.1"),
+    ];
+    for said in words {
+        let diagnosis = nameless(said);
+        root(&diagnosis, Cause::VpnServerNameUnresolved, Certainty::Proven);
+        assert_eq!(diagnosis.verdicts.len(), 1);
+    }
+    // What the gateway says of it says nothing of the line.
+    for said in [silent(), icmp(IcmpKind::HostUnreachable, GATEWAY), Outcome::Unknown(Unseen::Deadline)] {
+        let diagnosis = nameless(said);
+        assert_eq!(names(&diagnosis), [Cause::LineDown, Cause::VpnServerNameUnresolved]);
+        assert!(diagnosis.verdicts.iter().all(|v| v.certainty == Certainty::Likely), "{diagnosis:#?}");
+    }
+}
+
+#[test]
+fn a_handshake_of_a_moment_ago_puts_the_inner_path_first() {
+    let aged = |age| {
+        let fresh = facts(|f| VpnFacts { handshake_age_s: Some(age), ..f });
+        ask(&wireguard(), dead_tunnel(vec![Sighting::Udp(at(SERVER, 1194), silent()), Sighting::Ping(ip(SERVER), answer()), fresh]))
+    };
+    for age in [0, 120] {
+        let diagnosis = aged(age);
+        root(&diagnosis, Cause::VpnNoInnerPath, Certainty::Likely);
+        assert_eq!(names(&diagnosis), [Cause::VpnNoInnerPath, Cause::VpnTunnelDead, Cause::VpnPortBlocked]);
+        assert_eq!(diagnosis.verdicts[1].certainty, Certainty::Likely);
+        assert_eq!(diagnosis.verdicts[2].certainty, Certainty::Possible);
+    }
+    // Our own packets would have renewed it.
+    for age in [121, 180] {
+        let diagnosis = aged(age);
+        root(&diagnosis, Cause::VpnTunnelDead, Certainty::Likely);
+        assert!(!names(&diagnosis).contains(&Cause::VpnNoInnerPath));
+    }
+    root(&aged(181), Cause::VpnTunnelDead, Certainty::Proven);
+}
+
+#[test]
+fn a_wireguard_tunnel_that_never_shook_hands_leads_nowhere_by_itself() {
+    let never = dead_tunnel(vec![Sighting::Udp(at(SERVER, 1194), silent()), Sighting::Ping(ip(SERVER), answer()), facts(|f| f)]);
+    let diagnosis = ask(&wireguard(), never);
+    root(&diagnosis, Cause::VpnTunnelDead, Certainty::Likely);
+    assert_eq!(names(&diagnosis), [Cause::VpnTunnelDead, Cause::VpnPortBlocked]);
+    let unseen = facts(|f| VpnFacts { handshake_unseen: Some(Unseen::Capability("CAP_NET_ADMIN".to_owned())), ..f });
+    let diagnosis =
+        ask(&wireguard(), dead_tunnel(vec![Sighting::Udp(at(SERVER, 1194), silent()), Sighting::Ping(ip(SERVER), answer()), unseen]));
+    root(&diagnosis, Cause::VpnTunnelDead, Certainty::Likely);
+    let inner = diagnosis.verdicts.iter().find(|v| v.cause == Cause::VpnNoInnerPath);
+    assert_eq!(inner.map(|v| v.certainty), Some(Certainty::Possible));
+}
+
+#[test]
+fn without_knowing_the_sessions_age_a_dead_tunnel_and_a_lost_inner_path_are_both_named() {
+    let says = |log| {
+        let told = Sighting::Vpn("centre".to_owned(), Outcome::Ok(VpnFacts { log, ..vpn(Some("tun0"), ProcessState::Running) }));
+        let diagnosis = ask(&tunnelled(), dead_tunnel(vec![Sighting::Udp(at(SERVER, 1194), answer()), told]));
+        root(&diagnosis, Cause::VpnTunnelDead, Certainty::Likely);
+        diagnosis.verdicts.iter().find(|v| v.cause == Cause::VpnNoInnerPath).map(|v| v.certainty)
+    };
+    assert_eq!(says(VpnLog::Unread), Some(Certainty::Possible));
+    assert_eq!(says(VpnLog::Established), Some(Certainty::Likely));
+    assert_eq!(says(VpnLog::Dropped), None, "the client knows that it has no session");
+}
+
+fn ipsec() -> Config {
+    let mut config = tunnelled();
+    config.vpns[0].kind = VpnKind::Ipsec;
+    config.vpns[0].interface = "ipsec0".parse().unwrap();
+    config
+}
+
+/// An `IPsec` tunnel of which nothing answers inside, and what its two ports say.
+fn dead_ipsec(main: Outcome<Reply>, second: Outcome<Reply>) -> Diagnosis {
+    let told = VpnFacts { server: vec![at(SERVER, 500)], ..vpn(Some("ipsec0"), ProcessState::Running) };
+    let through = |to: &str| Sighting::RouteTo(ip(to), Outcome::Ok(route(to, "ipsec0", None)));
+    ask(
+        &ipsec(),
+        dead_tunnel(vec![
+            links(vec![link("eth0", LinkKind::Ethernet, true, true), link("ipsec0", LinkKind::Tun, true, true)]),
+            through(INSIDE),
+            through(CENTRE),
+            through(RESOLVER),
+            Sighting::Vpn("centre".to_owned(), Outcome::Ok(told)),
+            Sighting::Ping(ip(SERVER), answer()),
+            Sighting::Udp(at(SERVER, 500), main),
+            Sighting::Udp(at(SERVER, 4500), second),
+        ]),
+    )
+}
+
+#[test]
+fn an_ike_service_that_answers_strangers_tells_a_blocked_port() {
+    let blocked = dead_ipsec(silent(), silent());
+    root(&blocked, Cause::VpnPortBlocked, Certainty::Likely);
+    assert_eq!(names(&blocked), [Cause::VpnPortBlocked, Cause::VpnTunnelDead]);
+    root(&dead_ipsec(silent(), answer()), Cause::VpnPortBlocked, Certainty::Likely);
+    let alive = dead_ipsec(answer(), answer());
+    root(&alive, Cause::VpnTunnelDead, Certainty::Likely);
+    assert!(!names(&alive).contains(&Cause::VpnPortBlocked));
+    // Its second port may be closed by design.
+    let half = dead_ipsec(answer(), silent());
+    root(&half, Cause::VpnTunnelDead, Certainty::Likely);
+    let port = half.verdicts.iter().find(|v| v.cause == Cause::VpnPortBlocked);
+    assert_eq!(port.map(|v| v.certainty), Some(Certainty::Possible));
+    // Something else listens there: the host lives, the service does not show.
+    root(&dead_ipsec(failed(FailureKind::Garbage("IKE".to_owned()), 3), silent()), Cause::VpnPortBlocked, Certainty::Likely);
+}
+
+#[test]
+fn a_wireguard_or_a_foreign_port_owes_strangers_no_answer() {
+    let mute = |kind| {
+        let mut config = tunnelled();
+        config.vpns[0].kind = kind;
+        let diagnosis = ask(&config, dead_tunnel(vec![Sighting::Udp(at(SERVER, 1194), silent()), Sighting::Ping(ip(SERVER), answer())]));
+        root(&diagnosis, Cause::VpnTunnelDead, Certainty::Likely);
+    };
+    for kind in [VpnKind::Wireguard, VpnKind::Openconnect, VpnKind::L2tp, VpnKind::Ipsec, VpnKind::Tun] {
+        mute(kind);
+    }
 }

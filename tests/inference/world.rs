@@ -208,6 +208,8 @@ pub(crate) fn vpn(interface: Option<&str>, process: ProcessState) -> VpnFacts {
         handshake_age_s: None,
         handshake_unseen: None,
         log: VpnLog::Unread,
+        log_unseen: None,
+        learned: None,
     }
 }
 

@@ -84,15 +84,16 @@ async fn answer(question: &Question<'_>) -> serde_json::Value {
                     ping::ping(ip.parse().expect("an address"), None, Duration::from_secs(1)).await;
                 }
             };
-            timed(async {
-                let look = vpn::vpn(&config, &snapshot, Some(&netlink), Duration::from_millis(question.word(1)));
+            timed(Box::pin(async {
+                let around = vpn::Surroundings { snapshot: &snapshot, netlink: Some(&netlink), resolvers: &[], owner: None };
+                let look = vpn::vpn(&config, around, Duration::from_millis(question.word(1)));
                 let mut traffic = std::pin::pin!(traffic);
                 let mut look = std::pin::pin!(look);
                 tokio::select! {
                     () = &mut traffic => look.await,
                     seen = &mut look => seen,
                 }
-            })
+            }))
             .await
         }
         "snapshot" => {

@@ -190,6 +190,7 @@ fn or_the_line(way: &Way<'_>, mut verdicts: Vec<Verdict>) -> Vec<Verdict> {
             verdict.certainty = Certainty::Possible;
         }
         verdicts.push(outage);
+        verdicts.extend(super::vpn::perhaps_nothing_behind(way));
     }
     verdicts
 }

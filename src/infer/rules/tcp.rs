@@ -1,7 +1,7 @@
 //! Ports. A reset, a silence beside other answers, and a silence of everything are three different things; which of them it is depends
 //! on what else answers.
 
-use super::{Standing, portal};
+use super::{Standing, portal, vpn};
 use crate::config::{Access, Centre};
 use crate::infer::evidence;
 use crate::infer::scene::Way;
@@ -156,7 +156,9 @@ fn silent_centre(way: &Way<'_>, proof: Vec<Evidence>) -> Vec<Verdict> {
     if word.is_some() {
         return vec![outage];
     }
-    vec![outage, Verdict::new(Cause::CentreCutOff, subject(way), Certainty::Possible).because(proof)]
+    let mut candidates = vec![outage, Verdict::new(Cause::CentreCutOff, subject(way), Certainty::Possible).because(proof)];
+    candidates.extend(vpn::perhaps_nothing_behind(way));
+    candidates
 }
 
 /// Behind a front-end server it is the front-end that this PC talks to.

@@ -1,39 +1,47 @@
 //! The tunnel. Three questions in turn: is it there at all, does its server answer outside, does anything answer inside? History (when it
 //! last worked, how often it dropped) belongs to the daemon; one look says at most *possible* where only history could prove.
 
+mod inner;
+mod outer;
+
+pub use inner::perhaps_nothing_behind;
+
 use super::line::broken_line;
 use super::{Standing, tcp};
 use crate::config::{Transport, Vpn, VpnKind};
 use crate::infer::evidence;
-use crate::infer::life::Sign;
 use crate::infer::scene::Way;
 use crate::model::{
-    Address, Cause, Certainty, Evidence, FailureKind, IcmpKind, IfName, Outcome, ProcessState, Reason, Reply, Subject, UnitState, Verdict,
-    VpnFacts, VpnLog,
+    Address, Cause, Certainty, Evidence, FailureKind, IfName, Outcome, ProcessState, Reason, Subject, UnitState, Verdict, VpnFacts, VpnLog,
 };
-use std::net::{IpAddr, SocketAddr};
+use outer::{Outer, outer};
+use std::net::SocketAddr;
 
 /// A WireGuard session without a handshake for this long is dead: the protocol rejects older keys (`REJECT_AFTER_TIME`).
 const HANDSHAKE_MAX_AGE_S: u64 = 180;
+/// A WireGuard session that is used renews its keys at this age (`REKEY_AFTER_TIME`). Our own packets use it: one that is still older at
+/// the end of a round has not managed to.
+const HANDSHAKE_RENEWED_AT_S: u64 = 120;
+/// The two ports on which every IKE service answers.
+const IKE_PORTS: [u16; 2] = [500, 4500];
 
 pub fn judge(way: &Way<'_>) -> Standing {
     let Some(vpn) = way.vpn else {
         return Standing::Absent;
     };
     if way.inside().is_some() {
-        return Standing::Passed;
+        return inner::nothing_behind(way, vpn).map_or(Standing::Passed, Standing::Broken);
     }
     let Some(facts) = way.vpn_facts() else {
         return Standing::Unknown;
     };
     let case = Case { way, vpn, facts, outer: outer(way, facts) };
     if facts.log == VpnLog::AuthFailed && !matches!(case.outer, Outer::Unreachable(..)) {
-        let said = evidence::state("vpn.log", &vpn.name, "auth failed");
-        return Standing::Broken(vec![case.say(Cause::VpnAuthFailed, Certainty::Likely).because([said])]);
+        return Standing::Broken(vec![case.say(Cause::VpnAuthFailed, Certainty::Likely).because([case.log()])]);
     }
     let up = |device: &&IfName| way.scene.world.link(device).is_none_or(|link| link.up);
     match facts.interface.as_ref().filter(up) {
-        None if case.stopped() => Standing::Broken(vec![case.not_started()]),
+        None if case.stopped() => Standing::Broken(case.with_history(vec![case.not_started()])),
         None => Standing::Broken(case.or_the_line(case.cannot_connect())),
         Some(device) => case.with_interface(device),
     }
@@ -46,7 +54,8 @@ pub fn far_end(way: &Way<'_>) -> Option<Verdict> {
         // Known, but perhaps for want of a line only.
         Verdict { certainty: Certainty::Likely, ..case.not_started() }
     } else if case.facts.server_unresolved.is_some() {
-        case.say(Cause::VpnServerNameUnresolved, Certainty::Possible)
+        // The line may be what the look-up lacked, and the look-up all that the line lacks.
+        case.say(Cause::VpnServerNameUnresolved, Certainty::Likely)
     } else {
         case.say(Cause::VpnServerUnreachable, Certainty::Possible)
     })
@@ -57,24 +66,6 @@ struct Case<'a> {
     vpn: &'a Vpn,
     facts: &'a VpnFacts,
     outer: Outer,
-}
-
-/// What was heard of the VPN server on the outer side.
-enum Outer {
-    /// A router on the way says that it cannot be reached: of all its addresses, or of some.
-    Unreachable(IpAddr, Evidence, Certainty),
-    /// A filter on the way says that it lets nothing through to it.
-    Forbidden(Evidence),
-    /// Its host says that nobody listens on the port.
-    PortClosed(Evidence),
-    /// The VPN service itself answered.
-    PortAnswers(Evidence),
-    /// The host answers, the port is silent (which many VPNs always are to strangers).
-    HostAnswers(Evidence, Vec<Evidence>),
-    /// Nothing.
-    Silent(Vec<Evidence>),
-    /// No server is configured, or it could not be asked.
-    NotAsked,
 }
 
 impl Case<'_> {
@@ -91,18 +82,15 @@ impl Case<'_> {
     }
 
     fn not_started(&self) -> Verdict {
-        let known =
-            self.facts.process == ProcessState::Absent || self.facts.unit == UnitState::Inactive || self.vpn.kind == VpnKind::Wireguard;
-        let (cause, certainty) = match self.facts.unit {
-            UnitState::Failed => (Cause::VpnClientFailed, Certainty::Likely),
-            _ if known => (Cause::VpnNotStarted, Certainty::Proven),
-            _ => (Cause::VpnNotStarted, Certainty::Likely),
-        };
+        let gone = self.facts.process == ProcessState::Absent || self.facts.unit == UnitState::Inactive;
+        // What was learned of a client may have changed since. One that failed may have run before: then that is the cause.
+        let known = self.vpn.kind == VpnKind::Wireguard || (gone && self.facts.learned.is_none());
+        let certainty = if known && !self.failed() { Certainty::Proven } else { Certainty::Likely };
         let name = self.vpn.interface.as_str();
         let interface = evidence::state("vpn.interface", name, if self.facts.interface.is_some() { "idle" } else { "missing" });
-        let stopped = self.say(cause, certainty).because([interface, self.client()]);
-        let gone = match (&self.facts.interface, self.facts.process, &self.vpn.process) {
-            (_, ProcessState::Absent, Some(program)) => Some(program.as_str()),
+        let stopped = self.say(Cause::VpnNotStarted, certainty).because([interface, self.client()]);
+        let gone = match (&self.facts.interface, self.facts.process, self.program()) {
+            (_, ProcessState::Absent, Some(program)) => Some(program),
             (None, ..) => Some(name),
             (Some(_), ..) => None,
         };
@@ -119,7 +107,40 @@ impl Case<'_> {
             ProcessState::Absent => "not running",
             ProcessState::Unknown => "not known",
         };
-        evidence::state("vpn.process", self.vpn.process.as_deref().unwrap_or("-"), process)
+        evidence::state("vpn.process", self.program().unwrap_or("-"), process)
+    }
+
+    /// The client's program: configured, or learned at enrolment.
+    fn program(&self) -> Option<&str> {
+        self.vpn.process.as_deref().or(self.facts.learned.as_deref())
+    }
+
+    fn log(&self) -> Evidence {
+        evidence::state("vpn.log", &self.vpn.name, self.facts.log.code())
+    }
+
+    /// The client ended by a failure of its own.
+    fn failed(&self) -> bool {
+        self.facts.unit == UnitState::Failed || self.facts.log == VpnLog::Died
+    }
+
+    /// What the client's unit and log tell of how it came to this. One look at a history proves nothing.
+    fn with_history(&self, mut candidates: Vec<Verdict>) -> Vec<Verdict> {
+        let ended: &[Cause] = match self.facts.log {
+            VpnLog::EndedByServer => &[Cause::VpnKicked, Cause::VpnIdleTimeout],
+            VpnLog::IdleTimeout => &[Cause::VpnIdleTimeout],
+            VpnLog::Quiet | VpnLog::Established | VpnLog::AuthFailed | VpnLog::Dropped | VpnLog::Died | VpnLog::Unread => &[],
+        };
+        let told = ended.iter().map(|cause| self.say(*cause, Certainty::Possible).because([self.log()]));
+        let unit = (self.facts.unit == UnitState::Failed)
+            .then(|| evidence::state("vpn.unit", self.vpn.unit.as_deref().unwrap_or(&self.vpn.name), "failed"));
+        let log = (self.facts.log == VpnLog::Died).then(|| self.log());
+        let failed = self.failed().then(|| self.say(Cause::VpnClientFailed, Certainty::Possible).because(unit).because(log));
+        // What is told stands before what is only guessed.
+        let mut all: Vec<Verdict> = told.chain(failed).collect();
+        candidates.retain(|v| v.certainty > Certainty::Possible || all.iter().all(|other| other.cause != v.cause));
+        all.extend(candidates);
+        all
     }
 
     /// The client runs and has no tunnel: it tries in vain.
@@ -129,7 +150,7 @@ impl Case<'_> {
             let unresolved = self.say(Cause::VpnServerNameUnresolved, Certainty::Proven);
             return vec![unresolved.because([evidence::state("dns.lookup", host, how), self.client()])];
         }
-        match &self.outer {
+        let mut candidates = match &self.outer {
             Outer::PortAnswers(proof) => {
                 let answers = [proof.clone(), self.client()];
                 vec![
@@ -139,7 +160,14 @@ impl Case<'_> {
             }
             Outer::NotAsked => vec![self.say(Cause::VpnServerUnreachable, Certainty::Possible).because([self.client()])],
             _ => self.server_trouble().unwrap_or_else(|| self.silent_port()),
+        };
+        // The part of such a client that holds the tunnel often runs all day, and nobody has pressed "connect".
+        if self.facts.learned.is_some() {
+            let idle = self.say(Cause::VpnNotStarted, Certainty::Possible);
+            let interface = evidence::state("vpn.interface", self.vpn.interface.as_str(), "missing");
+            candidates.insert(0, idle.because([interface, self.client()]));
         }
+        self.with_history(candidates)
     }
 
     /// The host is there; whether its port would answer us cannot be told.
@@ -163,7 +191,7 @@ impl Case<'_> {
 
     fn with_interface(&self, device: &IfName) -> Standing {
         if self.facts.process == ProcessState::Absent {
-            return Standing::Broken(vec![self.not_started()]);
+            return Standing::Broken(self.with_history(vec![self.not_started()]));
         }
         let world = self.way.scene.world;
         // IPsec puts no address on its interface.
@@ -183,7 +211,7 @@ impl Case<'_> {
         let started = |v: Verdict| v.because(silence.clone()).not(Cause::VpnNotStarted, Reason::Running(device.to_string()));
         let outside = if self.facts.received > 0 { None } else { self.server_trouble() };
         let candidates = outside.unwrap_or_else(|| self.dead_tunnel()).into_iter().map(started).collect();
-        Standing::Broken(self.or_the_line(candidates))
+        Standing::Broken(self.or_the_line(self.with_history(candidates)))
     }
 
     /// The trouble lies outside the tunnel: at the server or before it. `None` = the server's port is well, or unknown.
@@ -227,15 +255,57 @@ impl Case<'_> {
 
     /// A stranger's first packet is answered by this kind of VPN.
     fn port_should_answer(&self) -> bool {
-        self.vpn.transport == Transport::Tcp || self.vpn.kind == VpnKind::Openvpn
+        let speaks_ike = self.facts.server.iter().all(|at| IKE_PORTS.contains(&at.port()));
+        match self.vpn.kind {
+            _ if self.vpn.transport == Transport::Tcp => true,
+            VpnKind::Openvpn => true,
+            VpnKind::Ipsec | VpnKind::L2tp => speaks_ike,
+            VpnKind::Wireguard | VpnKind::Openconnect | VpnKind::Tun => false,
+        }
+    }
+
+    /// `IPsec` goes on on a second port behind a router. A server that keeps silent there may be one that needs none.
+    fn silent_second_port(&self) -> Option<Evidence> {
+        let ports = self.facts.server.iter().filter(|_| self.vpn.kind == VpnKind::Ipsec);
+        let mut seconds =
+            ports.flat_map(|at| IKE_PORTS.map(|port| SocketAddr::new(at.ip(), port))).filter(|at| !self.facts.server.contains(at));
+        seconds.find_map(|at| {
+            let outcome = self.way.scene.world.udp(at)?;
+            let silent = outcome.failure().is_some_and(|failure| failure.kind == FailureKind::Silence);
+            silent.then(|| evidence::udp(at, outcome))
+        })
+    }
+
+    /// How lately the session is known to have lived.
+    fn session(&self) -> Session {
+        let f = self.facts;
+        if self.vpn.kind != VpnKind::Wireguard {
+            return match f.log {
+                VpnLog::Established => Session::Believed,
+                VpnLog::Dropped | VpnLog::EndedByServer | VpnLog::IdleTimeout | VpnLog::Died => Session::Gone,
+                VpnLog::Quiet | VpnLog::AuthFailed | VpnLog::Unread => Session::Unknown,
+            };
+        }
+        match (f.handshake_age_s, &f.handshake_unseen) {
+            (Some(age), _) if age > HANDSHAKE_MAX_AGE_S => Session::Expired,
+            (Some(age), _) if age > HANDSHAKE_RENEWED_AT_S => Session::Gone,
+            (Some(_), _) => Session::Fresh,
+            (None, None) => Session::Gone,
+            (None, Some(_)) => Session::Unknown,
+        }
     }
 
     /// The server is there; the session is not.
     fn dead_tunnel(&self) -> Vec<Verdict> {
         let name = self.vpn.name.as_str();
         let mut proof = vec![evidence::counters(name, self.facts)];
-        if let Some(age) = self.facts.handshake_age_s {
-            proof.push(evidence::state("wireguard.handshake", name, format!("{age} s ago")));
+        match (self.facts.handshake_age_s, &self.facts.handshake_unseen) {
+            (Some(age), _) => proof.push(evidence::state("wireguard.handshake", name, format!("{age} s ago"))),
+            (None, None) if self.vpn.kind == VpnKind::Wireguard => proof.push(evidence::state("wireguard.handshake", name, "none")),
+            (None, _) => {}
+        }
+        if matches!(self.facts.log, VpnLog::Established | VpnLog::Dropped) {
+            proof.push(self.log());
         }
         let (answered, port_alive) = match &self.outer {
             Outer::PortAnswers(e) => (Some(e.clone()), true),
@@ -249,62 +319,39 @@ impl Case<'_> {
                 None => v,
             }
         };
-        let stale = self.facts.handshake_age_s.is_some_and(|age| age > HANDSHAKE_MAX_AGE_S);
-        let receives = self.facts.received > 0;
-        let dead = argue(self.say(Cause::VpnTunnelDead, if stale { Certainty::Proven } else { Certainty::Likely }));
+        let session = self.session();
+        let dead = argue(self.say(Cause::VpnTunnelDead, if session == Session::Expired { Certainty::Proven } else { Certainty::Likely }));
         let lost_inside = |certainty| argue(self.say(Cause::VpnNoInnerPath, certainty));
-        match (stale, receives) {
+        let second = self.silent_second_port();
+        let blocked =
+            (!port_alive || second.is_some()).then(|| argue(self.say(Cause::VpnPortBlocked, Certainty::Possible)).because(second));
+        let mut candidates = match session {
             // The tunnel carries; whether it is its inner side that is dead or the centre, nobody inside says.
-            (_, true) => vec![lost_inside(Certainty::Likely), argue(tcp::dead_centre(self.way, Certainty::Possible))],
-            (true, false) => vec![dead],
-            (false, false) if port_alive => vec![dead, lost_inside(Certainty::Possible)],
-            (false, false) => vec![dead, argue(self.say(Cause::VpnPortBlocked, Certainty::Possible)), lost_inside(Certainty::Possible)],
-        }
+            _ if self.facts.received > 0 => {
+                return vec![lost_inside(Certainty::Likely), argue(tcp::dead_centre(self.way, Certainty::Possible))];
+            }
+            Session::Expired => return vec![dead],
+            Session::Fresh => vec![lost_inside(Certainty::Likely), dead],
+            Session::Believed => vec![dead, lost_inside(Certainty::Likely)],
+            Session::Gone => vec![dead],
+            Session::Unknown => vec![dead, lost_inside(Certainty::Possible)],
+        };
+        candidates.extend(blocked);
+        candidates
     }
 }
 
-fn outer(way: &Way<'_>, facts: &VpnFacts) -> Outer {
-    let world = way.scene.world;
-    let refused = |at: &SocketAddr, outcome: &Outcome<Reply>| match outcome.failure().map(|f| &f.kind) {
-        Some(FailureKind::Refused) => true,
-        Some(FailureKind::Icmp(error)) => error.kind == IcmpKind::PortUnreachable && error.offender.is_none_or(|who| who == at.ip()),
-        _ => false,
-    };
-    let asked: Vec<(SocketAddr, &Outcome<Reply>, Evidence)> = facts
-        .server
-        .iter()
-        .flat_map(|at| {
-            let udp = world.udp(*at).map(|o| (*at, o, evidence::udp(at, o)));
-            let tcp = world.tcp(*at).map(|o| (*at, o, evidence::tcp(at, o)));
-            udp.into_iter().chain(tcp)
-        })
-        .collect();
-    if let Some((_, _, proof)) = asked.iter().find(|(_, o, _)| o.ok().is_some()) {
-        return Outer::PortAnswers(proof.clone());
-    }
-    if let Some((_, _, proof)) = asked.iter().find(|(at, o, _)| refused(at, o)) {
-        return Outer::PortClosed(proof.clone());
-    }
-    let port: Vec<_> = asked.into_iter().map(|(_, _, proof)| proof).collect();
-    let about = |ip: IpAddr| way.scene.signs.iter().filter(move |sign| sign.to == ip);
-    let forbids = |sign: &&Sign| matches!(sign.error, Some(IcmpKind::AdminProhibited | IcmpKind::PortUnreachable));
-    let servers = || facts.server.iter().map(SocketAddr::ip);
-    // A host that forbids something itself is there.
-    let forbids_itself = |ip| about(ip).filter(forbids).find(|sign| sign.who == ip);
-    if let Some(sign) = servers().find_map(|ip| way.scene.alive(ip).or_else(|| forbids_itself(ip))) {
-        return Outer::HostAnswers(sign.evidence.clone(), port);
-    }
-    let lost =
-        |sign: &&Sign| matches!(sign.error, Some(IcmpKind::NetUnreachable | IcmpKind::HostUnreachable)) && !way.is_first_hop(sign.who);
-    let unreachable: Vec<_> = servers().filter_map(|ip| about(ip).find(lost)).collect();
-    if let Some(sign) = unreachable.first() {
-        let certainty = if unreachable.len() == facts.server.len() { Certainty::Proven } else { Certainty::Likely };
-        return Outer::Unreachable(sign.who, sign.evidence.clone(), certainty);
-    }
-    if let Some(sign) = servers().find_map(|ip| about(ip).find(forbids)) {
-        return Outer::Forbidden(sign.evidence.clone());
-    }
-    let pings = servers().filter_map(|ip| world.ping(ip).map(|o| evidence::ping(ip, o)));
-    let silent: Vec<_> = port.into_iter().chain(pings).collect();
-    if silent.is_empty() { Outer::NotAsked } else { Outer::Silent(silent) }
+/// How lately a session is known to have lived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Session {
+    /// Both ends shook hands a short while ago.
+    Fresh,
+    /// The client thinks that it has one.
+    Believed,
+    /// There was none, or it was lost, or could not be renewed.
+    Gone,
+    /// Too old to be taken by anybody.
+    Expired,
+    /// Nobody says.
+    Unknown,
 }

@@ -3,7 +3,7 @@
 //! Outer probes are bound to the device of the outer route. Unbound they would be caught by a tunnel that takes all traffic (wg-quick
 //! marks its own packets, ours carry no mark) and say nothing about the line.
 
-use super::openvpn;
+use super::{ike, openvpn};
 use crate::config::{IfPattern, ServerName, Transport, Vpn, VpnKind};
 use crate::model::{Failure, FailureKind, IfName, Link, LinkKind, Lookup, Outcome, Reply, Route, RouteKind, Sighting};
 use crate::probe::dns;
@@ -15,12 +15,17 @@ use futures_util::future::join_all;
 use std::cell::RefCell;
 use std::hash::{BuildHasher, Hasher};
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::time::Duration;
 use tokio::net::TcpSocket;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// Addresses of one server that are asked. A name server must not turn us into a scanner.
 const ADDRESSES_MAX: usize = 3;
+/// How long the system may look for a name before the name servers are also asked by ourselves: it does not tell which of them said what.
+const IN_DOUBT: Duration = Duration::from_millis(300);
+/// Name servers that are asked.
+const RESOLVERS_MAX: usize = 3;
 /// How long a service that never answers strangers is listened to: only for an ICMP error, which takes one round trip.
 const DEAF: Duration = Duration::from_secs(1);
 
@@ -32,14 +37,33 @@ pub(super) struct Server {
     pub(super) unresolved: Option<String>,
 }
 
-/// Finds the addresses of a server.
-pub(super) async fn resolve(server: Option<&ServerName>, deadline: Instant) -> Server {
+/// Finds the addresses of a server. While its name does not resolve, `resolvers` are asked too, each on its own, and what they say is put
+/// into `found`: an answer of any kind, also a refusal, shows that the line carries.
+pub(super) async fn resolve(
+    server: Option<&ServerName>,
+    resolvers: &[IpAddr],
+    deadline: Instant,
+    found: &RefCell<Vec<Sighting>>,
+) -> Server {
     let Some(server) = server else { return Server::default() };
     if let Some(ip) = server.address() {
         return Server { addresses: vec![SocketAddr::new(ip, server.port)], unresolved: None };
     }
-    let left = deadline.saturating_duration_since(Instant::now());
-    let Sighting::Lookup(_, outcome) = dns::lookup(&server.host, None, left).await else { return Server::default() };
+    let left = || deadline.saturating_duration_since(Instant::now());
+    let ask = || async {
+        let asked = resolvers.iter().filter(|ip| !ip.is_loopback()).take(RESOLVERS_MAX);
+        join_all(asked.map(|ip| keep(found, dns::query(*ip, &server.host, left())))).await;
+    };
+    let mut lookup = pin!(dns::lookup(&server.host, None, left()));
+    let looked_up = match timeout(IN_DOUBT, &mut lookup).await {
+        Ok(resolved @ Sighting::Lookup(_, Outcome::Ok(_))) => resolved,
+        Ok(failed) => {
+            ask().await;
+            failed
+        }
+        Err(_) => tokio::join!(lookup, ask()).0,
+    };
+    let Sighting::Lookup(_, outcome) = looked_up else { return Server::default() };
     let addresses = |found: Lookup| found.addresses.into_iter().take(ADDRESSES_MAX).map(|ip| SocketAddr::new(ip, server.port)).collect();
     match outcome {
         Outcome::Ok(found) => Server { addresses: addresses(found), unresolved: None },
@@ -70,7 +94,17 @@ async fn one(config: &Vpn, snapshot: &Snapshot, server: SocketAddr, deadline: In
     let device = outer_device(routes, links, &config.interface, server.ip());
     let left = || deadline.saturating_duration_since(Instant::now());
     let reach = reach(server.ip(), device, left(), async |sighting| found.borrow_mut().push(sighting));
-    tokio::join!(reach, keep(found, port(config, device, server, left())));
+    let ports = ports(config, server).into_iter().map(|at| keep(found, port(config, device, at, left())));
+    tokio::join!(reach, join_all(ports));
+}
+
+/// The configured port, and the second one of a protocol that needs two.
+fn ports(config: &Vpn, server: SocketAddr) -> Vec<SocketAddr> {
+    let mut ports = vec![server];
+    if config.kind == VpnKind::Ipsec && ike::is_spoken_on(server.port()) {
+        ports.push(SocketAddr::new(server.ip(), ike::other_port(server.port())));
+    }
+    ports
 }
 
 async fn keep(found: &RefCell<Vec<Sighting>>, look: impl Future<Output = Sighting>) {
@@ -83,14 +117,24 @@ async fn port(config: &Vpn, device: Option<&IfName>, server: SocketAddr, patienc
     if config.transport == Transport::Tcp {
         return Sighting::Tcp(server, connect(device, server, patience).await);
     }
+    let session = std::hash::RandomState::new().build_hasher().finish();
+    let speaks_ike = ike::is_spoken_on(server.port());
     let (payload, patience) = match config.kind {
-        VpnKind::Openvpn => (openvpn::hard_reset(std::hash::RandomState::new().build_hasher().finish()), patience),
+        VpnKind::Openvpn => (openvpn::hard_reset(session), patience),
+        VpnKind::Ipsec | VpnKind::L2tp if speaks_ike => (ike::request(session, server.port()), patience),
         // These answer no stranger; the byte is for what the network says about it.
         VpnKind::Wireguard | VpnKind::Openconnect | VpnKind::L2tp | VpnKind::Ipsec | VpnKind::Tun => (vec![0], patience.min(DEAF)),
     };
     let route = udp::Route { device: device.cloned(), ttl: None };
     let outcome = match udp::exchange(server, &payload, &route, patience).await {
-        Outcome::Ok(datagram) => Outcome::Ok(datagram.reply),
+        Outcome::Ok(datagram) => {
+            let foreign = matches!(config.kind, VpnKind::Ipsec | VpnKind::L2tp) && speaks_ike;
+            if foreign && !ike::is_answer(&datagram.data, session, server.port()) {
+                Outcome::Failed(Failure { kind: FailureKind::Garbage("IKE".to_owned()), elapsed: datagram.reply.rtt })
+            } else {
+                Outcome::Ok(datagram.reply)
+            }
+        }
         Outcome::Failed(failure) => Outcome::Failed(failure),
         Outcome::Unknown(why) => Outcome::Unknown(why),
     };
@@ -187,8 +231,11 @@ mod tests {
     fn a_literal_server_needs_no_name_server() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         let server: ServerName = "[fd00::1]:1194".parse().expect("a server");
-        let found = runtime.block_on(resolve(Some(&server), Instant::now()));
+        let asked = RefCell::default();
+        let resolvers = ["192.0.2.53".parse().expect("an address")];
+        let found = runtime.block_on(resolve(Some(&server), &resolvers, Instant::now(), &asked));
         assert_eq!(found.addresses, ["[fd00::1]:1194".parse().expect("an address")]);
-        assert_eq!(runtime.block_on(resolve(None, Instant::now())).addresses, []);
+        assert_eq!(runtime.block_on(resolve(None, &resolvers, Instant::now(), &asked)).addresses, []);
+        assert_eq!(asked.into_inner(), []);
     }
 }

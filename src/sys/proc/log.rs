@@ -1,36 +1,65 @@
-//! What a VPN client's log says since its last start: did the server refuse us?
+//! What a VPN client's log says since its last start: how did its session begin, end, or fail to begin? The log is a file, or what the
+//! journal keeps of the client's unit (`journal.rs`). Only markers are looked for: nothing of a log is kept or shown, for it may hold names.
 
 use crate::model::VpnLog;
 use crate::sys::files;
 use std::path::Path;
 
 /// How much of the log's end is read.
-const TAIL: u64 = 64 * 1024;
+pub(super) const TAIL: u64 = 64 * 1024;
 
-/// Lines that forget what was before them: a fresh start, or a session that was accepted. Lower case.
-const FRESH: &[&str] = &[
-    "initialization sequence completed", // OpenVPN
-    "openvpn 2.",                        // its first line
-    "established dtls connection",       // OpenConnect
-    "connected as ",                     // OpenConnect
-    "authentication succeeded",          // pppd: CHAP and PAP
-    "local  ip address",                 // pppd
-    "ike_sa ",                           // strongSwan, with "established"
-];
-
-/// Lines by which a server refuses credentials or certificate. Lower case.
-const REFUSED: &[&str] = &[
-    "auth_failed",                      // OpenVPN
-    "authentication_failed",            // strongSwan
-    "chap authentication failed",       // pppd
-    "pap authentication failed",        // pppd
-    "failed to authenticate ourselves", // pppd
-    "ms-chap authentication failed",    // pppd
-    "failed to obtain webvpn cookie",   // OpenConnect
-    "login failed",                     // OpenConnect
-    "alert certificate ",               // OpenSSL: expired, revoked, unknown, required
-    "alert bad certificate",            // OpenSSL
-    "alert unknown ca",                 // OpenSSL
+/// Lower-case words of a line, all of which it must hold, and what they mean. The first row that fits a line counts.
+const MARKERS: &[(&[&str], VpnLog)] = &[
+    // A server refuses credentials or certificate.
+    (&["auth_failed"], VpnLog::AuthFailed),                      // OpenVPN
+    (&["authentication_failed"], VpnLog::AuthFailed),            // strongSwan
+    (&["chap authentication failed"], VpnLog::AuthFailed),       // pppd, MS-CHAP too
+    (&["pap authentication failed"], VpnLog::AuthFailed),        // pppd
+    (&["failed to authenticate ourselves"], VpnLog::AuthFailed), // pppd
+    (&["failed to obtain webvpn cookie"], VpnLog::AuthFailed),   // OpenConnect
+    (&["login failed"], VpnLog::AuthFailed),                     // OpenConnect
+    (&["alert certificate "], VpnLog::AuthFailed),               // OpenSSL: expired, revoked, unknown, required
+    (&["alert bad certificate"], VpnLog::AuthFailed),            // OpenSSL
+    (&["alert unknown ca"], VpnLog::AuthFailed),                 // OpenSSL
+    // Idle, or as old as it may become.
+    (&["inactivity timeout (--inactive)"], VpnLog::IdleTimeout), // OpenVPN
+    (&["due to lack of activity"], VpnLog::IdleTimeout),         // pppd
+    (&["connect time expired"], VpnLog::IdleTimeout),            // pppd
+    (&["server disconnect", "idle"], VpnLog::IdleTimeout),       // OpenConnect
+    (&["server disconnect", "timeout"], VpnLog::IdleTimeout),    // OpenConnect
+    // The server says goodbye.
+    (&["server disconnect"], VpnLog::EndedByServer),            // OpenConnect
+    (&["session terminated by server"], VpnLog::EndedByServer), // OpenConnect
+    (&["lcp terminated by peer"], VpnLog::EndedByServer),       // pppd
+    (&["received delete for ike_sa"], VpnLog::EndedByServer),   // strongSwan
+    (&["server-pushed-halt"], VpnLog::EndedByServer),           // OpenVPN
+    (&["remote-exit"], VpnLog::EndedByServer),                  // OpenVPN, explicit-exit-notify of its server
+    // The server went silent or away.
+    (&["inactivity timeout (--ping-"], VpnLog::Dropped),     // OpenVPN
+    (&["connection reset, restarting"], VpnLog::Dropped),    // OpenVPN over TCP
+    (&["tls key negotiation failed"], VpnLog::Dropped),      // OpenVPN
+    (&["cstp dead peer detection"], VpnLog::Dropped),        // OpenConnect
+    (&["reconnect failed"], VpnLog::Dropped),                // OpenConnect
+    (&["peer not responding"], VpnLog::Dropped),             // strongSwan
+    (&["giving up after", "retransmits"], VpnLog::Dropped),  // strongSwan
+    (&["no response to", "echo-requests"], VpnLog::Dropped), // pppd
+    // The client fails.
+    (&["exiting due to fatal error"], VpnLog::Died),         // OpenVPN
+    (&["unrecoverable i/o error"], VpnLog::Died),            // OpenConnect
+    (&["fatal signal"], VpnLog::Died),                       // pppd
+    (&["main process exited", "/failure"], VpnLog::Died),    // systemd
+    (&["main process exited", "code=killed"], VpnLog::Died), // systemd
+    (&["main process exited", "code=dumped"], VpnLog::Died), // systemd
+    // A session.
+    (&["initialization sequence completed"], VpnLog::Established), // OpenVPN
+    (&["established dtls connection"], VpnLog::Established),       // OpenConnect
+    (&["connected as "], VpnLog::Established),                     // OpenConnect
+    (&["configured as ", "connected"], VpnLog::Established),       // OpenConnect 9
+    (&["local  ip address"], VpnLog::Established),                 // pppd
+    (&["ike_sa ", "established"], VpnLog::Established),            // strongSwan
+    // A fresh start, or credentials that were accepted.
+    (&["openvpn 2."], VpnLog::Quiet),               // OpenVPN's first line
+    (&["authentication succeeded"], VpnLog::Quiet), // pppd: CHAP and PAP
 ];
 
 /// Reads the end of a log. Blocks.
@@ -38,18 +67,24 @@ pub fn read_log(path: &Path) -> VpnLog {
     files::read_tail(path, TAIL).map_or(VpnLog::Unread, |text| judge(&text))
 }
 
-/// The last telling line decides. Only markers are looked for: nothing of the log is kept or shown, for it may hold names.
-fn judge(text: &str) -> VpnLog {
-    let mut state = VpnLog::Quiet;
-    for line in text.lines() {
-        let line = line.to_ascii_lowercase();
-        if REFUSED.iter().any(|marker| line.contains(marker)) {
-            state = VpnLog::AuthFailed;
-        } else if FRESH.iter().any(|marker| line.contains(marker) && (*marker != "ike_sa " || line.contains("established"))) {
-            state = VpnLog::Quiet;
-        }
+/// The last telling line decides, but for what is only the echo of a reason that was told before.
+pub(super) fn judge(text: &str) -> VpnLog {
+    text.lines().fold(VpnLog::Quiet, |state, line| meaning(line).map_or(state, |heard| next(state, heard)))
+}
+
+fn meaning(line: &str) -> Option<VpnLog> {
+    let line = line.to_ascii_lowercase();
+    MARKERS.iter().find(|(words, _)| words.iter().all(|word| line.contains(word))).map(|(_, state)| *state)
+}
+
+/// A client that was refused or sent away also loses its server, and ends with an error: the reason stands until a new beginning.
+fn next(state: VpnLog, heard: VpnLog) -> VpnLog {
+    let told = matches!(state, VpnLog::AuthFailed | VpnLog::IdleTimeout | VpnLog::EndedByServer);
+    match heard {
+        VpnLog::Dropped | VpnLog::Died if told => state,
+        VpnLog::EndedByServer if matches!(state, VpnLog::AuthFailed | VpnLog::IdleTimeout) => state,
+        _ => heard,
     }
-    state
 }
 
 #[cfg(test)]
@@ -62,7 +97,7 @@ mod tests {
         let refused =
             "2026-01-01 OpenVPN 2.6.3 x86_64\n2026-01-01 AUTH: Received control message: AUTH_FAILED\n2026-01-01 SIGTERM received\n";
         assert_eq!(judge(refused), VpnLog::AuthFailed);
-        assert_eq!(judge(&format!("{refused}2026-01-02 Initialization Sequence Completed\n")), VpnLog::Quiet);
+        assert_eq!(judge(&format!("{refused}2026-01-02 Initialization Sequence Completed\n")), VpnLog::Established);
         assert_eq!(judge(&format!("{refused}2026-01-02 OpenVPN 2.6.3 x86_64\n")), VpnLog::Quiet);
         assert_eq!(judge(&format!("Initialization Sequence Completed\n{refused}")), VpnLog::AuthFailed);
     }
@@ -79,8 +114,45 @@ mod tests {
             assert_eq!(judge(line), VpnLog::AuthFailed, "{line}");
         }
         assert_eq!(judge("pppd: CHAP authentication failed\npppd: CHAP authentication succeeded"), VpnLog::Quiet);
-        assert_eq!(judge("AUTHENTICATION_FAILED\nIKE_SA centre[1] established between"), VpnLog::Quiet);
+        assert_eq!(judge("AUTHENTICATION_FAILED\nIKE_SA centre[1] established between"), VpnLog::Established);
         assert_eq!(judge("AUTHENTICATION_FAILED\ninitiating IKE_SA centre[1]"), VpnLog::AuthFailed);
+    }
+
+    #[test]
+    fn how_a_session_ended_is_told_apart() {
+        for (line, state) in [
+            ("[vpn-server] Inactivity timeout (--ping-restart), restarting", VpnLog::Dropped),
+            ("Connection reset, restarting [0]", VpnLog::Dropped),
+            ("TLS Error: TLS key negotiation failed to occur within 60 seconds (check your network connectivity)", VpnLog::Dropped),
+            ("CSTP Dead Peer Detection detected dead peer!", VpnLog::Dropped),
+            ("09[IKE] giving up after 5 retransmits", VpnLog::Dropped),
+            ("Inactivity timeout (--inactive), exiting", VpnLog::IdleTimeout),
+            ("Terminating connection due to lack of activity.", VpnLog::IdleTimeout),
+            ("Received server disconnect: b0 'Idle Timeout'", VpnLog::IdleTimeout),
+            ("Received server disconnect: b0 'Session terminated'", VpnLog::EndedByServer),
+            ("LCP terminated by peer (User request)", VpnLog::EndedByServer),
+            ("12[IKE] received DELETE for IKE_SA centre[1]", VpnLog::EndedByServer),
+            ("Exiting due to fatal error", VpnLog::Died),
+            ("openvpn-client@centre.service: Main process exited, code=exited, status=1/FAILURE", VpnLog::Died),
+            ("openvpn-client@centre.service: Main process exited, code=killed, status=9/KILL", VpnLog::Died),
+            ("openvpn-client@centre.service: Main process exited, code=exited, status=0/SUCCESS", VpnLog::Established),
+            ("SIGTERM[hard,] received, process exiting", VpnLog::Established),
+        ] {
+            assert_eq!(judge(&format!("Initialization Sequence Completed\n{line}\n")), state, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_reason_that_was_told_outlives_its_echo() {
+        let ended = "Main process exited, code=exited, status=1/FAILURE\n";
+        assert_eq!(judge(&format!("AUTH_FAILED\n{ended}")), VpnLog::AuthFailed);
+        assert_eq!(judge(&format!("CHAP authentication failed\nLCP terminated by peer\n{ended}")), VpnLog::AuthFailed);
+        assert_eq!(
+            judge(&format!("Terminating connection due to lack of activity.\nLCP terminated by peer\n{ended}")),
+            VpnLog::IdleTimeout
+        );
+        assert_eq!(judge(&format!("Session terminated by server; exiting.\nReconnect failed\n{ended}")), VpnLog::EndedByServer);
+        assert_eq!(judge(&format!("Inactivity timeout (--ping-restart), restarting\n{ended}")), VpnLog::Died);
     }
 
     #[test]

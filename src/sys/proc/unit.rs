@@ -1,11 +1,9 @@
 //! The state of a systemd unit, cheaply where its processes show it, by one short `systemctl show` where they do not.
 
+use super::child;
 use crate::model::UnitState;
-use crate::sys::clock;
 use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 /// Longest that systemd may take to answer.
@@ -28,7 +26,7 @@ pub fn unit_state(name: &str) -> UnitState {
 }
 
 /// The name with its suffix; `None` for what cannot be a unit's name and must not reach a path or a command line.
-fn full_name(name: &str) -> Option<String> {
+pub(super) fn full_name(name: &str) -> Option<String> {
     let legal = |c: char| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c);
     let good = !name.is_empty() && name.len() < 256 && !name.starts_with(['-', '.']) && name.chars().all(legal);
     let has_suffix = [".service", ".socket", ".target", ".scope", ".mount", ".timer"].iter().any(|suffix| name.ends_with(suffix));
@@ -54,36 +52,8 @@ fn has_process(group: &Path) -> bool {
 }
 
 fn ask_systemd(unit: &str) -> Option<String> {
-    let mut child = Command::new("/usr/bin/systemctl")
-        .args(["show", "--property=LoadState,ActiveState,SubState,Result", "--", unit])
-        .env_clear()
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .ok()?;
-    let ended = wait(&mut child);
-    let mut text = String::new();
-    if ended {
-        child.stdout.take()?.take(4096).read_to_string(&mut text).ok()?;
-    }
-    ended.then_some(text)
-}
-
-/// Waits for a child, kills it when its time is over, and says whether it ended well by itself.
-fn wait(child: &mut Child) -> bool {
-    let began = clock::now();
-    while began.elapsed() < ANSWER {
-        match child.try_wait() {
-            Ok(Some(status)) => return status.success(),
-            Ok(None) => std::thread::sleep(Duration::from_millis(5)),
-            Err(_) => break,
-        }
-    }
-    // Either may fail only because it has ended meanwhile.
-    let _ = child.kill();
-    let _ = child.wait();
-    false
+    let words = ["show", "--property=LoadState,ActiveState,SubState,Result", "--", unit];
+    child::output("/usr/bin/systemctl", &words, ANSWER, 4096)
 }
 
 /// Reads the answer of `systemctl show`.
@@ -141,13 +111,6 @@ mod tests {
         assert_eq!(say("loaded", "inactive", "dead", "success"), UnitState::Inactive);
         assert_eq!(say("not-found", "inactive", "dead", "success"), UnitState::Unknown);
         assert_eq!(judge(""), UnitState::Unknown);
-    }
-
-    #[test]
-    fn a_child_that_hangs_is_ended() {
-        let mut child = Command::new("sleep").arg("30").spawn().expect("sleep is there");
-        assert!(!wait(&mut child));
-        assert!(child.try_wait().expect("waited for").is_some(), "it is gone");
     }
 
     mod any_bytes {

@@ -97,6 +97,10 @@ pub(crate) enum Client {
     Logged,
     /// Everything, with its server by name.
     ServerByName,
+    /// A tunnel of some commercial client: nothing but its interface and its server.
+    Commercial,
+    /// The same of a PPP tunnel: an interface of any number.
+    Ppp,
 }
 
 /// How the centre's page is asked for.

@@ -42,7 +42,14 @@ impl Ask {
             Kind::Ipsec => ("ipsec", "udp", Some(machine::charon_process())),
         };
         // A site that has several such clients in its life writes a pattern.
+        let kind = match self.vpn {
+            Client::Commercial => "tun",
+            Client::Ppp => "l2tp",
+            Client::Known | Client::Nameless | Client::Logged | Client::ServerByName => kind,
+        };
+        let nameless = matches!(self.vpn, Client::Nameless | Client::Commercial | Client::Ppp);
         let interface = if plan.kind == Kind::OpenConnect { "vpn*".to_owned() } else { lab.tunnel() };
+        let interface = if self.vpn == Client::Ppp { "ppp*".to_owned() } else { interface };
         let server = if self.vpn == Client::ServerByName { VPN_NAME.to_owned() } else { plan.vpn_server().to_string() };
         let inside = match self.inside {
             Inside::Server => lab.ip(plan.tunnel_server()),
@@ -53,7 +60,7 @@ impl Ask {
              server = \"{server}:{}\"\ntransport = \"{transport}\"\ninside = \"{inside}\"\n",
             plan.vpn_port
         );
-        if let Some(process) = process.filter(|_| self.vpn != Client::Nameless) {
+        if let Some(process) = process.filter(|_| !nameless) {
             text.push_str(&format!("process = \"{process}\"\n"));
         }
         if self.vpn == Client::Logged {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::line::line_works;
 use super::{Case, VPN, as_nobody};
-use crate::ask::{Ask, Client};
+use crate::ask::{Ask, Client, Inside, User};
 use crate::check::{Dns, Echo, Tcp, eventually, holds, is};
 use crate::judge::{
     Certainty::{Likely, Proven},
@@ -45,6 +45,62 @@ const ADDRESS_MISSING: Case = Case {
     expect: Expect::broken(&["vpn.address-missing"], Proven),
 };
 
+const DEAD_WIREGUARD: Case = Case {
+    name: "vpn.tunnel-dead/wireguard",
+    on: &[Kind::WireGuard],
+    stage: Lab::vpn_server_forgets,
+    prove: |lab| {
+        server_answers_outside(lab)?;
+        tunnel_is_up_and_dead(lab)
+    },
+    ask: Ask::default,
+    expect: Expect::broken(&["vpn.tunnel-dead", "vpn.no-inner-path"], Likely).or(&["vpn.port-blocked"]),
+};
+
+const NO_INNER_PATH: Case = Case {
+    name: "vpn.no-inner-path",
+    on: VPN,
+    stage: |lab| lab.filter(Place::Edge, "forward", &["drop".to_owned()]),
+    prove: |lab| {
+        server_answers_outside(lab)?;
+        lab.reaches("the tunnel's far end", lab.plan.tunnel_server())?;
+        nobody_behind(lab)
+    },
+    ask: Ask::default,
+    expect: Expect::broken(&["vpn.no-inner-path"], Likely).or(&["centre.outage"]),
+};
+
+/// The session lives, and of its far end not even the tunnel's own address answers.
+const MUTE_FAR_END: Case = Case {
+    name: "vpn.no-inner-path/far-end-mute",
+    on: &[Kind::OpenVpn, Kind::OpenConnect, Kind::Ipsec],
+    stage: |lab| lab.filter(Place::Edge, "prerouting", &["iifname != { wan, dns, centre, lo } drop".to_owned()]),
+    prove: |lab| {
+        server_answers_outside(lab)?;
+        tunnel_is_up_and_dead(lab)?;
+        nobody_behind(lab)
+    },
+    ask: Ask::default,
+    expect: Expect::broken(&["vpn.no-inner-path", "vpn.tunnel-dead"], Likely).or(&["vpn.port-blocked"]),
+};
+
+const NAME_UNRESOLVED: Case = Case {
+    name: "vpn.server-name-unresolved",
+    on: &[Kind::OpenVpn],
+    stage: |lab| {
+        lab.end(Role::OuterResolver)?;
+        by_an_unknown_name(lab)
+    },
+    prove: |lab| {
+        let resolver = OUTER_RESOLVER.parse().expect("a literal address");
+        eventually("the outer resolver refuses", || is(&lab.terminal().ask(resolver, VPN_NAME, "A")?, &Dns::Refused))?;
+        no_tunnel(lab)?;
+        server_answers_outside(lab)
+    },
+    ask: || Ask { vpn: Client::ServerByName, ..Ask::default() },
+    expect: Expect::broken(&["vpn.server-name-unresolved"], Proven),
+};
+
 pub(super) const CASES: &[Case] = &[
     NOT_STARTED,
     Case { name: "vpn.not-started/unprivileged", ask: as_nobody, ..NOT_STARTED },
@@ -67,7 +123,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "vpn.port-blocked",
-        on: &[Kind::OpenVpn, Kind::OpenConnect],
+        on: &[Kind::OpenVpn, Kind::OpenConnect, Kind::Ipsec],
         stage: block_port,
         prove: |lab| {
             server_answers_outside(lab)?;
@@ -76,17 +132,20 @@ pub(super) const CASES: &[Case] = &[
         ask: Ask::default,
         expect: Expect::broken(&["vpn.port-blocked"], Likely).or(&["vpn.tunnel-dead", "vpn.server-unreachable"]),
     },
-    // These servers never speak to strangers: a blocked port and a dead session look the same.
+    // This server never speaks to strangers: a blocked port and a dead session look the same. The client was started behind the block.
     Case {
         name: "vpn.port-blocked/mute-kinds",
-        on: &[Kind::WireGuard, Kind::Ipsec],
-        stage: block_port,
+        on: &[Kind::WireGuard],
+        stage: |lab| {
+            block_port(lab)?;
+            lab.restart_client()
+        },
         prove: |lab| {
             server_answers_outside(lab)?;
             tunnel_is_up_and_dead(lab)
         },
         ask: Ask::default,
-        expect: Expect::broken(&["vpn.port-blocked", "vpn.tunnel-dead"], Likely).or(&["vpn.no-inner-path"]),
+        expect: Expect::broken(&["vpn.port-blocked", "vpn.tunnel-dead"], Likely),
     },
     Case {
         name: "vpn.tunnel-dead/openvpn",
@@ -112,15 +171,15 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "vpn.tunnel-dead/wireguard",
-        on: &[Kind::WireGuard],
-        stage: Lab::vpn_server_forgets,
-        prove: |lab| {
-            server_answers_outside(lab)?;
-            tunnel_is_up_and_dead(lab)
+        stage: |lab| {
+            lab.vpn_server_forgets()?;
+            lab.restart_client()
         },
-        ask: Ask::default,
-        expect: Expect::broken(&["vpn.tunnel-dead"], Likely).or(&["vpn.no-inner-path", "vpn.port-blocked"]),
+        expect: Expect::broken(&["vpn.tunnel-dead"], Likely).or(&["vpn.port-blocked"]),
+        ..DEAD_WIREGUARD
     },
+    // Both ends shook hands a moment ago: nobody here can tell whether the session or what lies behind it has died since.
+    Case { name: "vpn.tunnel-dead/wireguard-just-now", ..DEAD_WIREGUARD },
     // Its kernel still takes connections; nobody behind them speaks.
     Case {
         name: "vpn.tunnel-dead/openconnect",
@@ -167,25 +226,113 @@ pub(super) const CASES: &[Case] = &[
         ask: logged,
         expect: AUTH_FAILED,
     },
-    // An operator that speaks: where nothing beyond the gateway gives a sign, it may as well be the line.
+    // The operator swallows whatever has lost its tunnel: only the outer resolver's own word tells that the line carries.
+    NAME_UNRESOLVED,
     Case {
-        name: "vpn.server-name-unresolved",
-        on: &[Kind::OpenVpn],
+        name: "vpn.server-name-unresolved/unprivileged",
+        ask: || Ask { user: User::Nobody, ..(NAME_UNRESOLVED.ask)() },
+        ..NAME_UNRESOLVED
+    },
+    Case {
+        name: "vpn.server-name-unresolved/resolver-silent",
         stage: |lab| {
-            lab.resolv_conf(&format!("nameserver {OUTER_RESOLVER}\n"))?;
-            lab.end(Role::OuterResolver)?;
-            lab.change(Place::Isp, "route replace unreachable 10.0.0.0/8\n", "route del 10.0.0.0/8\n")?;
-            lab.vpn_with(VpnWords { remote: Some(VPN_NAME.to_owned()), ..VpnWords::default() }, false)
+            lab.filter(Place::Internet, "input", &["meta l4proto { tcp, udp } th dport 53 drop".to_owned()])?;
+            by_an_unknown_name(lab)
         },
         prove: |lab| {
             let resolver = OUTER_RESOLVER.parse().expect("a literal address");
-            eventually("the outer resolver refuses", || is(&lab.terminal().ask(resolver, VPN_NAME, "A")?, &Dns::Refused))?;
+            eventually("the outer resolver is silent", || is(&lab.terminal().ask(resolver, VPN_NAME, "A")?, &Dns::Silence))?;
             no_tunnel(lab)?;
             server_answers_outside(lab)
         },
-        ask: || Ask { vpn: Client::ServerByName, ..Ask::default() },
-        expect: Expect::broken(&["vpn.server-name-unresolved"], Proven)
-            .planned("whether a sign from beyond the gateway comes in time decides between it and the line"),
+        // Nothing that may be asked gives a sign: it may as well be the line.
+        expect: Expect::broken(&["line.down", "vpn.server-name-unresolved"], Likely),
+        ..NAME_UNRESOLVED
+    },
+    NO_INNER_PATH,
+    Case { name: "vpn.no-inner-path/unprivileged", ask: as_nobody, ..NO_INNER_PATH },
+    Case { name: "vpn.no-inner-path/inside-is-behind", ask: || Ask { inside: Inside::Behind, ..Ask::default() }, ..NO_INNER_PATH },
+    // The far end says so itself.
+    Case {
+        name: "vpn.no-inner-path/no-route-behind",
+        stage: |lab| lab.filter(Place::Edge, "forward", &["reject with icmpx type no-route".to_owned()]),
+        ..NO_INNER_PATH
+    },
+    MUTE_FAR_END,
+    // WireGuard's handshake tells that the session lives.
+    Case {
+        name: "vpn.no-inner-path/far-end-mute-session-fresh",
+        on: &[Kind::WireGuard],
+        expect: Expect::broken(&["vpn.no-inner-path"], Likely).or(&["vpn.tunnel-dead", "vpn.port-blocked"]),
+        ..MUTE_FAR_END
+    },
+    // One service dead behind a living tunnel is that service's own fault.
+    Case {
+        name: "vpn.no-inner-path/twin-dead-centre",
+        stage: |lab| lab.filter(Place::Centre, "input", &["drop".to_owned()]),
+        prove: |lab| {
+            lab.reaches("the tunnel's far end", lab.plan.tunnel_server())?;
+            lab.reaches("the resolver", lab.plan.resolvers()[0])?;
+            lab.misses("the centre", lab.plan.centre())
+        },
+        expect: Expect::broken(&["centre.outage"], Likely).or(&["centre.cut-off"]),
+        ..NO_INNER_PATH
+    },
+    // Nothing is known of such a client but what enrolment learned: who holds its tunnel.
+    Case {
+        name: "vpn.not-started/learned-client",
+        on: &[Kind::OpenVpn, Kind::OpenConnect, Kind::Ipsec],
+        stage: |lab| {
+            lab.enroll()?;
+            lab.end(Role::VpnClient)
+        },
+        ask: || Ask { vpn: Client::Commercial, enrolled: true, ..Ask::default() },
+        expect: Expect::broken(&["vpn.not-started"], Likely),
+        ..NOT_STARTED
+    },
+    Case {
+        name: "healthy/learned-client",
+        on: &[Kind::OpenVpn, Kind::OpenConnect, Kind::Ipsec],
+        stage: Lab::enroll,
+        prove: Lab::prove_healthy,
+        ask: || Ask { vpn: Client::Commercial, enrolled: true, ..Ask::default() },
+        expect: Expect::HEALTHY,
+    },
+    // The kernel here has no PPP: a tun device of that name shows what becomes of a pattern.
+    Case {
+        name: "healthy/ppp-of-another-number",
+        on: &[Kind::OpenVpn],
+        stage: |lab| renumbered(lab, "ppp3"),
+        prove: |lab| {
+            tunnel_is_called(lab, "ppp3")?;
+            lab.settles()
+        },
+        ask: ppp,
+        expect: Expect::HEALTHY,
+    },
+    Case {
+        name: "vpn.tunnel-dead/ppp",
+        on: &[Kind::OpenVpn],
+        stage: |lab| {
+            renumbered(lab, "ppp4")?;
+            tunnel_is_called(lab, "ppp4")?;
+            lab.vpn_server_forgets()
+        },
+        prove: |lab| {
+            server_answers_outside(lab)?;
+            tunnel_is_called(lab, "ppp4")?;
+            lab.misses("the tunnel's far end", lab.plan.tunnel_server())?;
+            lab.misses("the centre", lab.plan.centre())
+        },
+        ask: ppp,
+        expect: Expect::broken(&["vpn.tunnel-dead"], Likely).or(&["vpn.no-inner-path", "vpn.port-blocked"]),
+    },
+    Case {
+        name: "vpn.not-started/ppp",
+        on: &[Kind::OpenVpn],
+        ask: ppp,
+        expect: Expect::broken(&["vpn.not-started"], Likely),
+        ..NOT_STARTED
     },
     ADDRESS_MISSING,
     // Its device may have none by design; what shows is that the routes are gone with it.
@@ -201,6 +348,35 @@ const AUTH_FAILED: Expect = Expect::broken(&["vpn.auth-failed"], Proven).at_leas
 
 fn logged() -> Ask {
     Ask { vpn: Client::Logged, ..Ask::default() }
+}
+
+fn ppp() -> Ask {
+    Ask { vpn: Client::Ppp, ..Ask::default() }
+}
+
+/// The client's tunnel comes back under another name.
+fn renumbered(lab: &mut Lab, name: &str) -> Done {
+    let client = ["--dev", name, "--dev-type", "tun"].map(str::to_owned).to_vec();
+    lab.vpn_with(VpnWords { client, ..VpnWords::default() }, false)
+}
+
+fn tunnel_is_called(lab: &Lab, name: &str) -> Done {
+    eventually(&format!("the tunnel is called {name} and has an address"), || {
+        let said = lab.terminal().try_run(&["ip", "-o", "-4", "addr", "show", "dev", name])?;
+        holds(said.ok() && said.out.contains(name), said.out)
+    })
+}
+
+/// The terminal looks its VPN server up outside, where nobody knows it.
+fn by_an_unknown_name(lab: &mut Lab) -> Done {
+    lab.resolv_conf(&format!("nameserver {OUTER_RESOLVER}\n"))?;
+    lab.change(Place::Isp, "route replace blackhole 10.0.0.0/8\n", "route del 10.0.0.0/8\n")?;
+    lab.vpn_with(VpnWords { remote: Some(VPN_NAME.to_owned()), ..VpnWords::default() }, false)
+}
+
+fn nobody_behind(lab: &Lab) -> Done {
+    lab.misses("the resolver", lab.plan.resolvers()[0])?;
+    lab.misses("the centre", lab.plan.centre())
 }
 
 /// The operator lets nothing of the VPN through.

@@ -123,7 +123,6 @@ pub(super) fn is_answer(bytes: &[u8], spi: u64, port: u16) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     const SPI: u64 = 0x0102_0304_0506_0708;
 
@@ -172,19 +171,21 @@ mod tests {
         assert!(!is_answer(&[], SPI, PORT) && !is_answer(&[0], SPI, SHARED_PORT));
     }
 
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(20_000))]
-        #[test]
-        fn any_bytes_are_read_without_panic_and_none_by_luck(noise in prop::collection::vec(any::<u8>(), 0..600), shared: bool) {
-            let port = if shared { SHARED_PORT } else { PORT };
-            prop_assert!(!is_answer(&noise, SPI, port) || noise.windows(8).any(|part| part == SPI.to_be_bytes()));
-        }
+    mod any_bytes {
+        use super::*;
+        use crate::testing::{cases, hostile};
+        use proptest::prelude::*;
 
-        #[test]
-        fn a_damaged_answer_never_panics(at in 0_usize..36, byte: u8, length in 0_usize..36) {
-            let mut answer = bytes(REFUSAL);
-            answer[at] = byte;
-            let _ = is_answer(&answer[..length], SPI, PORT);
+        proptest! {
+            #![proptest_config(cases())]
+
+            #[test]
+            fn of_an_ike_server_are_an_answer_only_with_our_number(seed in hostile(vec![bytes(REFUSAL), request(SPI, SHARED_PORT)], 600)) {
+                for port in [PORT, SHARED_PORT] {
+                    let ours = seed.windows(8).any(|part| part == SPI.to_be_bytes());
+                    prop_assert!(!is_answer(&seed, SPI, port) || (ours && seed.len() >= HEADER));
+                }
+            }
         }
     }
 }

@@ -169,7 +169,7 @@ mod tests {
             #![proptest_config(cases())]
 
             #[test]
-            fn of_a_log_are_quiet_or_a_refusal(bytes in hostile(vec![b"x OpenVPN 2.6.3\nx AUTH: AUTH_FAILED\nIKE_SA a established\n".to_vec()], 400)) {
+            fn of_a_log_are_read_to_their_end(bytes in hostile(vec![b"x OpenVPN 2.6.3\nx AUTH: AUTH_FAILED\nIKE_SA a established\n".to_vec()], 400)) {
                 let text = String::from_utf8_lossy(&bytes);
                 prop_assert!(judge(&text) != VpnLog::Unread);
             }

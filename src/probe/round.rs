@@ -11,21 +11,19 @@
 //! What would accuse somebody counts only if this PC stood still meanwhile ([`steady`](super::steady)). Otherwise everything is asked once
 //! more where there is time, and taken back where there is none.
 
+mod ground;
+
 use super::awake::awake;
-use super::leave::Leave;
 use super::reach::reach;
 use super::{centre, counter, dns, gateway, local, loss, steady, tcp, vpn};
 use crate::baseline::{Enrolment, card_readers};
 use crate::config::{Config, Vpn};
 use crate::infer::{World, diagnose};
-use crate::model::{
-    Certainty, Diagnosis, IfName, LinkKind, LookupSource, Observation, Outcome, QueryKey, Route, Sighting, Unseen, Verdict,
-};
+use crate::model::{Certainty, Diagnosis, IfName, LookupSource, Observation, Outcome, QueryKey, Route, Sighting, Unseen, Verdict};
 use crate::sys::clock;
-use crate::sys::netlink::{Netlink, Snapshot};
-use crate::sys::resolv::{self, Places};
+use crate::sys::resolv;
 use crate::sys::wire::Wire;
-use std::cell::RefCell;
+use ground::{Ground, asked_resolvers, begin, default_gateways, is_tunnel, known_hosts, mtu_towards};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -80,41 +78,6 @@ enum Weight {
     Supporting,
     /// It hears what others bring about, and never ends by itself.
     Listening,
-}
-
-/// What all looks of a round share.
-struct Ground {
-    config: Arc<Config>,
-    enrolment: Arc<Enrolment>,
-    netlink: Option<Netlink>,
-    snapshot: Snapshot,
-    places: Places,
-    resolvers: Vec<IpAddr>,
-    began: Instant,
-    wall: super::stream::Wall,
-    /// Who was asked: only their answers are listened for.
-    asked: RefCell<BTreeSet<IpAddr>>,
-    found: mpsc::Sender<Sighting>,
-}
-
-impl Ground {
-    async fn emit(&self, sighting: Sighting) {
-        // The receiver outlives every look; when the round is over, nobody wants to know any more.
-        let _ = self.found.send(sighting).await;
-    }
-
-    /// What one exchange may take from now on.
-    fn patience(&self) -> Duration {
-        self.config.probe.timeout.min(self.left())
-    }
-
-    fn leave(&self) -> Leave<'_> {
-        Leave { config: &self.config, enrolment: &self.enrolment }
-    }
-
-    fn left(&self) -> Duration {
-        ROUND.saturating_sub(self.began.elapsed())
-    }
 }
 
 /// Runs one round and gives all that was seen. Ends by `limit` at the latest; what has not ended by then was not seen.
@@ -208,7 +171,7 @@ async fn judge_calm(ground: &Ground, mut world: World) -> Seen {
     }
     tracing::info!("this PC's network changed while it was asked");
     world.unsee(&Unseen::Unsteady);
-    for sighting in local::local(&now) {
+    for sighting in local::local(&now).into_iter().chain(local::withheld(&ground.config)) {
         world.apply(Observation { at: clock::stamp(), sighting });
     }
     Seen::Unsteady(world)
@@ -218,34 +181,6 @@ async fn judge_calm(ground: &Ground, mut world: World) -> Seen {
 fn is_settled(diagnosis: &Diagnosis) -> bool {
     let proven = |verdict: &Verdict| verdict.disconnects && verdict.certainty == Certainty::Proven;
     diagnosis.connected == Some(true) || diagnosis.verdicts.first().is_some_and(proven)
-}
-
-/// The kernel's own state, which costs a few milliseconds and nothing on the wire.
-async fn begin(config: Arc<Config>, enrolment: Arc<Enrolment>, found: mpsc::Sender<Sighting>) -> (Ground, Vec<Sighting>) {
-    let netlink = Netlink::open();
-    let snapshot = match &netlink {
-        Ok(netlink) => netlink.snapshot().await,
-        Err(why) => Snapshot::unknown(why),
-    };
-    let mut first = local::local(&snapshot);
-    first.extend(local::withheld(&config));
-    let servers = first.iter().find_map(|sighting| match sighting {
-        Sighting::Resolvers(setup) => Some(setup.ok()?.servers.clone()),
-        _ => None,
-    });
-    let ground = Ground {
-        config,
-        enrolment,
-        netlink: netlink.ok(),
-        snapshot,
-        places: Places::default(),
-        resolvers: servers.unwrap_or_default(),
-        began: Instant::now(),
-        wall: super::stream::Wall::new(clock::wall()),
-        asked: RefCell::default(),
-        found,
-    };
-    (ground, first)
 }
 
 /// The looks under way, and what has been followed already.
@@ -451,13 +386,6 @@ async fn ask_resolver(ground: &Ground, ip: IpAddr) {
     }
 }
 
-/// The largest packet that the card towards this address sends.
-async fn mtu_towards(ground: &Ground, ip: IpAddr) -> Option<u32> {
-    let route = ground.netlink.as_ref()?.route_to(ip).await;
-    let device = route.ok()?.device.as_ref()?;
-    ground.snapshot.links.ok()?.iter().find(|link| link.name == *device).map(|link| link.mtu)
-}
-
 async fn route(ground: &Ground, ip: IpAddr) {
     if let Some(netlink) = &ground.netlink {
         ground.emit(Sighting::RouteTo(ip, netlink.route_to(ip).await)).await;
@@ -481,31 +409,4 @@ async fn look_at_gateway(ground: &Ground, device: &IfName, ip: IpAddr, beyond: I
     let neighbour = ground.snapshot.neighbour(device, ip);
     let beyond = (beyond != ip).then_some(beyond);
     ground.emit(gateway::gateway(device, ip, neighbour, beyond, ground.patience()).await).await;
-}
-
-/// The system's resolvers, and those that the configuration names.
-fn asked_resolvers(ground: &Ground) -> BTreeSet<IpAddr> {
-    ground.resolvers.iter().chain(&ground.config.dns.resolvers).copied().collect()
-}
-
-/// Addresses that are known before anything is looked up.
-fn known_hosts(ground: &Ground) -> Vec<IpAddr> {
-    let config = &ground.config;
-    let literal = config.centres.iter().filter_map(|centre| centre.host.parse().ok());
-    let centres = config.centres.iter().flat_map(|centre| centre.addresses.iter().copied());
-    let inside = config.vpns.iter().filter_map(|vpn| vpn.inside);
-    let resolvers = asked_resolvers(ground).into_iter().filter(|ip| ground.leave().may_ask(*ip));
-    literal.chain(centres).chain(inside).chain(resolvers).filter(|ip| !ip.is_loopback()).collect()
-}
-
-fn default_gateways(ground: &Ground) -> Vec<(IfName, IpAddr)> {
-    let defaults = ground.snapshot.routes.ok().map(|table| table.defaults()).unwrap_or_default();
-    let hops = defaults.into_iter().filter_map(|route| Some((route.device.clone()?, route.gateway?)));
-    hops.filter(|(device, _)| !is_tunnel(ground, device)).collect()
-}
-
-fn is_tunnel(ground: &Ground, device: &IfName) -> bool {
-    let kind = ground.snapshot.links.ok().and_then(|links| links.iter().find(|link| link.name == *device)).map(|link| &link.kind);
-    matches!(kind, Some(LinkKind::Tun | LinkKind::Wireguard | LinkKind::Ppp))
-        || ground.config.vpns.iter().any(|vpn| vpn.interface.matches(device.as_str()))
 }

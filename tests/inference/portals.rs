@@ -226,6 +226,13 @@ fn who_accepts_in_vain_is_told_by_its_distance() {
     let far = seen(40, 39);
     root(&far, Cause::CentreOutage, Certainty::Likely);
     assert_eq!((names(&far), far.verdicts[1].certainty), (vec![Cause::CentreOutage, Cause::TcpAcceptAll], Certainty::Possible));
+    // A busy PC makes one connection, or one echo, seem slow; the quickest of several tells.
+    let quick = Sighting::Tcp(at(CENTRE, 9000), Outcome::Ok(Reply::once(Duration::from_millis(1))));
+    let slow_once = with(healthy(), [echo(40), connected_after(39), closed(), quick]);
+    assert_eq!(names(&ask(&leased(), slow_once)), [Cause::TcpAcceptAll]);
+    let best = Sighting::Series(ip(CENTRE), Outcome::Ok(Reply { rtt: Duration::from_millis(1), ttl: None, series: (20, 20) }));
+    let noisy = with(healthy(), [echo(40), connected_after(39), closed(), best]);
+    assert_eq!(names(&ask(&leased(), noisy)), [Cause::TcpAcceptAll, Cause::CentreOutage]);
     // On a short line, or where echo is forbidden, the distance tells nothing.
     let either = [seen(1, 1), ask(&leased(), with(healthy(), [Sighting::Ping(ip(CENTRE), silent()), connected_after(1), closed()]))];
     for diagnosis in either {

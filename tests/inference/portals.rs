@@ -21,10 +21,13 @@ fn plain() -> Config {
     config
 }
 
-fn page_with_date(host: &str, status: u16, date_offset_s: Option<i64>) -> Sighting {
+fn page_facts(status: u16, date_offset_s: Option<i64>) -> HttpFacts {
     let soon = Duration::from_millis(3);
-    let facts = HttpFacts { status, first_byte: soon, total: soon, maintenance: false, location: None, date_offset_s };
-    Sighting::Http(URL.to_owned(), at(host, 80), Outcome::Ok(facts))
+    HttpFacts { status, first_byte: soon, total: soon, maintenance: false, location: None, date_offset_s }
+}
+
+fn page_with_date(host: &str, status: u16, date_offset_s: Option<i64>) -> Sighting {
+    Sighting::Http(URL.to_owned(), at(host, 80), Outcome::Ok(page_facts(status, date_offset_s)))
 }
 
 fn page(host: &str, status: u16) -> Sighting {
@@ -68,8 +71,11 @@ fn a_redirect_that_is_expected_is_the_centres_own() {
     config.centres[0].http.as_mut().unwrap().status = vec![302];
     let well =
         [query(knows(CENTRE)), lookup(found(&[CENTRE], LookupSource::Dns)), Sighting::Tcp(at(CENTRE, 80), answer()), page(CENTRE, 302)];
-    silent_about(&ask(&config, with(terminal(), well)));
+    silent_about(&ask(&config, with(terminal(), well.clone())));
     root(&ask(&config, forged(302)), Cause::DnsHijacked, Certainty::Proven);
+    let busy = HttpFacts { maintenance: true, location: None, ..page_facts(302, Some(0)) };
+    let busy = Sighting::Http(URL.to_owned(), at(CENTRE, 80), Outcome::Ok(busy));
+    root(&ask(&config, with(with(terminal(), well), [busy])), Cause::HttpMaintenance, Certainty::Proven);
 }
 
 /// Two more centres that speak TLS, on the same line.

@@ -180,3 +180,12 @@ fn a_radio_that_is_not_associated_is_not_a_loose_cable() {
     let off = Link { index: 3, ..link("wlan0", LinkKind::Wifi, true, false) };
     silent_about(&ask(&leased(), with(healthy(), [links(vec![link("eth0", LinkKind::Ethernet, true, true), off])])));
 }
+
+#[test]
+fn a_gateway_that_this_pc_may_not_ask_is_a_candidate_behind_the_line() {
+    let unasked = gateway(ArpAnswer::Unknown(Unseen::Capability("CAP_NET_RAW".to_owned())), local(Errno::EPERM));
+    let diagnosis = ask(&leased(), with(with(terminal(), dead_air()), [unasked]));
+    root(&diagnosis, Cause::LineDown, Certainty::Likely);
+    let gateway = diagnosis.verdicts.iter().find(|v| v.cause == Cause::GatewayUnreachable);
+    assert_eq!(gateway.map(|v| v.certainty), Some(Certainty::Possible), "{diagnosis:#?}");
+}

@@ -255,3 +255,13 @@ fn a_port_that_ends_every_connection_is_told_the_same_way() {
     assert_eq!(names(&ask(&config, with(healthy(), [echo(40), ended(2)]))), [Cause::TcpAcceptAll]);
     assert_eq!(names(&ask(&config, with(healthy(), [echo(40), ended(81)]))), [Cause::CentreOutage, Cause::TcpAcceptAll]);
 }
+
+#[test]
+fn a_clock_that_a_time_daemon_keeps_is_not_doubted_for_a_portals_sake() {
+    let mut shown = seen_by_one();
+    shown.push(page_with_date(CENTRE, 302, Some(TODAY_S)));
+    let kept = |i| Stamp { clock: ClockState::Synchronised, ..stamp(i) };
+    let seen: Vec<_> = (0..).zip(shown).map(|(i, sighting)| Observation { at: kept(i), sighting }).collect();
+    let diagnosis = isonet::infer::diagnose(&seen.into(), &plain(), &isonet::baseline::Enrolment::NotEnrolled);
+    assert_eq!(names(&diagnosis), [Cause::LinePortal]);
+}

@@ -121,7 +121,16 @@ fn an_own_firewall_that_lets_only_echo_to_the_far_end_through_is_no_lost_inner_p
         Sighting::Ping(ip(RESOLVER), local(Errno::EPERM)),
         query(local(Errno::EPERM)),
     ];
-    root(&ask(&tunnelled(), living_end(denied)), Cause::FirewallOutput, Certainty::Proven);
+    root(&ask(&tunnelled(), living_end(denied.clone())), Cause::FirewallOutput, Certainty::Proven);
+    // A second name server that is silent for reasons of its own makes no witness against the path.
+    let second = "10.20.0.54";
+    let asked = QueryKey { resolver: ip(second), name: "settle.centre.example".to_owned() };
+    let silent_second = [
+        resolvers(&[RESOLVER, second]),
+        Sighting::RouteTo(ip(second), Outcome::Ok(route(second, "tun0", None))),
+        Sighting::Query(asked, silent()),
+    ];
+    root(&ask(&tunnelled(), living_end(with(denied, silent_second))), Cause::FirewallOutput, Certainty::Proven);
 }
 
 #[test]

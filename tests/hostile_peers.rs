@@ -9,6 +9,8 @@ mod centre;
 mod dns;
 #[path = "hostile_peers/http.rs"]
 mod http;
+#[path = "hostile_peers/matrix.rs"]
+mod matrix;
 #[path = "hostile_peers/peer.rs"]
 mod peer;
 #[path = "hostile_peers/tls.rs"]

@@ -47,7 +47,11 @@ impl Tally {
     }
 }
 
-/// A stream that keeps a [`Tally`].
+/// Most bytes that one connection may bring: several times the longest head, body and chain together. Who sends more does not answer what
+/// was asked, and would keep the parsers above busy past every deadline (preliminary answers without end did).
+const MOST: u64 = 512 * 1024;
+
+/// A stream that keeps a [`Tally`], and ends with [`io::ErrorKind::FileTooLarge`] when its peer does not end.
 #[derive(Debug)]
 pub struct Tallied<S> {
     inner: S,
@@ -68,6 +72,9 @@ impl<S> Tallied<S> {
 
 impl<S: AsyncRead + Unpin> AsyncRead for Tallied<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.tally.lock().bytes > MOST {
+            return Poll::Ready(Err(io::ErrorKind::FileTooLarge.into()));
+        }
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
         self.tally.add(&buf.filled()[before..]);

@@ -103,6 +103,7 @@ pub(super) fn lost(error: &io::Error, received: u64) -> FailureKind {
             FailureKind::Closed { received, reset: false }
         }
         io::ErrorKind::TimedOut => FailureKind::Silence,
+        io::ErrorKind::FileTooLarge => FailureKind::TooLarge,
         _ => error
             .raw_os_error()
             .map_or_else(|| FailureKind::Garbage("not-the-protocol".to_owned()), |errno| FailureKind::Local(Errno(errno))),

@@ -178,6 +178,40 @@ fn a_truncated_answer_is_fetched_over_tcp() {
     assert_eq!(ask(at).ok().unwrap().addresses.len(), 1);
 }
 
+/// Reads a question over TCP.
+fn question_over_tcp(stream: &mut std::net::TcpStream) -> Option<Vec<u8>> {
+    let mut length = [0; 2];
+    stream.read_exact(&mut length).ok()?;
+    let mut query = vec![0; usize::from(u16::from_be_bytes(length))];
+    stream.read_exact(&mut query).ok().map(|()| query)
+}
+
+#[test]
+fn thousands_of_addresses_in_sixty_four_kilobytes_are_taken_in_part() {
+    let at = truncating(|mut stream| {
+        while let Some(query) = question_over_tcp(&mut stream) {
+            let records: Vec<u8> = (0..4000_u16).flat_map(|n| [&RECORD[..14], &n.to_be_bytes()].concat()).collect();
+            let answer = if is_a(&query) { reply(&query, [0x81, 0x80], 4000, &records) } else { healthy(&query) };
+            let length = u16::try_from(answer.len()).unwrap().to_be_bytes();
+            drop(stream.write_all(&[&length[..], &answer].concat()));
+        }
+    });
+    let before = super::peer::peak_memory();
+    assert_eq!(ask(at).ok().unwrap().addresses.len(), 32);
+    let grown = super::peer::peak_memory() - before;
+    assert!(grown < 16 * 1024, "{grown} kB");
+}
+
+#[test]
+fn an_answer_over_tcp_that_drips_is_given_up() {
+    failure(truncating(|mut stream| {
+        drop(stream.write_all(&[0xff, 0xff]));
+        while stream.write_all(&[0]).is_ok() {
+            thread::park_timeout(std::time::Duration::from_millis(40));
+        }
+    }));
+}
+
 #[test]
 fn a_truncated_answer_whose_tcp_fails_is_a_failure() {
     let refusing = udp(|query| vec![reply(query, [0x83, 0x80], 0, &[])]);

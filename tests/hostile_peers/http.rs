@@ -134,6 +134,67 @@ fn a_compressed_bomb_is_only_bytes() {
 }
 
 #[test]
+fn nothing_is_asked_for_compressed_and_a_bomb_stays_closed() {
+    // Six bytes of deflate that say "and so on" without end: each would become hundreds if it were decoded.
+    let bomb = |encoding: &'static str| {
+        tcp(move |mut stream| {
+            let asked = read_request(&mut stream).to_lowercase();
+            let status = if asked.contains("accept-encoding") || asked.contains("\r\nte:") { 406 } else { 200 };
+            drop(write!(stream, "HTTP/1.1 {status} X\r\nContent-Encoding: {encoding}\r\n\r\n"));
+            drop(stream.write_all(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3]));
+            let block = [0xec, 0xc1, 0x01, 0x0d, 0x00, 0x00].repeat(4096);
+            while stream.write_all(&block).is_ok() {}
+        })
+    };
+    let before = peak_memory();
+    for encoding in ["gzip", "deflate", "br", "zstd", "gzip, gzip, gzip"] {
+        assert_eq!(get(bomb(encoding)).ok().map(|facts| facts.status), Some(200), "{encoding}");
+    }
+    let grown = peak_memory() - before;
+    assert!(grown < 16 * 1024, "{grown} kB");
+}
+
+#[test]
+fn preliminary_answers_without_end_are_given_up() {
+    let before = peak_memory();
+    for line in ["HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"] {
+        let flood = tcp(move |mut stream| {
+            read_request(&mut stream);
+            let block = line.repeat(1000);
+            while stream.write_all(block.as_bytes()).is_ok() {}
+        });
+        assert_eq!(failure(flood), FailureKind::TooLarge, "{line}");
+    }
+    let grown = peak_memory() - before;
+    assert!(grown < 16 * 1024, "{grown} kB");
+}
+
+#[test]
+fn lengths_that_cannot_be_are_garbage_and_those_that_can_are_not_waited_for() {
+    let with = |length: &str| get(answers(format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n") + &"x".repeat(100_000)));
+    assert_eq!(with("9223372036854775807").ok().map(|facts| facts.status), Some(200));
+    for length in ["184467440737095516159", "-1", "1, 2"] {
+        let seen = with(length);
+        assert!(matches!(seen.failure().map(|failure| &failure.kind), Some(FailureKind::Garbage(_))), "{length}: {seen:?}");
+    }
+}
+
+#[test]
+fn chunks_of_one_byte_without_end_cost_no_more_than_the_body_may() {
+    let flood = tcp(|mut stream| {
+        read_request(&mut stream);
+        drop(stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"));
+        let block = b"1;x=yyyyyyyyyyyy\r\nz\r\n".repeat(1000);
+        while stream.write_all(&block).is_ok() {}
+    });
+    let before = peak_memory();
+    let seen = get(flood);
+    assert!(seen.ok().is_some() || seen.failure().is_some(), "{seen:?}");
+    let grown = peak_memory() - before;
+    assert!(grown < 16 * 1024, "{grown} kB");
+}
+
+#[test]
 fn an_endless_chunk_size_is_no_trap() {
     let seen = get(answers("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffffffffff\r\n"));
     assert!(seen.failure().is_some(), "{seen:?}");

@@ -312,6 +312,51 @@ fn an_end_a_reset_and_silence_are_told_apart() {
 }
 
 #[test]
+fn a_chain_that_is_too_long_for_this_tool_accuses_nobody_and_costs_little() {
+    let ca = Authority::new();
+    let server = ca.server();
+    let chain: Vec<_> = server.chain.iter().cycle().take(300).cloned().collect();
+    let length = chain.iter().map(|der| der.len()).sum::<usize>();
+    assert!(length > 1 << 16, "{length}");
+    let long = Server { chain, key: server.key }.start(ANSWER);
+    let before = super::peer::peak_memory();
+    assert_eq!(fault(&shake(long, &ca.trusted())), TlsFault::Unsupported);
+    let grown = super::peer::peak_memory() - before;
+    assert!(grown < 16 * 1024, "{grown} kB");
+}
+
+/// The extensions of a hello, by number.
+fn extensions(hello: &[u8]) -> Vec<u16> {
+    let two = |at: usize| usize::from(u16::from_be_bytes([hello[at], hello[at + 1]]));
+    // Record and handshake header, version and random, then session, suites and compressions, each with its length.
+    let session = 5 + 4 + 34;
+    let suites = session + 1 + usize::from(hello[session]);
+    let compressions = suites + 2 + two(suites);
+    let mut at = compressions + 1 + usize::from(hello[compressions]) + 2;
+    let mut found = Vec::new();
+    while at + 4 <= hello.len() {
+        found.push(u16::from_be_bytes([hello[at], hello[at + 1]]));
+        at += 4 + two(at + 2);
+    }
+    found
+}
+
+#[test]
+fn compressed_certificates_are_not_asked_for() {
+    let (tell, told) = std::sync::mpsc::channel();
+    let listener = tcp(move |mut stream| {
+        let mut hello = vec![0; 4096];
+        let length = stream.read(&mut hello).unwrap();
+        hello.truncate(length);
+        drop(tell.send(hello));
+    });
+    assert!(shake(listener, &Setup::default()).failure().is_some());
+    let asked = extensions(&told.recv().unwrap());
+    // RFC 8879: compress_certificate is 27. The name (0) is there, so the list was read.
+    assert!(asked.contains(&0) && !asked.contains(&27), "{asked:?}");
+}
+
+#[test]
 fn a_flood_of_empty_records_ends() {
     let flood = tcp(|mut stream| {
         let block = [20, 3, 3, 0, 1, 1].repeat(1000);

@@ -192,7 +192,7 @@ pub(super) fn facts(der: &CertificateDer<'_>) -> Option<CertificateFacts> {
     let (not_before, not_after) = validity(der)?;
     let names = match x509.subject_alternative_name() {
         Ok(Some(names)) => names.value.general_names.iter().filter_map(name).take(MOST_NAMES).collect(),
-        Ok(None) | Err(_) => common_names(&x509).take(MOST_NAMES).collect(),
+        Ok(None) | Err(_) => common_names(&x509).map(|common| short(&common)).take(MOST_NAMES).collect(),
     };
     Some(CertificateFacts {
         subject: short(&x509.subject().to_string()),
@@ -246,6 +246,15 @@ mod tests {
     fn names_and_addresses_are_both_named() {
         assert_eq!(facts(&certificate()).unwrap().names, ["settle.centre.example", "10.20.0.10", "fd00::10"]);
         assert_eq!(facts(&CertificateDer::from(vec![0x30, 0x80])), None);
+    }
+
+    #[test]
+    fn a_common_name_is_cut_and_cannot_steer_a_terminal() {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(rcgen::DnType::CommonName, format!("a\u{1b}[2J{}", "b".repeat(1000)));
+        let der = params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().clone();
+        let names = facts(&der).unwrap().names;
+        assert!(names[0].starts_with("a[2jb") && names[0].len() == LONGEST_TEXT, "{names:?}");
     }
 
     mod any_bytes {

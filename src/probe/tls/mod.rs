@@ -2,6 +2,9 @@
 //!
 //! The handshake is completed whatever the certificate, so that facts are seen even of a refused one, and judged afterwards. Nothing
 //! confidential ever travels over such a connection.
+//!
+//! A server can cost no more than 64 kB of handshake and the patience: compressed certificates (RFC 8879) are not asked for, and a message
+//! that claims more than 64 kB ends the handshake before it is read.
 
 mod certificate;
 mod files;
@@ -198,6 +201,10 @@ fn alerted(alert: AlertDescription, asked: bool) -> TlsFault {
 
 /// Bytes that are not TLS as we speak it: the national TLCP (version 1.1) and SSL are protocols, the rest is not.
 fn unreadable(message: &InvalidMessage, head: &[u8]) -> FailureKind {
+    // A chain longer than this tool takes may well be taken by the settlement program.
+    if matches!(message, InvalidMessage::HandshakePayloadTooLarge | InvalidMessage::CertificatePayloadTooLarge) {
+        return FailureKind::Tls(TlsFault::Unsupported, None);
+    }
     let record = head.first().is_some_and(|kind| (20..=23).contains(kind));
     match head.get(1..3) {
         Some([1, 1] | [2 | 3, 0]) if record => FailureKind::Tls(TlsFault::Unsupported, None),

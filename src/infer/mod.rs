@@ -20,7 +20,7 @@ pub use world::World;
 
 use crate::baseline::Enrolment;
 use crate::config::Config;
-use crate::model::{Diagnosis, FailureKind, Layer, LayerState, Outcome, Reply, Severity, Subject, Verdict};
+use crate::model::{Diagnosis, FailureKind, Layer, LayerState, Outcome, Reply, Service, Severity, Subject, Verdict};
 use rules::{DEGRADATIONS, LAYERS, Standing};
 use scene::{Scene, Way};
 use std::cmp::Ordering;
@@ -33,6 +33,7 @@ pub fn diagnose(world: &World, config: &Config, enrolment: &Enrolment) -> Diagno
     let outcomes: Vec<_> = ways.iter().map(judge).collect();
     Diagnosis {
         connected: connected(&ways, &outcomes),
+        services: ways.iter().zip(&outcomes).map(|(way, judged)| Service { chain: way.chain(), usable: judged.usable }).collect(),
         isolation: isolation::judge(&scene),
         path: path::path(&ways, &outcomes),
         verdicts: rank(outcomes.into_iter().flat_map(|judged| judged.verdicts).collect()),

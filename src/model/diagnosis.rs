@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub struct Diagnosis {
     /// Every critical centre can be used. `None` = could not tell (none configured, or not enough seen): never "fine".
     pub connected: Option<bool>,
+    /// Each centre by itself; this PC's own part where none is configured.
+    pub services: Vec<Service>,
     /// The separation from the internet, as far as one look can tell.
     pub isolation: Isolation,
     /// One item per layer and chain, from this PC outwards.
@@ -18,6 +20,15 @@ pub struct Diagnosis {
     pub notes: Vec<Note>,
     /// What could not be seen, and why.
     pub blind: Vec<Blind>,
+}
+
+/// Whether the service at the end of one way can be used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Service {
+    /// Whose.
+    pub chain: Chain,
+    /// `None` = could not tell.
+    pub usable: Option<bool>,
 }
 
 /// Separation from the internet.

@@ -6,8 +6,10 @@
 mod cause;
 mod diagnosis;
 mod exchange;
+mod incident;
 mod kernel;
 mod observation;
+mod record;
 mod service;
 mod stamp;
 mod subject;
@@ -15,11 +17,15 @@ mod vpn;
 
 pub use cause::{Actor, Cause, Layer, Severity};
 pub use diagnosis::{
-    Blind, Certainty, Chain, Diagnosis, Evidence, Isolation, LayerState, Note, NoteCode, PathItem, Reason, RuledOut, Verdict,
+    Blind, Certainty, Chain, Diagnosis, Evidence, Isolation, LayerState, Note, NoteCode, PathItem, Reason, RuledOut, Service, Verdict,
 };
 pub use exchange::{ArpAnswer, Errno, Failure, FailureKind, Gateway, Hop, HopAnswer, IcmpError, IcmpKind, Reply};
+pub use incident::{Alternative, Change, Earlier, Fingerprint, Incident, IncidentId, IncidentKind, KnownCause, Phase};
 pub use kernel::{Address, Link, LinkKind, Neighbour, Route, RouteKind, RouteTable};
 pub use observation::{Observation, Outcome, Sighting, Source, Unseen};
+pub use record::{
+    AgentEvent, Body, Draft, IncidentBody, IncidentCard, Record, Remedy, RuleReference, SCHEMA as RECORD_SCHEMA, TerminalCard, Time, What,
+};
 pub use service::{Answer, CertificateFacts, HttpFacts, Lookup, LookupSource, QueryKey, Rcode, ResolverSetup, TlsFacts, TlsFault, TlsKey};
 pub use stamp::{ClockState, Stamp};
 pub use subject::{IfName, Subject};

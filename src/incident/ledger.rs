@@ -1,0 +1,211 @@
+//! All incidents, open and lately closed, and the two books that move them on.
+
+use super::outage::Outages;
+use super::trouble::Troubles;
+use crate::config::{Clear, Config, Maintenance, Raise};
+use crate::model::{Change, Diagnosis, Incident, KnownCause, Phase, Stamp};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// What comes back within this time after it was resolved is the same incident.
+const SAME_AGAIN: Duration = Duration::from_mins(10);
+/// So many occurrences make it flapping.
+const FLAPPING: u32 = 3;
+/// A flapping incident is closed after so long without a failure.
+const FLAPPING_QUIET: Duration = Duration::from_mins(5);
+
+/// What opens and closes incidents.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Thresholds {
+    /// Failures in a row.
+    pub raise: Raise,
+    /// Successes in a row.
+    pub clear: Clear,
+    /// Announced windows, for the label.
+    pub maintenance: Vec<Maintenance>,
+}
+
+impl From<&Config> for Thresholds {
+    fn from(config: &Config) -> Self {
+        Self { raise: config.probe.raise, clear: config.probe.clear, maintenance: config.maintenance.clone() }
+    }
+}
+
+/// One look, as the ledger takes it.
+#[derive(Debug, Clone, Copy)]
+pub struct Sight<'a> {
+    /// When it ended.
+    pub at: &'a Stamp,
+    /// Whether each service that settlement needs can be used; `None` = could not tell.
+    pub services: &'a BTreeMap<String, Option<bool>>,
+    /// What it means, where the look was a whole round.
+    pub diagnosis: Option<&'a Diagnosis>,
+    /// The network or this program has only just come up: nothing is opened.
+    pub quiet: bool,
+}
+
+/// The incidents of this terminal.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Ledger {
+    book: Book,
+    outages: Outages,
+    troubles: Troubles,
+}
+
+impl Ledger {
+    /// Takes up the incidents that were open when an earlier run ended. They go on under their old names.
+    pub fn restored(open: Vec<Incident>) -> Self {
+        let mut ledger = Self::default();
+        for mut incident in open.into_iter().filter(Incident::is_open) {
+            incident.key = ledger.book.next_key();
+            ledger.outages.adopt(&incident);
+            ledger.troubles.adopt(&incident);
+            ledger.book.incidents.insert(incident.key, incident);
+        }
+        ledger
+    }
+
+    /// Takes a look in and gives the incidents that changed, as they are now, in the order in which they changed.
+    pub fn advance(&mut self, sight: Sight<'_>, rules: &Thresholds) -> Vec<Incident> {
+        self.book.forget(sight.at);
+        let mut changed = self.outages.advance(sight, rules, &mut self.book);
+        changed.extend(self.troubles.advance(sight, rules, &mut self.book, self.outages.is_calm()));
+        changed.into_iter().filter_map(|key| self.book.incidents.get(&key).cloned()).collect()
+    }
+
+    /// Closes what the configuration does not have any more.
+    pub fn keep_only(&mut self, services: &BTreeSet<String>, at: &Stamp) -> Vec<Incident> {
+        let gone = self.outages.keep_only(services, at, &mut self.book);
+        gone.into_iter().filter_map(|key| self.book.incidents.get(&key).cloned()).collect()
+    }
+
+    /// Forgets failures and successes that were counted so far: they were seen in other surroundings.
+    pub fn start_counting_anew(&mut self) {
+        self.outages.start_counting_anew();
+        self.troubles.start_counting_anew();
+    }
+
+    /// The open incidents, the oldest first.
+    pub fn open(&self) -> impl Iterator<Item = &Incident> {
+        self.book.incidents.values().filter(|incident| incident.is_open())
+    }
+
+    /// A service failed lately and is not (yet) given up or cleared.
+    pub fn in_doubt(&self) -> bool {
+        self.outages.in_doubt()
+    }
+
+    /// A disconnection is open.
+    pub fn disconnected(&self) -> bool {
+        self.outages.disconnected()
+    }
+
+    /// A disconnection is open and the last look was good.
+    pub fn clearing(&self) -> bool {
+        self.outages.clearing()
+    }
+
+    /// A degradation has been seen and is neither open nor gone, or is open and was not seen in the last round.
+    pub fn trouble_in_doubt(&self) -> bool {
+        self.troubles.in_doubt()
+    }
+
+    /// A degradation is open.
+    pub fn troubled(&self) -> bool {
+        self.troubles.any_open()
+    }
+}
+
+/// The incidents themselves, with the steps that every kind of them takes.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Book {
+    keys: u64,
+    pub(super) incidents: BTreeMap<u64, Incident>,
+    /// Resolved ones that may come back, and when they were resolved.
+    resolved: BTreeMap<u64, Stamp>,
+    /// Last failure of each, for flapping.
+    failed: BTreeMap<u64, u64>,
+}
+
+impl Book {
+    pub(super) fn next_key(&mut self) -> u64 {
+        self.keys += 1;
+        self.keys
+    }
+
+    /// Opens a new incident.
+    pub(super) fn open(&mut self, mut incident: Incident) -> u64 {
+        let key = self.next_key();
+        incident.key = key;
+        self.failed.insert(key, incident.at.boottime_ms);
+        self.incidents.insert(key, incident);
+        key
+    }
+
+    /// An incident that was resolved not long ago and was about this.
+    pub(super) fn lately(&self, is_it: impl Fn(&Incident) -> bool) -> Option<u64> {
+        self.resolved.keys().rev().copied().find(|key| self.incidents.get(key).is_some_and(&is_it))
+    }
+
+    /// The same again.
+    pub(super) fn reopen(&mut self, key: u64, cause: KnownCause, at: &Stamp) {
+        self.resolved.remove(&key);
+        self.failed.insert(key, at.boottime_ms);
+        if let Some(incident) = self.incidents.get_mut(&key) {
+            incident.occurrences += 1;
+            incident.flapping = incident.occurrences >= FLAPPING;
+            incident.cause = KnownCause { history: incident.cause.history.clone(), ..cause };
+        }
+        self.write(key, Phase::Updated, Change::Reopened, at);
+    }
+
+    /// It failed again while it is open.
+    pub(super) fn still_failing(&mut self, key: u64, at: &Stamp) {
+        self.failed.insert(key, at.boottime_ms);
+    }
+
+    /// Long enough without a failure to be called over.
+    pub(super) fn may_resolve(&self, key: u64, at: &Stamp) -> bool {
+        let flapping = self.incidents.get(&key).is_some_and(|incident| incident.flapping);
+        let failed = self.failed.get(&key).copied().unwrap_or(0);
+        !flapping || at.boottime_ms.saturating_sub(failed) >= millis(FLAPPING_QUIET)
+    }
+
+    /// The end.
+    pub(super) fn resolve(&mut self, key: u64, change: Change, at: &Stamp) {
+        self.write(key, Phase::Resolved, change, at);
+        self.failed.remove(&key);
+        self.resolved.insert(key, at.clone());
+    }
+
+    /// Marks a change that is to be recorded.
+    pub(super) fn write(&mut self, key: u64, phase: Phase, change: Change, at: &Stamp) {
+        if let Some(incident) = self.incidents.get_mut(&key) {
+            incident.phase = phase;
+            incident.change = change;
+            incident.rev += 1;
+            incident.at = at.clone();
+        }
+    }
+
+    /// Drops what was resolved too long ago to come back.
+    fn forget(&mut self, now: &Stamp) {
+        let old = |at: &Stamp| at.boot_id != now.boot_id || now.boottime_ms.saturating_sub(at.boottime_ms) > millis(SAME_AGAIN);
+        let gone: Vec<u64> = self.resolved.iter().filter(|(_, at)| old(at)).map(|(key, _)| *key).collect();
+        for key in gone {
+            self.resolved.remove(&key);
+            self.incidents.remove(&key);
+        }
+    }
+}
+
+/// A duration in the unit of the stamps.
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The announced window that is open.
+pub(super) fn planned(rules: &Thresholds, at: &Stamp) -> Option<String> {
+    let window = rules.maintenance.iter().find(|window| window.from <= at.wall && at.wall < window.to)?;
+    Some(window.note.clone().unwrap_or_default())
+}

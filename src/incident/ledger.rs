@@ -68,15 +68,15 @@ impl Ledger {
     /// Takes a look in and gives the incidents that changed, as they are now, in the order in which they changed.
     pub fn advance(&mut self, sight: Sight<'_>, rules: &Thresholds) -> Vec<Incident> {
         self.book.forget(sight.at);
-        let mut changed = self.outages.advance(sight, rules, &mut self.book);
-        changed.extend(self.troubles.advance(sight, rules, &mut self.book, self.outages.is_calm()));
-        changed.into_iter().filter_map(|key| self.book.incidents.get(&key).cloned()).collect()
+        self.outages.advance(sight, rules, &mut self.book);
+        self.troubles.advance(sight, rules, &mut self.book, self.outages.is_calm());
+        self.book.take_changed()
     }
 
     /// Closes what the configuration does not have any more.
     pub fn keep_only(&mut self, services: &BTreeSet<String>, at: &Stamp) -> Vec<Incident> {
-        let gone = self.outages.keep_only(services, at, &mut self.book);
-        gone.into_iter().filter_map(|key| self.book.incidents.get(&key).cloned()).collect()
+        self.outages.keep_only(services, at, &mut self.book);
+        self.book.take_changed()
     }
 
     /// Forgets failures and successes that were counted so far: they were seen in other surroundings.
@@ -125,6 +125,8 @@ pub(super) struct Book {
     resolved: BTreeMap<u64, Stamp>,
     /// Last failure of each, for flapping.
     failed: BTreeMap<u64, u64>,
+    /// Changed in this step, in this order: one record each, whatever happens to it within the step.
+    changed: Vec<u64>,
 }
 
 impl Book {
@@ -139,6 +141,7 @@ impl Book {
         incident.key = key;
         self.failed.insert(key, incident.at.boottime_ms);
         self.incidents.insert(key, incident);
+        self.changed.push(key);
         key
     }
 
@@ -180,12 +183,22 @@ impl Book {
 
     /// Marks a change that is to be recorded.
     pub(super) fn write(&mut self, key: u64, phase: Phase, change: Change, at: &Stamp) {
+        let first = !self.changed.contains(&key);
+        if first {
+            self.changed.push(key);
+        }
         if let Some(incident) = self.incidents.get_mut(&key) {
-            incident.phase = phase;
-            incident.change = change;
-            incident.rev += 1;
+            incident.rev += u32::from(first);
+            // What opened in this very step has nothing before it that could have been updated.
+            if first || incident.phase != Phase::Opened || phase == Phase::Resolved {
+                (incident.phase, incident.change) = (phase, change);
+            }
             incident.at = at.clone();
         }
+    }
+
+    fn take_changed(&mut self) -> Vec<Incident> {
+        std::mem::take(&mut self.changed).iter().filter_map(|key| self.incidents.get(key).cloned()).collect()
     }
 
     /// Drops what was resolved too long ago to come back.

@@ -70,7 +70,7 @@ impl Outages {
         !self.disconnected() && !self.in_doubt()
     }
 
-    pub(super) fn advance(&mut self, sight: Sight<'_>, rules: &Thresholds, book: &mut Book) -> Vec<u64> {
+    pub(super) fn advance(&mut self, sight: Sight<'_>, rules: &Thresholds, book: &mut Book) {
         for (name, usable) in sight.services {
             let service = self.services.entry(name.clone()).or_default();
             service.count(*usable, sight.at, rules);
@@ -78,18 +78,16 @@ impl Outages {
                 book.still_failing(key, sight.at);
             }
         }
-        let mut changed = Vec::new();
         if let Some(diagnosis) = sight.diagnosis {
-            self.refine(diagnosis, sight.at, book, &mut changed);
+            self.refine(diagnosis, sight.at, book);
             if !sight.quiet {
-                self.raise(diagnosis, sight, rules, book, &mut changed);
+                self.raise(diagnosis, sight, rules, book);
             }
         }
-        self.clear(sight, rules, book, &mut changed);
-        changed
+        self.clear(sight, rules, book);
     }
 
-    fn raise(&mut self, diagnosis: &Diagnosis, sight: Sight<'_>, rules: &Thresholds, book: &mut Book, changed: &mut Vec<u64>) {
+    fn raise(&mut self, diagnosis: &Diagnosis, sight: Sight<'_>, rules: &Thresholds, book: &mut Book) {
         let at = sight.at;
         let failing = sight.services.iter().filter(|(_, usable)| **usable == Some(false)).map(|(name, _)| name.clone());
         for name in failing.collect::<Vec<_>>() {
@@ -123,14 +121,11 @@ impl Outages {
                 book.open(opened(&name, cause, &found, change, since, at, rules))
             };
             service.incident = Some(key);
-            if !changed.contains(&key) {
-                changed.push(key);
-            }
         }
     }
 
     /// The cause of what is open already.
-    fn refine(&mut self, diagnosis: &Diagnosis, at: &Stamp, book: &mut Book, changed: &mut Vec<u64>) {
+    fn refine(&mut self, diagnosis: &Diagnosis, at: &Stamp, book: &mut Book) {
         let held: BTreeMap<u64, &String> = self.services.iter().filter_map(|(name, s)| Some((s.incident?, name))).collect();
         for (key, name) in held {
             let Some(incident) = book.incidents.get_mut(&key) else { continue };
@@ -162,11 +157,10 @@ impl Outages {
             incident.who_acts.clone_from(&root.who_acts);
             incident.evidence.clone_from(&root.evidence);
             book.write(key, Phase::Updated, Change::Refined, at);
-            changed.push(key);
         }
     }
 
-    fn clear(&mut self, sight: Sight<'_>, rules: &Thresholds, book: &mut Book, changed: &mut Vec<u64>) {
+    fn clear(&mut self, sight: Sight<'_>, rules: &Thresholds, book: &mut Book) {
         let enough = usize::try_from(rules.clear.successes).unwrap_or(usize::MAX);
         let mut well: BTreeMap<u64, BTreeSet<String>> = BTreeMap::new();
         for (name, service) in self.services.iter().filter(|(_, service)| service.successes.len() >= enough) {
@@ -175,31 +169,29 @@ impl Outages {
             }
         }
         for (key, names) in well {
-            if self.release(key, &names, Change::Recovered, sight.at, book) && !changed.contains(&key) {
-                changed.push(key);
-            }
+            self.release(key, &names, Change::Recovered, sight.at, book);
         }
     }
 
     /// Lets go of services that are not configured any more.
-    pub(super) fn keep_only(&mut self, wanted: &BTreeSet<String>, at: &Stamp, book: &mut Book) -> Vec<u64> {
+    pub(super) fn keep_only(&mut self, wanted: &BTreeSet<String>, at: &Stamp, book: &mut Book) {
         let mut gone: BTreeMap<u64, BTreeSet<String>> = BTreeMap::new();
         for (name, service) in self.services.iter().filter(|(name, _)| !wanted.contains(*name)) {
             if let Some(key) = service.incident {
                 gone.entry(key).or_default().insert(name.clone());
             }
         }
-        let changed = gone.into_iter().filter(|(key, names)| self.release(*key, names, Change::NotWatchedAnyMore, at, book));
-        let changed = changed.map(|(key, _)| key).collect();
+        for (key, names) in gone {
+            self.release(key, &names, Change::NotWatchedAnyMore, at, book);
+        }
         self.services.retain(|name, _| wanted.contains(name));
-        changed
     }
 
-    /// Takes services out of their incident; it ends with the last of them, which it keeps in name. `false` = it must stay open yet.
-    fn release(&mut self, key: u64, names: &BTreeSet<String>, why: Change, at: &Stamp, book: &mut Book) -> bool {
+    /// Takes services out of their incident; it ends with the last of them, which it keeps in name.
+    fn release(&mut self, key: u64, names: &BTreeSet<String>, why: Change, at: &Stamp, book: &mut Book) {
         let over = book.incidents.get(&key).is_none_or(|incident| incident.centres.iter().all(|centre| names.contains(centre)));
         if over && why == Change::Recovered && !book.may_resolve(key, at) {
-            return false;
+            return;
         }
         for name in names {
             self.services.insert(name.clone(), Service::default());
@@ -207,13 +199,12 @@ impl Outages {
         if over {
             self.doubts.remove(&key);
             book.resolve(key, why, at);
-            return true;
+            return;
         }
         if let Some(incident) = book.incidents.get_mut(&key) {
             incident.centres.retain(|centre| !names.contains(centre));
         }
         book.write(key, Phase::Updated, Change::PartlyRecovered, at);
-        true
     }
 }
 

@@ -54,35 +54,25 @@ impl Troubles {
         self.0.values().any(|trouble| trouble.incident.is_some())
     }
 
-    pub(super) fn advance(&mut self, sight: Sight<'_>, rules: &Thresholds, book: &mut Book, calm: bool) -> Vec<u64> {
-        let Some(diagnosis) = sight.diagnosis.filter(|_| calm && sight.services.values().all(Option::is_some)) else { return Vec::new() };
+    pub(super) fn advance(&mut self, sight: Sight<'_>, rules: &Thresholds, book: &mut Book, calm: bool) {
+        let Some(diagnosis) = sight.diagnosis.filter(|_| calm && sight.services.values().all(Option::is_some)) else { return };
         let mut shown = shown(diagnosis);
-        let mut changed = Vec::new();
         for (fingerprint, trouble) in &mut self.0 {
             match shown.remove(fingerprint) {
-                Some(now) => trouble.see(fingerprint, now, sight, rules, book, &mut changed),
-                None => trouble.miss(sight.at, rules, book, &mut changed),
+                Some(now) => trouble.see(fingerprint, now, sight, rules, book),
+                None => trouble.miss(sight.at, rules, book),
             }
         }
         for (fingerprint, now) in shown {
             let trouble = self.0.entry(fingerprint.clone()).or_default();
-            trouble.see(&fingerprint, now, sight, rules, book, &mut changed);
+            trouble.see(&fingerprint, now, sight, rules, book);
         }
         self.0.retain(|_, trouble| trouble.incident.is_some() || trouble.seen > 0);
-        changed
     }
 }
 
 impl Trouble {
-    fn see(
-        &mut self,
-        fingerprint: &Fingerprint,
-        now: Shown,
-        sight: Sight<'_>,
-        rules: &Thresholds,
-        book: &mut Book,
-        changed: &mut Vec<u64>,
-    ) {
+    fn see(&mut self, fingerprint: &Fingerprint, now: Shown, sight: Sight<'_>, rules: &Thresholds, book: &mut Book) {
         let since = self.since.get_or_insert_with(|| sight.at.clone()).clone();
         (self.seen, self.missed) = (self.seen + 1, 0);
         if let Some(key) = self.incident {
@@ -117,16 +107,14 @@ impl Trouble {
             })
         };
         self.incident = Some(key);
-        changed.push(key);
     }
 
-    fn miss(&mut self, at: &Stamp, rules: &Thresholds, book: &mut Book, changed: &mut Vec<u64>) {
+    fn miss(&mut self, at: &Stamp, rules: &Thresholds, book: &mut Book) {
         (self.seen, self.missed) = (0, self.missed + 1);
         let Some(key) = self.incident else { return };
         if self.missed >= rules.clear.successes && book.may_resolve(key, at) {
             book.resolve(key, Change::Recovered, at);
             *self = Self::default();
-            changed.push(key);
         }
     }
 }

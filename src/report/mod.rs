@@ -50,6 +50,7 @@ mod tests {
         };
         Diagnosis {
             connected,
+            services: Vec::new(),
             isolation: Isolation::Unknown,
             path: Vec::new(),
             verdicts: severity.map(verdict).into_iter().collect(),

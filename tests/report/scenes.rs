@@ -147,7 +147,7 @@ pub fn only(cause: Cause) -> Diagnosis {
 }
 
 fn diagnosis(connected: Option<bool>, path: Vec<PathItem>, verdicts: Vec<Verdict>) -> Diagnosis {
-    Diagnosis { connected, isolation: Isolation::Unknown, path, verdicts, notes: Vec::new(), blind: Vec::new() }
+    Diagnosis { connected, isolation: Isolation::Unknown, path, verdicts, notes: Vec::new(), blind: Vec::new(), services: Vec::new() }
 }
 
 fn verdict(cause: Cause, subject: Subject, certainty: Certainty) -> Verdict {

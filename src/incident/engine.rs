@@ -17,6 +17,8 @@ const LIVELY: Duration = Duration::from_secs(5);
 const LIVELY_FOR: Duration = Duration::from_secs(30);
 /// Between two tries at what has just failed or just come back.
 const RETRY: Duration = Duration::from_secs(1);
+/// Between two pulses for the sake of the kernel's events: they come in storms.
+const EVENT_GAP: Duration = Duration::from_millis(250);
 /// Between two rounds at least: what the kernel proves is confirmed after this.
 const ROUND_GAP: Duration = Duration::from_millis(500);
 /// Between rounds while all is well: for what pulses do not see.
@@ -161,7 +163,7 @@ impl Engine {
             Input::Due => {}
             Input::NetworkChanged => {
                 self.lively_until_ms = at + millis(LIVELY_FOR);
-                self.pulse.wish(at, Duration::ZERO);
+                self.pulse.wish(at, EVENT_GAP);
                 self.round.wish(at, RETRY);
             }
             Input::Pulse { began_ms, services } => {
@@ -232,6 +234,9 @@ impl Engine {
         let open = self.ledger.disconnected();
         if failed && !open {
             self.round.wish(now.boottime_ms, ROUND_GAP);
+        }
+        if self.ledger.clearing() {
+            self.round.wish(now.boottime_ms, RETRY);
         }
         if self.ledger.trouble_in_doubt() && self.ledger.open().next().is_none() && !failed {
             self.round.wish(now.boottime_ms + millis(RETRY), ROUND_GAP);

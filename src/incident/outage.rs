@@ -29,6 +29,8 @@ struct Service {
     failures: VecDeque<u64>,
     /// Successes in a row, as far back as they count.
     successes: VecDeque<u64>,
+    /// The last round found it unusable: a pulse, which sees less, cannot take that back.
+    round_failed: bool,
     /// The incident that holds it.
     incident: Option<u64>,
 }
@@ -73,7 +75,7 @@ impl Outages {
     pub(super) fn advance(&mut self, sight: Sight<'_>, rules: &Thresholds, book: &mut Book) {
         for (name, usable) in sight.services {
             let service = self.services.entry(name.clone()).or_default();
-            service.count(*usable, sight.at, rules);
+            service.count(*usable, sight, rules);
             if let (Some(false), Some(key)) = (usable, service.incident) {
                 book.still_failing(key, sight.at);
             }
@@ -84,7 +86,10 @@ impl Outages {
                 self.raise(diagnosis, sight, rules, book);
             }
         }
-        self.clear(sight, rules, book);
+        // A pulse sees less than what may have been broken: only a round closes.
+        if sight.diagnosis.is_some() {
+            self.clear(sight, rules, book);
+        }
     }
 
     fn raise(&mut self, diagnosis: &Diagnosis, sight: Sight<'_>, rules: &Thresholds, book: &mut Book) {
@@ -209,20 +214,25 @@ impl Outages {
 }
 
 impl Service {
-    fn count(&mut self, usable: Option<bool>, at: &Stamp, rules: &Thresholds) {
-        let now = at.boottime_ms;
+    fn count(&mut self, usable: Option<bool>, sight: Sight<'_>, rules: &Thresholds) {
+        let now = sight.at.boottime_ms;
+        let whole = sight.diagnosis.is_some();
         match usable {
             None => {}
             Some(true) => {
-                self.failures.clear();
-                if self.incident.is_none() {
-                    self.since = None;
+                if whole || !self.round_failed {
+                    self.round_failed = false;
+                    self.failures.clear();
+                    if self.incident.is_none() {
+                        self.since = None;
+                    }
                 }
                 push_within(&mut self.successes, now, rules.clear.within, rules.clear.successes);
             }
             Some(false) => {
+                self.round_failed |= whole;
                 self.successes.clear();
-                self.since.get_or_insert_with(|| at.clone());
+                self.since.get_or_insert_with(|| sight.at.clone());
                 push_within(&mut self.failures, now, rules.raise.within, rules.raise.failures);
             }
         }

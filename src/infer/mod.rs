@@ -16,6 +16,7 @@ mod uplink;
 mod world;
 
 pub use evidence::ms;
+pub use rules::healthy as http_is_well;
 pub use world::World;
 
 use crate::baseline::Enrolment;

@@ -8,7 +8,7 @@ use super::dns;
 use super::http::{self, Large};
 use super::stream::Wall;
 use super::tcp::{self, Segments};
-use super::tls::{self, Setup};
+use super::tls::{self, Setup, bare};
 use crate::config::{Centre, CentreHttp, CentreTls};
 use crate::model::{Failure, FailureKind, Outcome, Reply, Sighting, TlsFacts, TlsFault, TlsKey, Unseen};
 use futures_util::future::join_all;
@@ -128,11 +128,6 @@ fn services(centre: &Centre) -> BTreeMap<u16, Service<'_>> {
 fn tls_of(config: &CentreTls, host: &str) -> Tls {
     let server_name = bare(config.server_name.as_deref().unwrap_or(host)).to_owned();
     Tls { server_name, setup: Setup::load(config).map_err(Unseen::from) }
-}
-
-/// An IPv6 address without its brackets.
-fn bare(host: &str) -> &str {
-    host.trim_start_matches('[').trim_end_matches(']')
 }
 
 struct Chain<'a> {

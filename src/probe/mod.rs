@@ -10,6 +10,7 @@ pub mod leave;
 pub mod local;
 pub mod loss;
 pub mod ping;
+pub mod pulse;
 pub mod reach;
 pub mod round;
 mod steady;

@@ -4,8 +4,10 @@
 //! [`Outcome::Unknown`]: an absent answer is never an absent link, and a list that changed while it was read is asked for again.
 
 mod dump;
+mod events;
 mod map;
 
+pub use events::{Events, Heard};
 pub(super) use map::mac;
 
 use super::clock;

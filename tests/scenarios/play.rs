@@ -147,9 +147,16 @@ impl Scenario {
         let centres = config.centres.iter().map(|centre| centre.name.clone());
         let services: BTreeMap<String, Option<bool>> =
             centres.map(|name| (name.clone(), usable(truth.get(&name).map_or("ok", String::as_str)))).collect();
-        let silent = services.values().any(|usable| *usable == Some(false)) && !truth.values().any(|state| state.ends_with("proven"));
+        let silent = services.values().any(|usable| *usable == Some(false)) && !truth.values().any(|state| state.contains("proven"));
         let diagnosis = diagnosis(&services, &truth, config);
+        let seen = |name: &String, usable: Option<bool>| {
+            if truth.get(name).is_some_and(|state| state.contains("unseen by pulses")) { Some(true) } else { usable }
+        };
         let (took, input) = match look {
+            Look::Pulse if services.iter().all(|(name, usable)| seen(name, *usable) != Some(false)) => {
+                let services = services.iter().map(|(name, usable)| (name.clone(), seen(name, *usable))).collect();
+                (40, Input::Pulse { began_ms, services })
+            }
             Look::Pulse => (if silent { 2000 } else { 40 }, Input::Pulse { began_ms, services }),
             Look::Round => (if silent { 3000 } else { 210 }, Input::Round { began_ms, diagnosis: Box::new(diagnosis) }),
         };
@@ -195,7 +202,7 @@ fn diagnosis(services: &BTreeMap<String, Option<bool>>, truth: &BTreeMap<String,
         for part in state.split(';').map(str::trim) {
             let words: Vec<&str> = part.split_whitespace().collect();
             match words.as_slice() {
-                ["ok" | "unknown"] => {}
+                ["ok" | "unknown"] | ["unseen", "by", "pulses"] => {}
                 ["blind", what] => blind.push(Blind { what: (*what).to_owned(), because: Unseen::Capability("CAP_NET_RAW".to_owned()) }),
                 ["worse", code] => {
                     let verdict = Verdict::new(Cause::from_code(code).unwrap(), Subject::Line, Certainty::Proven);

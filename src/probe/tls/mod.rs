@@ -45,6 +45,11 @@ const LEAST_WORD: Duration = Duration::from_millis(50);
 const UNREAD: Duration = Duration::from_millis(50);
 const MOST_UNREAD: u64 = 16 * 1024;
 
+/// An IPv6 address without its brackets.
+pub(super) fn bare(host: &str) -> &str {
+    host.trim_start_matches('[').trim_end_matches(']')
+}
+
 /// What came of a handshake.
 #[derive(Debug)]
 pub struct Handshake {

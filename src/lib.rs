@@ -18,6 +18,7 @@ pub mod baseline;
 pub mod catalogue;
 pub mod cli;
 pub mod config;
+pub mod daemon;
 pub mod incident;
 pub mod infer;
 pub mod model;

@@ -1,6 +1,6 @@
 //! What the command line may say. Before it is understood nobody knows which language is wanted, so help and usage errors speak both.
 
-use super::{USAGE, check_config, complain, diagnose, enroll, explain, print, schema};
+use super::{USAGE, check_config, complain, diagnose, enroll, explain, print, run, schema};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -62,6 +62,8 @@ pub(super) enum ColorArg {
 pub(super) enum Command {
     /// 立即检查一次，指出原因和该找谁 / Look at everything now: the cause, and who acts
     Diagnose(diagnose::Arguments),
+    /// 常驻值守：看着网络，记下每一次故障 / Stay and watch: record every outage (the service)
+    Run(run::Arguments),
     /// 解释一个原因，或屏幕上的提示 / Explain one cause, or what a screen says
     Explain(explain::Arguments),
     /// 检查配置，一次列出所有问题 / Check the configuration: every problem at once

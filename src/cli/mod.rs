@@ -6,6 +6,7 @@ mod diagnose;
 mod enroll;
 mod explain;
 mod grammar;
+mod run;
 mod schema;
 
 use crate::catalogue::Lang;
@@ -29,8 +30,13 @@ pub fn main() -> ExitCode {
 }
 
 fn perform(cli: grammar::Cli) -> u8 {
-    start_logging();
+    start_logging(match cli.command {
+        // The service has nobody else to tell.
+        Command::Run(_) => "info",
+        _ => "off",
+    });
     match cli.command {
+        Command::Run(arguments) => run::run(&cli.global, &arguments),
         Command::Diagnose(arguments) => diagnose::run(&cli.global, &arguments),
         Command::CheckConfig(arguments) => check_config::run(&cli.global, &arguments),
         Command::Explain(arguments) => explain::run(&cli.global, &arguments),
@@ -41,10 +47,10 @@ fn perform(cli: grammar::Cli) -> u8 {
 }
 
 /// Logs go to stderr, and only what `ISONET_LOG` asks for (`debug`, `isonet=debug`): a clerk must not see them.
-fn start_logging() {
+fn start_logging(unasked: &str) {
     use tracing_subscriber::layer::SubscriberExt;
     use tracing_subscriber::util::SubscriberInitExt;
-    let wanted = std::env::var("ISONET_LOG").unwrap_or_else(|_| "off".to_owned());
+    let wanted = std::env::var("ISONET_LOG").unwrap_or_else(|_| unasked.to_owned());
     let filter = wanted.parse().unwrap_or_else(|error| {
         complain(&format!("isonet: 看不懂 ISONET_LOG，已忽略 / ISONET_LOG is not understood and is ignored: {error}"));
         tracing_subscriber::filter::Targets::new()

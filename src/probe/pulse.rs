@@ -12,6 +12,7 @@ use crate::infer::{World, http_is_well};
 use crate::model::{LookupSource, Outcome, Sighting, TlsKey};
 use crate::sys::clock;
 use futures_util::future::join_all;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -29,7 +30,13 @@ pub struct Pulse {
 struct Known {
     centre: Centre,
     services: BTreeMap<u16, Service>,
-    /// Addresses that worked, the last one to work first.
+    learned: RefCell<Learned>,
+}
+
+/// Where a centre was seen to work.
+#[derive(Clone, Default)]
+struct Learned {
+    /// Addresses that worked, the one asked before first.
     addresses: Vec<IpAddr>,
     /// Who resolved its name; empty where no name server is needed.
     resolvers: Vec<IpAddr>,
@@ -44,33 +51,29 @@ struct Service {
 impl Pulse {
     /// Reads the certificate files once: a changed file is taken in with the next configuration.
     pub fn new(config: &Config) -> Self {
-        let centres = config.centres.iter().map(|centre| Known {
-            centre: centre.clone(),
-            services: services(centre),
-            addresses: Vec::new(),
-            resolvers: Vec::new(),
-        });
+        let centres =
+            config.centres.iter().map(|centre| Known { centre: centre.clone(), services: services(centre), learned: RefCell::default() });
         Self { patience: config.probe.timeout, centres: centres.collect() }
     }
 
     /// Remembers where each centre was seen to work.
-    pub fn learn(&mut self, world: &World) {
+    pub fn learn(&self, world: &World) {
         let system = world.resolvers().and_then(Outcome::ok).map(|setup| setup.servers.clone()).unwrap_or_default();
-        for known in &mut self.centres {
-            let found = world.lookup(&known.centre.host).and_then(Outcome::ok);
-            let Some(found) = found else { continue };
+        for known in &self.centres {
+            let Some(found) = world.lookup(&known.centre.host).and_then(Outcome::ok) else { continue };
+            let mut learned = known.learned.borrow_mut();
             let works = |ip: &IpAddr| known.works_at(*ip, world);
             let mut addresses: Vec<IpAddr> = found.addresses.iter().copied().filter(works).take(MOST_ADDRESSES).collect();
             if addresses.is_empty() {
                 continue;
             }
-            addresses.sort_by_key(|ip| known.addresses.first() != Some(ip));
-            known.addresses = addresses;
+            addresses.sort_by_key(|ip| learned.addresses.first() != Some(ip));
             let answers = |resolver: &IpAddr| world.query(*resolver, &known.centre.host).is_some_and(|o| o.ok().is_some());
-            known.resolvers = match found.source {
+            let resolvers = match found.source {
                 LookupSource::Dns => system.iter().copied().filter(answers).collect(),
                 LookupSource::Hosts | LookupSource::Literal => Vec::new(),
             };
+            *learned = Learned { addresses, resolvers };
         }
     }
 
@@ -78,7 +81,8 @@ impl Pulse {
     pub async fn beat(&self) -> BTreeMap<String, Option<bool>> {
         let wall = Wall::new(clock::wall());
         let asked = self.centres.iter().map(|known| async {
-            let usable = if known.addresses.is_empty() { None } else { Some(known.usable(wall, self.patience).await) };
+            let learned = known.learned.borrow().clone();
+            let usable = if learned.addresses.is_empty() { None } else { Some(known.usable(&learned, wall, self.patience).await) };
             (known.centre.name.clone(), usable)
         });
         join_all(asked).await.into_iter().collect()
@@ -91,25 +95,25 @@ impl Known {
         if self.services.is_empty() { world.ping(ip).is_some_and(|o| o.ok().is_some()) } else { self.services.keys().all(connected) }
     }
 
-    async fn usable(&self, wall: Wall, patience: Duration) -> bool {
-        let (named, reached) = tokio::join!(self.is_named(patience), self.is_reached(wall, patience));
+    async fn usable(&self, learned: &Learned, wall: Wall, patience: Duration) -> bool {
+        let (named, reached) = tokio::join!(self.is_named(learned, patience), self.is_reached(learned, wall, patience));
         named && reached
     }
 
     /// One name server suffices, the next is asked when the first fails: as the C library does.
-    async fn is_named(&self, patience: Duration) -> bool {
-        for resolver in &self.resolvers {
+    async fn is_named(&self, learned: &Learned, patience: Duration) -> bool {
+        for resolver in &learned.resolvers {
             let sighting = dns::query(*resolver, &self.centre.host, patience).await;
             if matches!(&sighting, Sighting::Query(_, Outcome::Ok(answer)) if !answer.addresses.is_empty()) {
                 return true;
             }
         }
-        self.resolvers.is_empty()
+        learned.resolvers.is_empty()
     }
 
     /// One address suffices.
-    async fn is_reached(&self, wall: Wall, patience: Duration) -> bool {
-        let Some((first, others)) = self.addresses.split_first() else { return false };
+    async fn is_reached(&self, learned: &Learned, wall: Wall, patience: Duration) -> bool {
+        let Some((first, others)) = learned.addresses.split_first() else { return false };
         self.is_well_at(*first, wall, patience).await
             || join_all(others.iter().map(|ip| self.is_well_at(*ip, wall, patience))).await.contains(&true)
     }

@@ -15,7 +15,13 @@ pub use json::{SCHEMA, to_json};
 pub use progress::progress;
 pub use text::{explain_cause, explain_list, explain_origin, explain_symptoms, explain_unknown, render};
 
+use crate::catalogue::Lang;
 use crate::model::{Diagnosis, Isolation, Severity};
+
+/// The first sentence of every report: whether one can settle, and whose fault it is not.
+pub fn sentence(diagnosis: &Diagnosis, facing: &Facing, lang: Lang) -> String {
+    text::first(&answer::Answer::of(diagnosis, facing), lang)
+}
 
 /// The exit status of `diagnose`: 0 connected and nothing wrong, 10 degraded, 20 disconnected, 30 isolation broken (wins over the
 /// others), 40 could not tell. A merely suspect isolation and verdicts of severity `info` do not change it.

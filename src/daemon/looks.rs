@@ -1,0 +1,84 @@
+//! Pulses and rounds under way: at most one of each, never waited for by the loop.
+
+use crate::baseline::Enrolment;
+use crate::config::Config;
+use crate::incident::{Input, Look};
+use crate::infer::{World, diagnose};
+use crate::probe::pulse::Pulse;
+use crate::probe::round;
+use crate::sys::clock;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+/// A round ends by itself after three seconds and a little; this is for one that does not.
+const LIMIT: Duration = Duration::from_secs(6);
+
+/// What a look brought.
+pub struct Looked {
+    /// For the engine.
+    pub input: Input,
+    /// Everything seen, if it was a round.
+    pub world: Option<World>,
+}
+
+/// The looks under way, and what they need.
+pub struct Looks {
+    config: Arc<Config>,
+    enrolment: Arc<Enrolment>,
+    pulse: Rc<Pulse>,
+    running: JoinSet<Looked>,
+}
+
+impl Looks {
+    /// None yet.
+    pub fn new(config: Arc<Config>, enrolment: Arc<Enrolment>) -> Self {
+        let pulse = Rc::new(Pulse::new(&config));
+        Self { config, enrolment, pulse, running: JoinSet::new() }
+    }
+
+    /// From now on under another configuration. What is under way ends under the old one.
+    pub fn reconfigure(&mut self, config: Arc<Config>, enrolment: Arc<Enrolment>) {
+        self.pulse = Rc::new(Pulse::new(&config));
+        (self.config, self.enrolment) = (config, enrolment);
+    }
+
+    /// Begins a look. Must be called within a [`LocalSet`](tokio::task::LocalSet).
+    pub fn begin(&mut self, look: Look) {
+        let began_ms = clock::stamp().boottime_ms;
+        match look {
+            Look::Pulse => {
+                let pulse = Rc::clone(&self.pulse);
+                self.running.spawn_local(async move {
+                    let services = pulse.beat().await;
+                    Looked { input: Input::Pulse { began_ms, services }, world: None }
+                });
+            }
+            Look::Round => {
+                let (config, enrolment) = (Arc::clone(&self.config), Arc::clone(&self.enrolment));
+                self.running.spawn_local(async move {
+                    let world = round::run(Arc::clone(&config), Arc::clone(&enrolment), LIMIT, |_| {}).await;
+                    let diagnosis = Box::new(diagnose(&world, &config, &enrolment));
+                    Looked { input: Input::Round { began_ms, diagnosis }, world: Some(world) }
+                });
+            }
+        }
+    }
+
+    /// The next look to end; waits for ever while none is under way. Cancelling it loses nothing.
+    pub async fn next(&mut self) -> Looked {
+        loop {
+            match self.running.join_next().await {
+                Some(Ok(looked)) => {
+                    if let Some(world) = &looked.world {
+                        self.pulse.learn(world);
+                    }
+                    return looked;
+                }
+                Some(Err(error)) => tracing::error!(%error, "a look broke off"),
+                None => std::future::pending().await,
+            }
+        }
+    }
+}

@@ -161,7 +161,12 @@ fn blindness(what: &str, because: &Unseen) -> (Fingerprint, Shown) {
 /// Something is missing here, in contrast to what was deliberately not asked.
 fn is_lack(because: &Unseen) -> bool {
     match because {
-        Unseen::Capability(_) | Unseen::Error(_) => true,
-        Unseen::NotConfigured(_) | Unseen::NotEnrolled | Unseen::Deadline | Unseen::Skipped | Unseen::PublicAddress => false,
+        Unseen::Capability(_) | Unseen::NotMounted(_) | Unseen::Hidden(_) | Unseen::Error(_) => true,
+        Unseen::NotConfigured(_)
+        | Unseen::NotEnrolled
+        | Unseen::Deadline
+        | Unseen::Skipped
+        | Unseen::PublicAddress
+        | Unseen::Unsteady => false,
     }
 }

@@ -171,7 +171,7 @@ impl Engine {
                 if began_ms >= self.valid_from_ms {
                     let (needed, lesser): (BTreeMap<_, _>, BTreeMap<_, _>) =
                         services.into_iter().partition(|(name, _)| self.services.contains(name));
-                    self.take(now, &needed, None, &mut effects);
+                    self.take((now, began_ms), &needed, None, &mut effects);
                     if lesser.values().any(|usable| *usable == Some(false)) && !self.ledger.troubled() {
                         self.round.wish(at, LIVELY);
                     }
@@ -182,7 +182,7 @@ impl Engine {
                 self.round.running = false;
                 if began_ms >= self.valid_from_ms {
                     let services = self.judged(&diagnosis);
-                    self.take(now, &services, Some(&diagnosis), &mut effects);
+                    self.take((now, began_ms), &services, Some(&diagnosis), &mut effects);
                     self.latest = Some(*diagnosis);
                 }
                 self.plan_pulse(at);
@@ -223,9 +223,15 @@ impl Engine {
         named.filter(|(name, _)| self.services.contains(name) || self.services.is_empty()).collect()
     }
 
-    fn take(&mut self, now: &Stamp, services: &BTreeMap<String, Option<bool>>, diagnosis: Option<&Diagnosis>, effects: &mut Vec<Effect>) {
+    fn take(
+        &mut self,
+        (now, began_ms): (&Stamp, u64),
+        services: &BTreeMap<String, Option<bool>>,
+        diagnosis: Option<&Diagnosis>,
+        effects: &mut Vec<Effect>,
+    ) {
         let quiet = now.boottime_ms < self.quiet_until_ms;
-        let changed = self.ledger.advance(Sight { at: now, services, diagnosis, quiet }, &self.rules);
+        let changed = self.ledger.advance(Sight { at: now, began_ms, services, diagnosis, quiet }, &self.rules);
         if !changed.is_empty() {
             self.changed_ms = now.boottime_ms;
         }

@@ -36,6 +36,8 @@ impl From<&Config> for Thresholds {
 pub struct Sight<'a> {
     /// When it ended.
     pub at: &'a Stamp,
+    /// When it began (`boottime_ms`).
+    pub began_ms: u64,
     /// Whether each service that settlement needs can be used; `None` = could not tell.
     pub services: &'a BTreeMap<String, Option<bool>>,
     /// What it means, where the look was a whole round.

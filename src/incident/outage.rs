@@ -25,6 +25,8 @@ pub(super) struct Outages {
 struct Service {
     /// First failure since it last worked.
     since: Option<Stamp>,
+    /// When the look that saw it began.
+    first_ms: u64,
     /// Failures in a row, as far back as they count.
     failures: VecDeque<u64>,
     /// Successes in a row, as far back as they count.
@@ -105,7 +107,7 @@ impl Outages {
             let cause = known(&found);
             let takes = |incident: &&Incident| incident.is_open() && (incident.is_outage_of(&name) || shares_root(incident, &cause));
             let joined = book.incidents.values().find(takes).map(|incident| incident.key);
-            let before = || book.lately(|incident| incident.is_outage_of(&name));
+            let before = || book.lately(|incident| incident.is_outage_of(&name) && has_been(incident, &cause.code));
             let key = if let Some(key) = joined {
                 if let Some(incident) = book.incidents.get_mut(&key) {
                     incident.centres.push(name.clone());
@@ -232,14 +234,16 @@ impl Service {
             Some(false) => {
                 self.round_failed |= whole;
                 self.successes.clear();
-                self.since.get_or_insert_with(|| sight.at.clone());
+                if self.since.is_none() {
+                    (self.since, self.first_ms) = (Some(sight.at.clone()), sight.began_ms);
+                }
                 push_within(&mut self.failures, now, rules.raise.within, rules.raise.failures);
             }
         }
     }
 
     fn has_failed_for(&self, long: Duration, at: &Stamp) -> bool {
-        self.since.as_ref().is_some_and(|since| at.boottime_ms.saturating_sub(since.boottime_ms) >= millis(long))
+        self.since.is_some() && at.boottime_ms.saturating_sub(self.first_ms) >= millis(long)
     }
 }
 
@@ -284,6 +288,11 @@ fn shares_root(incident: &Incident, cause: &KnownCause) -> bool {
         && cause.code != "unknown"
         && incident.cause.code == cause.code
         && incident.cause.object == cause.object
+}
+
+/// The incident was taken for this cause at one time or another: only then it is the same that came back.
+fn has_been(incident: &Incident, code: &str) -> bool {
+    incident.cause.code == code || incident.cause.history.iter().any(|earlier| earlier.code == code)
 }
 
 /// What the kernel knows of its own: nobody else has to confirm it.

@@ -162,11 +162,8 @@ fn blindness(what: &str, because: &Unseen) -> (Fingerprint, Shown) {
 fn is_lack(because: &Unseen) -> bool {
     match because {
         Unseen::Capability(_) | Unseen::NotMounted(_) | Unseen::Hidden(_) | Unseen::Error(_) => true,
-        Unseen::NotConfigured(_)
-        | Unseen::NotEnrolled
-        | Unseen::Deadline
-        | Unseen::Skipped
-        | Unseen::PublicAddress
-        | Unseen::Unsteady => false,
+        Unseen::NotConfigured(_) | Unseen::NotEnrolled | Unseen::Deadline | Unseen::Skipped | Unseen::PublicAddress | Unseen::Unsteady => {
+            false
+        }
     }
 }

@@ -19,7 +19,7 @@ use super::{centre, counter, dns, gateway, local, loss, steady, tcp, vpn};
 use crate::baseline::{Enrolment, card_readers};
 use crate::config::{Config, Vpn};
 use crate::infer::{World, diagnose};
-use crate::model::{Certainty, Diagnosis, IfName, LookupSource, Observation, Outcome, QueryKey, Route, Sighting, Unseen, Verdict};
+use crate::model::{Certainty, Diagnosis, IfName, Layer, LookupSource, Observation, Outcome, QueryKey, Route, Sighting, Unseen, Verdict};
 use crate::sys::clock;
 use crate::sys::resolv;
 use crate::sys::wire::Wire;
@@ -38,6 +38,8 @@ const ROUND: Duration = Duration::from_millis(3200);
 /// How long supporting looks may take from the beginning of a round when every centre answers. By then an echo has had several times the
 /// round trip that the chain of a centre took.
 const GRACE: Duration = Duration::from_millis(150);
+/// The kernel has said all about its own state by then.
+const KERNEL: Duration = Duration::from_millis(60);
 /// A round that still runs then is not a healthy one: time to look at what healthy rounds need not know.
 const TROUBLE: Duration = Duration::from_millis(500);
 /// A station that uses our address answers at once.
@@ -127,6 +129,7 @@ async fn round(config: Arc<Config>, enrolment: Arc<Enrolment>, limit: Duration, 
     }
     looks.open(&ground);
     let mut cut = deadline;
+    let mut asked_kernel = false;
     loop {
         tokio::select! {
             biased;
@@ -137,6 +140,12 @@ async fn round(config: Arc<Config>, enrolment: Arc<Enrolment>, limit: Duration, 
             Some(ended) = looks.running.join_next() => {
                 looks.ended(ended.unwrap_or(Weight::Supporting));
                 progress(looks.progress());
+            }
+            () = tokio::time::sleep_until(ground.began + KERNEL), if !asked_kernel => {
+                asked_kernel = true;
+                if is_kernels_word(&diagnose(&world, &ground.config, &ground.enrolment)) {
+                    cut = deadline.min(ground.began + GRACE);
+                }
             }
             () = tokio::time::sleep_until(cut) => break,
             else => break,
@@ -175,6 +184,13 @@ async fn judge_calm(ground: &Ground, mut world: World) -> Seen {
         world.apply(Observation { at: clock::stamp(), sighting });
     }
     Seen::Unsteady(world)
+}
+
+/// No signal, no address: the kernel itself says so, and whatever is still under way can only confirm it, slowly.
+fn is_kernels_word(diagnosis: &Diagnosis) -> bool {
+    let proven =
+        |verdict: &Verdict| verdict.disconnects && verdict.certainty == Certainty::Proven && verdict.cause.layer() <= Layer::Address;
+    diagnosis.verdicts.first().is_some_and(proven)
 }
 
 /// Nothing that is still under way can change this answer: all is well, or what is wrong is proven.

@@ -11,8 +11,17 @@ use proptest::sample::select;
 pub fn diagnosis() -> impl Strategy<Value = Diagnosis> {
     let isolation = select(vec![Isolation::Intact, Isolation::Suspect, Isolation::Broken, Isolation::Unknown]);
     let connected = select(vec![None, Some(true), Some(false)]);
-    (connected, isolation, vec(path_item(), 0..14), vec(verdict(), 0..4), vec(note(), 0..4), vec(blind(), 0..3))
-        .prop_map(|(connected, isolation, path, verdicts, notes, blind)| Diagnosis { connected, isolation, path, verdicts, notes, blind, services: Vec::new() })
+    (connected, isolation, vec(path_item(), 0..14), vec(verdict(), 0..4), vec(note(), 0..4), vec(blind(), 0..3)).prop_map(
+        |(connected, isolation, path, verdicts, notes, blind)| Diagnosis {
+            connected,
+            isolation,
+            path,
+            verdicts,
+            notes,
+            blind,
+            services: Vec::new(),
+        },
+    )
 }
 
 /// Words as the network may send them: names, Chinese, escapes, right-to-left marks, long runs.

@@ -24,6 +24,7 @@ pub mod infer;
 pub mod model;
 pub mod probe;
 pub mod report;
+pub mod spool;
 pub mod sys;
 
 #[cfg(test)]

@@ -58,6 +58,8 @@ pub enum AgentEvent {
     },
     /// Records were given up: the log says how many and what bridges the chain.
     SpoolGap {
+        /// The epoch of the numbers.
+        epoch: String,
         /// First number that is gone.
         from: u64,
         /// Last number that is gone.

@@ -1,0 +1,162 @@
+//! What the record log costs: records a second in groups and one by one, from handing over to durable beside the bare sync, and a start on a
+//! log of 200 days.
+//!
+//! ```text
+//! cargo bench --bench spool            # in a directory below target: on the disk, not in memory
+//! ```
+//! Prints figures and asserts nothing: time on a shared machine is noise.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a benchmark measures, and stops where it cannot")]
+
+use isonet::config::TerminalKind;
+use isonet::model::{
+    Certainty, Change, ClockState, Draft, Evidence, Fingerprint, Incident, KnownCause, Layer, Phase, Severity, Stamp, TerminalCard, What,
+};
+use isonet::spool::{Claims, Disk, Item, Known, Log, News, Spool, verify};
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+fn main() {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let bare = bare_sync(&dir.path().join("bare"));
+    println!("bare write of 1.3 KB + fdatasync     p50 {:>9.1?}  p99 {:>9.1?}  {:>7.0}/s", bare.at(50), bare.at(99), bare.rate());
+    groups(&dir.path().join("groups"));
+    one_by_one(&dir.path().join("single"));
+    start(&dir.path().join("long"));
+}
+
+struct Times(Vec<Duration>);
+
+impl Times {
+    fn at(&self, percent: usize) -> Duration {
+        let mut sorted = self.0.clone();
+        sorted.sort();
+        sorted[(sorted.len() * percent / 100).min(sorted.len() - 1)]
+    }
+
+    fn rate(&self) -> f64 {
+        f64::from(u32::try_from(self.0.len()).unwrap()) / self.0.iter().sum::<Duration>().as_secs_f64()
+    }
+}
+
+fn timed(count: usize, mut act: impl FnMut()) -> Times {
+    Times(
+        (0..count)
+            .map(|_| {
+                let began = Instant::now();
+                act();
+                began.elapsed()
+            })
+            .collect(),
+    )
+}
+
+fn bare_sync(path: &Path) -> Times {
+    let mut file = File::create(path).unwrap();
+    timed(2000, || {
+        file.write_all(&[b'x'; 1300]).unwrap();
+        rustix::fs::fdatasync(&file).unwrap();
+    })
+}
+
+/// Groups of the size that the writing thread takes.
+fn groups(dir: &Path) {
+    let (mut log, _) = Log::open(Disk::own(dir).unwrap(), &claims(), &stamp()).unwrap();
+    let card = Arc::new(card());
+    let groups = 100_u32;
+    let times = timed(groups as usize, || {
+        log.load((0..256).map(|n| Item { ticket: n, draft: draft(n), card: Arc::clone(&card) }), &card, &stamp());
+        log.flush().unwrap();
+    });
+    let bytes: u64 = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).sum();
+    let records = u64::from(groups) * 256;
+    println!("groups of 256 records of {} B       {:>9.0} records/s (goal 50,000)", bytes / records, times.rate() * 256.0);
+}
+
+/// Through the thread, from handing over to the report.
+fn one_by_one(dir: &Path) {
+    let (tell, told) = mpsc::channel();
+    let report = move |news| {
+        if matches!(news, News::Recorded(_)) {
+            tell.send(()).unwrap();
+        }
+    };
+    let (spool, _) = Spool::start(Disk::own(dir).unwrap(), None, &claims(), card(), report).unwrap();
+    let times = timed(2000, || {
+        spool.record(draft(1));
+        told.recv().unwrap();
+    });
+    println!("handed over to durable, one by one    p50 {:>9.1?}  p99 {:>9.1?}  {:>7.0}/s", times.at(50), times.at(99), times.rate());
+}
+
+fn start(dir: &Path) {
+    let (mut log, _) = Log::open(Disk::own(dir).unwrap(), &claims(), &stamp()).unwrap();
+    let card = Arc::new(card());
+    for day in 0..200 {
+        log.load((0..30).map(|n| Item { ticket: n, draft: draft(day * 15 + n / 2), card: Arc::clone(&card) }), &card, &stamp());
+        log.flush().unwrap();
+    }
+    drop(log);
+    let open = || drop(Log::open(Disk::own(dir).unwrap(), &claims(), &stamp()).unwrap());
+    let quick = timed(21, open);
+    println!("start on 200 days x 30 records        p50 {:>9.1?}  max {:>9.1?} (goal 40 ms)", quick.at(50), quick.at(100));
+    std::fs::remove_file(dir.join("checkpoint")).unwrap();
+    let slow = timed(11, open);
+    println!("the same without its checkpoint       p50 {:>9.1?}  max {:>9.1?}", slow.at(50), slow.at(100));
+    let proof = timed(11, || assert!(verify(&Disk::look(dir)).unwrap().is_whole()));
+    println!("verify-log of the same                p50 {:>9.1?}", proof.at(50));
+}
+
+fn claims() -> Claims {
+    Claims { fingerprint: "this machine".to_owned(), anchor: Known::Absent, cursors: Known::Absent }
+}
+
+fn stamp() -> Stamp {
+    let wall = jiff::Timestamp::from_second(1_800_000_000).unwrap();
+    Stamp { boot_id: "8c6f2c52-1111-4222-8333-944444444444".to_owned(), boottime_ms: 5, wall, clock: ClockState::Synchronised }
+}
+
+fn card() -> TerminalCard {
+    TerminalCard {
+        id: Some("3f1c9b".to_owned()),
+        institution: Some("H0001".to_owned()),
+        site: None,
+        region: Some("330100".to_owned()),
+        line: None,
+        kind: TerminalKind::Pharmacy,
+        agent: "0.1.0".to_owned(),
+        policy: "p".to_owned(),
+    }
+}
+
+fn draft(n: u64) -> Draft {
+    let evidence =
+        Evidence { k: "tcp.connect".to_owned(), target: "10.20.9.1:443".to_owned(), result: "silence".to_owned(), ms: Some(2000.5) };
+    let incident = Incident {
+        key: n,
+        fingerprint: Fingerprint::Disconnection("settlement".to_owned()),
+        phase: if n.is_multiple_of(2) { Phase::Opened } else { Phase::Resolved },
+        rev: 1,
+        change: Change::Raised,
+        occurrences: 1,
+        flapping: false,
+        centres: vec!["settlement".to_owned()],
+        since: stamp(),
+        at: stamp(),
+        cause: KnownCause {
+            code: "vpn.tunnel-dead".to_owned(),
+            layer: Some(Layer::Vpn),
+            object: "vpn:centre".to_owned(),
+            severity: Severity::Critical,
+            certainty: Certainty::Likely,
+            alternatives: Vec::new(),
+            history: Vec::new(),
+        },
+        who_acts: Vec::new(),
+        evidence: vec![evidence; 4],
+        planned: None,
+    };
+    Draft { at: stamp(), what: What::Incident(Box::new(incident)) }
+}

@@ -1,0 +1,135 @@
+//! The last sign of life, in one small file: where the log ended and what the clocks said. Written every minute and at the end; the only
+//! write of an agent to which nothing happens.
+
+use super::place::Position;
+use super::recover::{Known, Last};
+use super::seal::{Digest, seal, unseal};
+use super::store::Store;
+use crate::model::{AgentEvent, Stamp};
+use serde::{Deserialize, Serialize};
+use std::io;
+
+/// The file in the state directory.
+const FILE: &str = "anchor";
+
+/// A sign of life.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Anchor {
+    /// The last record that was durable.
+    pub head: Position,
+    /// Its hash.
+    pub hash: Digest,
+    /// When the agent was alive.
+    pub at: Stamp,
+}
+
+impl Anchor {
+    /// Reads it from the state directory.
+    pub fn load(state: &dyn Store) -> Known<Self> {
+        match state.read(FILE, 0) {
+            Ok(bytes) => unseal(&bytes).map_or(Known::Unreadable, Known::Is),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Known::Absent,
+            Err(_) => Known::Unreadable,
+        }
+    }
+
+    /// Replaces it, durable when it returns.
+    pub fn store(&self, state: &dyn Store) -> io::Result<()> {
+        state.put(FILE, &seal(&serde_json::to_vec(self)?))
+    }
+
+    /// What it claims about the log.
+    pub fn claim(known: &Known<Self>) -> Known<(Position, Digest)> {
+        match known {
+            Known::Is(anchor) => Known::Is((anchor.head.clone(), anchor.hash)),
+            Known::Absent => Known::Absent,
+            Known::Unreadable => Known::Unreadable,
+        }
+    }
+}
+
+/// A moment at which the agent was alive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sign {
+    /// By the anchor.
+    Anchor(Stamp),
+    /// By a record.
+    Record(Stamp),
+}
+
+/// The time in which the agent was not running and had not said goodbye. `None` = it had, or it never ran. Pure.
+pub fn gap(anchor: Option<&Anchor>, last: Option<&Last>, now: &Stamp) -> Option<AgentEvent> {
+    if last.is_some_and(|last| last.goodbye) {
+        return None;
+    }
+    let sign = match (anchor, last) {
+        (None, None) => return None,
+        (Some(anchor), None) => Sign::Anchor(anchor.at.clone()),
+        (Some(anchor), Some(last)) if anchor_is_later(anchor, last) => Sign::Anchor(anchor.at.clone()),
+        (_, Some(last)) => Sign::Record(last.stamp()),
+    };
+    let (Sign::Anchor(seen) | Sign::Record(seen)) = sign;
+    let told = !seen.boot_id.is_empty() && !now.boot_id.is_empty();
+    let same_boot = told && seen.boot_id == now.boot_id;
+    Some(AgentEvent::Gap {
+        last_seen: seen.wall,
+        length_ms: same_boot.then(|| now.boottime_ms.saturating_sub(seen.boottime_ms)),
+        rebooted: told && !same_boot,
+    })
+}
+
+/// Within one boot its clock tells; across boots the anchor is later if it knows of the record.
+fn anchor_is_later(anchor: &Anchor, last: &Last) -> bool {
+    if anchor.at.boot_id == last.time.boot_id {
+        anchor.at.boottime_ms >= last.time.boot_ms
+    } else {
+        anchor.head.epoch == last.at.epoch && anchor.head.seq >= last.at.seq
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ClockState, Time};
+
+    fn stamp(boot: &str, second: u64) -> Stamp {
+        let wall = jiff::Timestamp::from_second(i64::try_from(second).expect("small")).expect("in range");
+        Stamp { boot_id: boot.to_owned(), boottime_ms: second * 1000, wall, clock: ClockState::Unknown }
+    }
+
+    fn head(seq: u64) -> Position {
+        Position { epoch: "e".to_owned(), seq }
+    }
+
+    fn anchor(boot: &str, second: u64, seq: u64) -> Anchor {
+        Anchor { head: head(seq), hash: Digest::ZERO, at: stamp(boot, second) }
+    }
+
+    fn last(boot: &str, second: u64, seq: u64, goodbye: bool) -> Last {
+        Last { at: head(seq), time: Time::from(&stamp(boot, second)), goodbye }
+    }
+
+    fn length(event: Option<AgentEvent>) -> (i64, Option<u64>, bool) {
+        match event {
+            Some(AgentEvent::Gap { last_seen, length_ms, rebooted }) => (last_seen.as_second(), length_ms, rebooted),
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn who_said_goodbye_or_never_ran_left_no_gap() {
+        assert_eq!(gap(None, None, &stamp("a", 9)), None);
+        assert_eq!(gap(Some(&anchor("a", 8, 5)), Some(&last("a", 7, 5, true)), &stamp("a", 9)), None);
+    }
+
+    #[test]
+    fn the_later_sign_counts_and_a_reboot_has_no_length() {
+        let now = stamp("a", 100);
+        assert_eq!(length(gap(Some(&anchor("a", 40, 5)), Some(&last("a", 30, 5, false)), &now)), (40, Some(60_000), false));
+        assert_eq!(length(gap(Some(&anchor("a", 20, 5)), Some(&last("a", 30, 6, false)), &now)), (30, Some(70_000), false));
+        assert_eq!(length(gap(None, Some(&last("b", 30, 6, false)), &now)), (30, None, true));
+        assert_eq!(length(gap(Some(&anchor("b", 40, 5)), Some(&last("c", 30, 6, false)), &now)), (30, None, true));
+        assert_eq!(length(gap(Some(&anchor("b", 40, 6)), Some(&last("c", 30, 6, false)), &now)), (40, None, true));
+        assert_eq!(length(gap(None, Some(&last("", 30, 6, false)), &now)), (30, None, false));
+    }
+}

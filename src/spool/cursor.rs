@@ -1,0 +1,154 @@
+//! How far each sink has come: one file per sink, moved forward only.
+
+use super::place::Position;
+use super::recover::Known;
+use super::seal::{seal, unseal};
+use super::store::Store;
+use std::collections::BTreeMap;
+use std::io;
+
+/// What their files end in.
+const SUFFIX: &str = ".cursor";
+/// Longest name of a sink, bytes.
+const LONGEST: usize = 64;
+
+/// Why a cursor could not be moved.
+#[derive(Debug, thiserror::Error)]
+pub enum CursorError {
+    /// The name would not make a safe file name.
+    #[error("`{0}` is no name for a sink: letters, digits, `-`, `_`, `.`, not first a dot, at most 64")]
+    Name(String),
+    /// It could not be written.
+    #[error("write the cursor of {sink}")]
+    Write {
+        /// Whose.
+        sink: String,
+        /// The refusal.
+        source: io::Error,
+    },
+}
+
+/// What became of a request to move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moved {
+    /// It is durable.
+    Forward,
+    /// It was there already, or further.
+    Not,
+}
+
+/// All cursors.
+#[derive(Debug)]
+pub struct Cursors<S> {
+    store: S,
+    order: Vec<String>,
+    at: BTreeMap<String, Position>,
+    unreadable: Vec<String>,
+}
+
+impl<S: Store> Cursors<S> {
+    /// Reads them from their directory. One that cannot be read is as if it were not there, but [`claim`](Self::claim) says so.
+    pub fn open(store: S) -> io::Result<Self> {
+        let mut cursors = Self { order: Vec::new(), at: BTreeMap::new(), unreadable: Vec::new(), store };
+        for (file, _) in cursors.store.list()? {
+            let Some(sink) = file.strip_suffix(SUFFIX).filter(|name| is_name(name)) else { continue };
+            match cursors.store.read(&file, 0).ok().and_then(|bytes| unseal(&bytes).ok()) {
+                Some(position) => drop(cursors.at.insert(sink.to_owned(), position)),
+                None => cursors.unreadable.push(sink.to_owned()),
+            }
+        }
+        Ok(cursors)
+    }
+
+    /// What they claim about the log.
+    pub fn claim(&self) -> Known<Vec<Position>> {
+        match (self.unreadable.is_empty(), self.at.is_empty()) {
+            (false, _) => Known::Unreadable,
+            (true, true) => Known::Absent,
+            (true, false) => Known::Is(self.at.values().cloned().collect()),
+        }
+    }
+
+    /// Says which epochs there are, the oldest first, so that it is known what is forward.
+    pub fn arrange(&mut self, order: Vec<String>) {
+        self.order = order;
+    }
+
+    /// Where a sink is; `None` = it has not begun, and begins with the oldest record.
+    pub fn get(&self, sink: &str) -> Option<&Position> {
+        self.at.get(sink)
+    }
+
+    /// The last record that all of these have; `None` if one has none.
+    pub fn slowest<'a>(&self, sinks: impl IntoIterator<Item = &'a str>) -> Option<Position> {
+        let positions: Option<Vec<&Position>> = sinks.into_iter().map(|sink| self.at.get(sink)).collect();
+        positions?.into_iter().min_by_key(|position| self.rank(position)).cloned()
+    }
+
+    /// Moves a cursor, durable when it returns. Call it only when the receiver has the record for good.
+    pub fn advance(&mut self, sink: &str, to: Position) -> Result<Moved, CursorError> {
+        if !is_name(sink) {
+            return Err(CursorError::Name(sink.to_owned()));
+        }
+        if self.at.get(sink).is_some_and(|at| self.rank(at) >= self.rank(&to)) {
+            return Ok(Moved::Not);
+        }
+        let failed = |source| CursorError::Write { sink: sink.to_owned(), source };
+        let json = serde_json::to_vec(&to).map_err(|error| failed(error.into()))?;
+        self.store.put(&format!("{sink}{SUFFIX}"), &seal(&json)).map_err(failed)?;
+        self.unreadable.retain(|name| name != sink);
+        self.at.insert(sink.to_owned(), to);
+        Ok(Moved::Forward)
+    }
+
+    fn rank(&self, position: &Position) -> (usize, u64) {
+        (self.order.iter().position(|epoch| *epoch == position.epoch).map_or(0, |at| at + 1), position.seq)
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    !name.is_empty() && name.len() <= LONGEST && !name.starts_with('.') && name.bytes().all(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spool::Disk;
+
+    fn at(epoch: &str, seq: u64) -> Position {
+        Position { epoch: epoch.to_owned(), seq }
+    }
+
+    #[test]
+    fn a_cursor_moves_forward_only_and_is_there_again() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let open = || {
+            let mut cursors = Cursors::open(Disk::look(dir.path())).expect("listed");
+            cursors.arrange(vec!["a".to_owned(), "b".to_owned()]);
+            cursors
+        };
+        let mut cursors = open();
+        assert_eq!(cursors.claim(), Known::Absent);
+        assert_eq!(cursors.advance("nats", at("a", 7)).expect("written"), Moved::Forward);
+        assert_eq!(cursors.advance("nats", at("a", 6)).expect("nothing to do"), Moved::Not);
+        assert_eq!(cursors.advance("nats", at("b", 1)).expect("written"), Moved::Forward);
+        assert_eq!(cursors.advance("nats", at("a", 9)).expect("nothing to do"), Moved::Not);
+        let mut cursors = open();
+        assert_eq!(cursors.get("nats"), Some(&at("b", 1)));
+        assert_eq!(cursors.slowest(["nats", "syslog"]), None, "one that has not begun");
+        cursors.advance("syslog", at("a", 3)).expect("written");
+        assert_eq!(cursors.slowest(["nats", "syslog"]), Some(at("a", 3)));
+        std::fs::write(dir.path().join("nats.cursor"), b"{}").expect("written");
+        assert_eq!(open().claim(), Known::Unreadable);
+    }
+
+    #[test]
+    fn a_name_that_leads_elsewhere_is_refused() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut cursors = Cursors::open(Disk::look(dir.path())).expect("listed");
+        for name in ["", ".", "..", "../x", "a/b", ".hidden", "a\n", "名", &"x".repeat(65)] {
+            assert!(matches!(cursors.advance(name, at("a", 1)), Err(CursorError::Name(_))), "{name}");
+        }
+    }
+}

@@ -171,6 +171,10 @@ pub struct Evidence {
     pub result: String,
     /// After how long.
     pub ms: Option<f64>,
+    /// How many exchanges it speaks of: 1, or the length of a series.
+    pub n: u32,
+    /// When it was seen (`boottime_ms`); `None` in a diagnosis, which has one time for all.
+    pub boot_ms: Option<u64>,
 }
 
 /// A look-alike that the evidence excludes.

@@ -98,6 +98,17 @@ pub enum Certainty {
     Proven,
 }
 
+impl Certainty {
+    /// The name in JSON.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Possible => "possible",
+            Self::Likely => "likely",
+            Self::Proven => "proven",
+        }
+    }
+}
+
 /// One cause, argued.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {

@@ -19,12 +19,14 @@ pub mod catalogue;
 pub mod cli;
 pub mod config;
 pub mod daemon;
+pub mod export;
 pub mod incident;
 pub mod infer;
 pub mod model;
 pub mod probe;
 pub mod report;
 pub mod spool;
+pub mod sink;
 pub mod sys;
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! it, so that columns align on every terminal. Matches are exhaustive: a code without a text does not compile.
 
 mod causes;
+mod chronicle;
 mod lang;
 mod notes;
 mod proof;
@@ -16,6 +17,7 @@ mod tests;
 mod words;
 
 pub use causes::{Text, is_call, one_act, text};
+pub use chronicle::{title, told};
 pub use lang::Lang;
 pub use notes::note;
 pub use proof::{question, result};

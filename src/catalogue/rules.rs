@@ -4,7 +4,7 @@
 //! and no finding: it is said that a cause *touches* an article, never more. [`config`](crate::config) reads and checks the sets.
 
 use super::Lang;
-use crate::model::Cause;
+use crate::model::{Cause, RuleReference};
 
 /// A text in the words of its issuer, with an English version where there is one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +67,13 @@ impl RuleSet {
 }
 
 impl Citation<'_> {
+    /// Which article of which set, for a program. Records name the issuer as issued (`ZhCn`), so that they do not depend on the language.
+    pub fn reference(&self, lang: Lang) -> RuleReference {
+        let RuleSet { set, issuer, version, .. } = self.set;
+        let issuer = issuer.pick(lang).to_owned();
+        RuleReference { set: set.clone(), issuer, version: version.clone(), article: self.article.number.clone() }
+    }
+
     /// Which article is touched and what it asks for, that this is a lead only, and where it is written.
     pub fn said(&self, lang: Lang) -> String {
         let (number, text, set) = (&self.article.number, self.article.text.pick(lang), &self.set.set);

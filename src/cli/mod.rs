@@ -5,7 +5,9 @@ mod crash;
 mod diagnose;
 mod enroll;
 mod explain;
+mod export;
 mod grammar;
+mod logging;
 mod run;
 mod schema;
 
@@ -30,7 +32,7 @@ pub fn main() -> ExitCode {
 }
 
 fn perform(cli: grammar::Cli) -> u8 {
-    start_logging(match cli.command {
+    logging::start(match cli.command {
         // The service has nobody else to tell.
         Command::Run(_) => "info",
         _ => "off",
@@ -41,22 +43,10 @@ fn perform(cli: grammar::Cli) -> u8 {
         Command::CheckConfig(arguments) => check_config::run(&cli.global, &arguments),
         Command::Explain(arguments) => explain::run(&cli.global, &arguments),
         Command::Enroll(arguments) => enroll::run(&cli.global, &arguments),
+        Command::Export(arguments) => export::run(&cli.global, &arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Help(arguments) => grammar::help(&arguments),
     }
-}
-
-/// Logs go to stderr, and only what `ISONET_LOG` asks for (`debug`, `isonet=debug`): a clerk must not see them.
-fn start_logging(unasked: &str) {
-    use tracing_subscriber::layer::SubscriberExt;
-    use tracing_subscriber::util::SubscriberInitExt;
-    let wanted = std::env::var("ISONET_LOG").unwrap_or_else(|_| unasked.to_owned());
-    let filter = wanted.parse().unwrap_or_else(|error| {
-        complain(&format!("isonet: 看不懂 ISONET_LOG，已忽略 / ISONET_LOG is not understood and is ignored: {error}"));
-        tracing_subscriber::filter::Targets::new()
-    });
-    let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(std::io::stderr);
-    tracing_subscriber::registry().with(lines).with(filter).init();
 }
 
 impl Global {

@@ -12,6 +12,7 @@ mod meaning;
 mod named;
 mod named_words;
 mod places;
+pub mod policy;
 mod problem;
 mod render;
 mod rule_set;
@@ -22,6 +23,7 @@ mod types;
 mod values;
 mod vpn;
 mod walk;
+mod weaker;
 
 pub use centre::{Centre, CentreHttp, CentreTls, UploadTest};
 pub use duties::{
@@ -39,4 +41,6 @@ pub use types::{
     Access, Clear, Config, Contact, ContactRole, Contacts, Dns, GatewayChoice, LanguageChoice, Maintenance, Network, Probe, Raise,
     Terminal, TerminalKind,
 };
+pub use policy::Policy;
 pub use vpn::{IfPattern, ServerName, Transport, Vpn, VpnKind};
+pub use weaker::weakened;

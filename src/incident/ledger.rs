@@ -3,7 +3,7 @@
 use super::outage::Outages;
 use super::trouble::Troubles;
 use crate::config::{Clear, Config, Maintenance, Raise};
-use crate::model::{Change, Diagnosis, Incident, KnownCause, Phase, Stamp};
+use crate::model::{Change, Diagnosis, Evidence, Incident, KnownCause, Phase, Stamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -223,4 +223,9 @@ pub(super) fn millis(duration: Duration) -> u64 {
 pub(super) fn planned(rules: &Thresholds, at: &Stamp) -> Option<String> {
     let window = rules.maintenance.iter().find(|window| window.from <= at.wall && at.wall < window.to)?;
     Some(window.note.clone().unwrap_or_default())
+}
+
+/// Proof that outlives its diagnosis says when it was seen.
+pub(super) fn dated(evidence: &[Evidence], at: &Stamp) -> Vec<Evidence> {
+    evidence.iter().map(|line| Evidence { boot_ms: Some(at.boottime_ms), ..line.clone() }).collect()
 }

@@ -1,6 +1,6 @@
 //! Disconnections: per service the failures and successes in a row, and which incident holds it.
 
-use super::ledger::{Book, Sight, Thresholds, millis, planned};
+use super::ledger::{Book, Sight, Thresholds, dated, millis, planned};
 use crate::model::{
     Cause, Certainty, Change, Diagnosis, Earlier, Fingerprint, Incident, KnownCause, Phase, Severity, Stamp, Subject, Verdict,
 };
@@ -118,7 +118,7 @@ impl Outages {
                 if let Some(incident) = book.incidents.get_mut(&key) {
                     incident.centres = vec![name.clone()];
                     incident.who_acts = found.first().map(|root| root.who_acts.clone()).unwrap_or_default();
-                    incident.evidence = found.first().map(|root| root.evidence.clone()).unwrap_or_default();
+                    incident.evidence = found.first().map(|root| dated(&root.evidence, at)).unwrap_or_default();
                 }
                 book.reopen(key, cause, at);
                 key
@@ -162,7 +162,7 @@ impl Outages {
             }
             incident.cause = KnownCause { history, ..cause };
             incident.who_acts.clone_from(&root.who_acts);
-            incident.evidence.clone_from(&root.evidence);
+            incident.evidence = dated(&root.evidence, at);
             book.write(key, Phase::Updated, Change::Refined, at);
         }
     }
@@ -329,7 +329,7 @@ fn opened(name: &str, cause: KnownCause, found: &[&Verdict], change: Change, sin
         at: at.clone(),
         cause,
         who_acts: root.map(|root| root.who_acts.clone()).unwrap_or_default(),
-        evidence: root.map(|root| root.evidence.clone()).unwrap_or_default(),
+        evidence: root.map(|root| dated(&root.evidence, at)).unwrap_or_default(),
     }
 }
 

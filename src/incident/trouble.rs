@@ -1,7 +1,7 @@
 //! What makes things worse without cutting anything off: degradations, and what the agent cannot see. Keyed by what and where; judged by
 //! whole rounds only, and not while something is cut off, because a broken path shows and hides degradations of its own.
 
-use super::ledger::{Book, Sight, Thresholds, planned};
+use super::ledger::{Book, Sight, Thresholds, dated, planned};
 use crate::model::{
     Actor, Certainty, Change, Diagnosis, Evidence, Fingerprint, Incident, KnownCause, Phase, Severity, Stamp, Unseen, Verdict,
 };
@@ -57,6 +57,9 @@ impl Troubles {
     pub(super) fn advance(&mut self, sight: Sight<'_>, rules: &Thresholds, book: &mut Book, calm: bool) {
         let Some(diagnosis) = sight.diagnosis.filter(|_| calm && sight.services.values().all(Option::is_some)) else { return };
         let mut shown = shown(diagnosis);
+        for it in shown.values_mut() {
+            it.evidence = dated(&it.evidence, sight.at);
+        }
         for (fingerprint, trouble) in &mut self.0 {
             match shown.remove(fingerprint) {
                 Some(now) => trouble.see(fingerprint, now, sight, rules, book),
@@ -154,7 +157,7 @@ fn blindness(what: &str, because: &Unseen) -> (Fingerprint, Shown) {
         alternatives: Vec::new(),
         history: Vec::new(),
     };
-    let evidence = vec![Evidence { k: "agent.blind".to_owned(), target: what.to_owned(), result: why, ms: None }];
+    let evidence = vec![Evidence { k: "agent.blind".to_owned(), target: what.to_owned(), result: why, ms: None, n: 1, boot_ms: None }];
     (Fingerprint::Blindness(what.to_owned()), Shown { cause, who_acts: vec![Actor::Vendor], evidence, centres: Vec::new() })
 }
 

@@ -14,7 +14,7 @@ pub fn ms(duration: Duration) -> f64 {
 
 /// A line without a time.
 pub fn state(k: &str, target: impl Display, result: impl Display) -> Evidence {
-    Evidence { k: k.to_owned(), target: target.to_string(), result: result.to_string(), ms: None }
+    Evidence { k: k.to_owned(), target: target.to_string(), result: result.to_string(), ms: None, n: 1, boot_ms: None }
 }
 
 fn line<T>(k: &str, target: impl Display, outcome: &Outcome<T>, describe: impl Fn(&T) -> (String, Option<Duration>)) -> Evidence {

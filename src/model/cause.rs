@@ -69,6 +69,30 @@ pub enum Severity {
     Critical,
 }
 
+impl Severity {
+    /// The severity of syslog and the journal: 2 (critical) to 6 (informational).
+    pub fn syslog(self) -> u8 {
+        match self {
+            Self::Critical => 2,
+            Self::High => 3,
+            Self::Medium => 4,
+            Self::Low => 5,
+            Self::Info => 6,
+        }
+    }
+
+    /// The name in JSON.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Critical => "critical",
+            Self::High => "high",
+            Self::Medium => "medium",
+            Self::Low => "low",
+            Self::Info => "info",
+        }
+    }
+}
+
 /// Who can put it right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -98,6 +98,17 @@ pub enum Certainty {
     Proven,
 }
 
+impl Certainty {
+    /// The name in JSON.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Possible => "possible",
+            Self::Likely => "likely",
+            Self::Proven => "proven",
+        }
+    }
+}
+
 /// One cause, argued.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
@@ -171,6 +182,10 @@ pub struct Evidence {
     pub result: String,
     /// After how long.
     pub ms: Option<f64>,
+    /// How many exchanges it speaks of: 1, or the length of a series.
+    pub n: u32,
+    /// When it was seen (`boottime_ms`); `None` in a diagnosis, which has one time for all.
+    pub boot_ms: Option<u64>,
 }
 
 /// A look-alike that the evidence excludes.

@@ -216,3 +216,42 @@ impl KnownCause {
         }
     }
 }
+
+impl IncidentKind {
+    /// The name in JSON.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Disconnection => "disconnection",
+            Self::Degradation => "degradation",
+            Self::Blindness => "blindness",
+        }
+    }
+}
+
+impl Phase {
+    /// The name in JSON.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::Updated => "updated",
+            Self::Resolved => "resolved",
+        }
+    }
+}
+
+impl Change {
+    /// The name in JSON.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Raised => "raised",
+            Self::ProvedLocally => "proved-locally",
+            Self::Refined => "refined",
+            Self::Joined => "joined",
+            Self::PartlyRecovered => "partly-recovered",
+            Self::Reopened => "reopened",
+            Self::Recovered => "recovered",
+            Self::NotWatchedAnyMore => "not-watched-any-more",
+            Self::Absorbed => "absorbed",
+        }
+    }
+}

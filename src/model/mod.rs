@@ -24,7 +24,8 @@ pub use incident::{Alternative, Change, Earlier, Fingerprint, Incident, Incident
 pub use kernel::{Address, Link, LinkKind, Neighbour, Route, RouteKind, RouteTable};
 pub use observation::{Observation, Outcome, Sighting, Source, Unseen};
 pub use record::{
-    AgentEvent, Body, Draft, IncidentBody, IncidentCard, Record, Remedy, RuleReference, SCHEMA as RECORD_SCHEMA, TerminalCard, Time, What,
+    AgentEvent, Authority, Body, ClockCard, Comment, Draft, GrantReference, IncidentBody, IncidentCard, JSON_SCHEMA as RECORD_JSON_SCHEMA,
+    Origin, Record, Remedy, RuleReference, SCHEMA as RECORD_SCHEMA, TerminalCard, Time, What,
 };
 pub use service::{Answer, CertificateFacts, HttpFacts, Lookup, LookupSource, QueryKey, Rcode, ResolverSetup, TlsFacts, TlsFault, TlsKey};
 pub use stamp::{ClockState, Stamp};

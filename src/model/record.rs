@@ -1,13 +1,19 @@
 //! What is written to the log and shipped: schema `incident/1`.
 //!
 //! One JSON object a line. Everything up to `,"hash":` is what the hash covers, `prev_hash` included; see [`spool`](crate::spool) for the
-//! line itself. The engine makes a [`Draft`]; whoever writes it gives it its place (epoch, seq) and its event id.
+//! line itself. The engine makes a [`Draft`]; whoever writes it gives it its place (epoch, seq) and its event id. What is not known is `null`
+//! and never left out, so that a reader can tell "no" from "nobody looked". [`JSON_SCHEMA`] describes every member and is closed.
 
-use super::{Actor, Change, Evidence, Incident, IncidentId, IncidentKind, KnownCause, Phase, Severity, Stamp};
+use super::{Actor, Change, ClockState, Evidence, Incident, IncidentId, IncidentKind, KnownCause, Phase, Severity, Stamp};
+use crate::config::{Terminal, TerminalKind};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The value of `schema`.
 pub const SCHEMA: &str = "incident/1";
+
+/// The JSON Schema of a line of the log.
+pub const JSON_SCHEMA: &str = include_str!("../../config/schema/incident-1.json");
 
 /// Something to be recorded, not yet in its place.
 #[derive(Debug, Clone, PartialEq)]
@@ -136,18 +142,59 @@ pub struct IncidentBody {
     pub cause: KnownCause,
     /// The article it touches; `None` without a rule set.
     pub rule: Option<RuleReference>,
-    /// Whose doing it is; `None` for what is nobody's.
-    pub origin: Option<String>,
-    /// The shop's own statements.
-    pub comments: Vec<String>,
+    /// Where it was brought about; `None` = not known, or nobody's doing.
+    pub origin: Option<Origin>,
+    /// The shop's own statements, oldest first.
+    pub comments: Vec<Comment>,
     /// Who acts.
     pub who_acts: Vec<Actor>,
     /// What to do: a key of the catalogue.
     pub remedy: Remedy,
     /// What proves it.
     pub evidence: Vec<Evidence>,
-    /// The grant that covers it.
-    pub grant: Option<String>,
+    /// The authorised window that covers it.
+    pub grant: Option<GrantReference>,
+}
+
+/// Where something was brought about. An upstream change (operator or bureau) is said to be upstream, not the shop's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// At this terminal.
+    Terminal,
+    /// Upstream of it.
+    Upstream,
+}
+
+/// A statement of the shop about an incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Comment {
+    /// When it was made.
+    pub at: Time,
+    /// In their own words.
+    pub text: String,
+}
+
+/// An authorised window, as a record names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrantReference {
+    /// Its id.
+    pub id: String,
+    /// On whose authority.
+    pub authority: Authority,
+}
+
+/// On whose authority a window was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Authority {
+    /// The bureau's: lowers the severity.
+    Bureau,
+    /// The institution's own: stands beside the incident.
+    #[serde(rename = "self")]
+    Institution,
 }
 
 /// Which incident, and where it stands.
@@ -193,10 +240,10 @@ pub struct Remedy {
     /// The code whose steps apply.
     pub key: String,
     /// What the steps name.
-    pub args: std::collections::BTreeMap<String, String>,
+    pub args: BTreeMap<String, String>,
 }
 
-/// An article of a rule set.
+/// An article of a rule set, as diagnoses and records cite it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RuleReference {
@@ -216,6 +263,8 @@ pub struct RuleReference {
 pub struct TerminalCard {
     /// The terminal's id; `None` = the system has no machine id and none is configured.
     pub id: Option<String>,
+    /// Derived from the machine id, also where `id` is configured: two PCs under one `id` are told apart. Never the machine id itself.
+    pub machine_id_hash: Option<String>,
     /// The institution's code.
     pub institution: Option<String>,
     /// Where it stands.
@@ -225,35 +274,153 @@ pub struct TerminalCard {
     /// Line provider.
     pub line: Option<String>,
     /// Kind of institution.
-    pub kind: crate::config::TerminalKind,
+    pub kind: TerminalKind,
+    /// The person in charge of this PC.
+    pub person_in_charge: Option<String>,
     /// Version of this program.
     pub agent: String,
     /// Digest of the configuration in force.
     pub policy: String,
 }
 
+impl TerminalCard {
+    /// Of a configured terminal under a policy. Both ids are made by [`baseline`](crate::baseline), which reads the machine.
+    pub fn of(terminal: &Terminal, id: Option<String>, machine_id_hash: Option<String>, policy: &str) -> Self {
+        Self {
+            id,
+            machine_id_hash,
+            institution: terminal.institution.clone(),
+            site: terminal.site.clone(),
+            region: terminal.region.clone(),
+            line: terminal.line.clone(),
+            kind: terminal.kind,
+            person_in_charge: terminal.person_in_charge.clone(),
+            agent: env!("CARGO_PKG_VERSION").to_owned(),
+            policy: policy.to_owned(),
+        }
+    }
+}
+
 /// When, in clocks that survive a wrong date.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(into = "WrittenTime", try_from = "WrittenTime")]
 pub struct Time {
     /// The wall clock, right or wrong.
     pub wall: jiff::Timestamp,
+    /// Local time less UTC, seconds. Written as the offset of `wall`.
+    pub offset_s: i32,
     /// Which boot.
     pub boot_id: String,
     /// Milliseconds since that boot, suspend included.
     pub boot_ms: u64,
-    /// What the kernel says of the wall clock.
-    pub clock: super::ClockState,
+    /// What is known of the wall clock.
+    pub clock: ClockCard,
+}
+
+/// What is known of the wall clock; `None` = not known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClockCard {
+    /// What the kernel says of it.
+    pub state: ClockState,
+    /// What keeps it, e.g. `chronyd`.
+    pub source: Option<String>,
+    /// How far it is off, milliseconds: positive = ahead of the true time.
+    pub offset_ms: Option<i64>,
+    /// How far it may be off at most, milliseconds.
+    pub err_ms: Option<u64>,
+    /// Seconds since it was last set right.
+    pub last_sync_age_s: Option<u64>,
+}
+
+impl From<ClockState> for ClockCard {
+    fn from(state: ClockState) -> Self {
+        Self { state, source: None, offset_ms: None, err_ms: None, last_sync_age_s: None }
+    }
+}
+
+/// [`Time`] as it stands in a line: the wall clock as RFC 3339 with its offset.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenTime {
+    wall: String,
+    boot_id: String,
+    boot_ms: u64,
+    clock: ClockCard,
+}
+
+impl From<Time> for WrittenTime {
+    fn from(at: Time) -> Self {
+        let offset = jiff::tz::Offset::from_seconds(at.offset_s).unwrap_or(jiff::tz::Offset::UTC);
+        Self { wall: at.wall.display_with_offset(offset).to_string(), boot_id: at.boot_id, boot_ms: at.boot_ms, clock: at.clock }
+    }
+}
+
+impl TryFrom<WrittenTime> for Time {
+    type Error = jiff::Error;
+
+    fn try_from(at: WrittenTime) -> Result<Self, jiff::Error> {
+        let wall = at.wall.parse()?;
+        let offset = jiff::fmt::temporal::Pieces::parse(&at.wall)?.to_numeric_offset();
+        Ok(Self { wall, offset_s: offset.map_or(0, jiff::tz::Offset::seconds), boot_id: at.boot_id, boot_ms: at.boot_ms, clock: at.clock })
+    }
 }
 
 impl From<&Stamp> for Time {
     fn from(at: &Stamp) -> Self {
-        Self { wall: at.wall, boot_id: at.boot_id.clone(), boot_ms: at.boottime_ms, clock: at.clock }
+        Self { wall: at.wall, offset_s: at.offset_s, boot_id: at.boot_id.clone(), boot_ms: at.boottime_ms, clock: at.clock.into() }
     }
 }
 
 impl From<&Time> for Stamp {
     fn from(at: &Time) -> Self {
-        Self { boot_id: at.boot_id.clone(), boottime_ms: at.boot_ms, wall: at.wall, clock: at.clock }
+        Self { boot_id: at.boot_id.clone(), boottime_ms: at.boot_ms, wall: at.wall, offset_s: at.offset_s, clock: at.clock.state }
+    }
+}
+
+impl Body {
+    /// How much it matters.
+    pub fn severity(&self) -> Severity {
+        match self {
+            Self::Incident(incident) => incident.cause.severity,
+            Self::Agent { severity, .. } => *severity,
+        }
+    }
+
+    /// The stable code of what it is about: the cause, or `agent.` and the event.
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Incident(incident) => &incident.cause.code,
+            Self::Agent { agent, .. } => agent.code(),
+        }
+    }
+}
+
+impl AgentEvent {
+    /// The codes of all events, in the order of [`code`](Self::code).
+    pub const CODES: [&'static str; 8] = [
+        "agent.started",
+        "agent.stopped",
+        "agent.gap",
+        "agent.policy-changed",
+        "agent.spool-gap",
+        "agent.coalesced",
+        "agent.torn-tail",
+        "agent.tampered",
+    ];
+
+    /// Its stable code.
+    pub fn code(&self) -> &'static str {
+        let [started, stopped, gap, policy, spool_gap, coalesced, torn, tampered] = Self::CODES;
+        match self {
+            Self::Started => started,
+            Self::Stopped { .. } => stopped,
+            Self::Gap { .. } => gap,
+            Self::PolicyChanged { .. } => policy,
+            Self::SpoolGap { .. } => spool_gap,
+            Self::Coalesced { .. } => coalesced,
+            Self::TornTail { .. } => torn,
+            Self::Tampered { .. } => tampered,
+        }
     }
 }

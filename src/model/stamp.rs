@@ -12,6 +12,9 @@ pub struct Stamp {
     pub boottime_ms: u64,
     /// The wall clock at the same moment, right or wrong.
     pub wall: jiff::Timestamp,
+    /// Local time less UTC at that moment, seconds: the time zone is under suspicion, too.
+    #[serde(default)]
+    pub offset_s: i32,
     /// What the kernel says of the wall clock.
     pub clock: ClockState,
 }

@@ -4,10 +4,11 @@
 
 use super::Facing;
 use super::answer::actors;
-use crate::catalogue::{self, Citation, Lang};
+use crate::catalogue::{self, Lang};
 use crate::config::TerminalKind;
 use crate::model::{
-    Actor, Certainty, Chain, Diagnosis, Evidence, Isolation, LayerState, NoteCode, PathItem, RuledOut, Severity, Subject, Verdict,
+    Actor, Certainty, Chain, Diagnosis, Evidence, Isolation, LayerState, NoteCode, PathItem, RuleReference, RuledOut, Severity, Subject,
+    Verdict,
 };
 use serde::Serialize;
 
@@ -69,18 +70,10 @@ struct Finding<'a> {
     advice: &'static [&'static str],
     who_acts: &'static str,
     contact: Option<Callee<'a>>,
-    rule: Option<Rule<'a>>,
+    rule: Option<RuleReference>,
     evidence: Vec<Proof<'a>>,
     ruled_out: Vec<Excluded>,
     explains: &'a [Subject],
-}
-
-#[derive(Serialize)]
-struct Rule<'a> {
-    set: &'a str,
-    issuer: &'a str,
-    version: &'a str,
-    article: &'a str,
 }
 
 #[derive(Serialize)]
@@ -179,18 +172,11 @@ impl<'a> Finding<'a> {
             advice: text.shop,
             who_acts: actors.first().map_or("bureau", |actor| actor.code()),
             contact: actors.iter().find_map(|actor| callee(*actor, facing)),
-            rule: facing.rules.as_ref().and_then(|rules| rules.touched_by(verdict.cause)).map(|citation| Rule::of(citation, lang)),
+            rule: facing.rules.as_ref().and_then(|rules| rules.touched_by(verdict.cause)).map(|citation| citation.reference(lang)),
             evidence: verdict.evidence.iter().map(Proof::of).collect(),
             ruled_out: verdict.ruled_out.iter().map(|it| Excluded::of(it, lang)).collect(),
             explains: &verdict.explains,
         }
-    }
-}
-
-impl<'a> Rule<'a> {
-    fn of(citation: Citation<'a>, lang: Lang) -> Self {
-        let set = citation.set;
-        Self { set: &set.set, issuer: set.issuer.pick(lang), version: &set.version, article: &citation.article.number }
     }
 }
 

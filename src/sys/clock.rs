@@ -27,10 +27,12 @@ pub fn boottime() -> Duration {
 
 /// Now, in every clock the records carry.
 pub fn stamp() -> Stamp {
+    let wall = wall();
     Stamp {
         boot_id: boot_id().to_owned(),
         boottime_ms: u64::try_from(boottime().as_millis()).unwrap_or(u64::MAX),
-        wall: wall(),
+        wall,
+        offset_s: jiff::tz::TimeZone::system().to_offset(wall).seconds(),
         clock: clock_state(),
     }
 }

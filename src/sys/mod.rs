@@ -10,6 +10,7 @@ pub mod clock;
 pub mod datagrams;
 pub mod files;
 pub mod icmp;
+pub mod journald;
 pub mod netlink;
 pub mod proc;
 pub mod resolv;

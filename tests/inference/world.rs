@@ -214,7 +214,7 @@ pub(crate) fn vpn(interface: Option<&str>, process: ProcessState) -> VpnFacts {
 }
 
 pub(crate) fn stamp(boottime_ms: u64) -> Stamp {
-    Stamp { boot_id: "b".to_owned(), boottime_ms, wall: jiff::Timestamp::UNIX_EPOCH, clock: ClockState::Unsynchronised }
+    Stamp { boot_id: "b".to_owned(), boottime_ms, wall: jiff::Timestamp::UNIX_EPOCH, offset_s: 0, clock: ClockState::Unsynchronised }
 }
 
 pub(crate) fn world(sightings: Vec<Sighting>) -> World {

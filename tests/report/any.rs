@@ -82,6 +82,8 @@ fn evidence() -> impl Strategy<Value = Evidence> {
         target,
         result,
         ms,
+        n: 1,
+        boot_ms: None,
     })
 }
 

@@ -165,7 +165,7 @@ fn verdict(cause: Cause, subject: Subject, certainty: Certainty) -> Verdict {
 }
 
 fn proof(k: &str, target: &str, result: &str, ms: Option<f64>) -> Evidence {
-    Evidence { k: k.to_owned(), target: target.to_owned(), result: result.to_owned(), ms }
+    Evidence { k: k.to_owned(), target: target.to_owned(), result: result.to_owned(), ms, n: 1, boot_ms: None }
 }
 
 fn note(code: NoteCode, subject: Subject) -> Note {

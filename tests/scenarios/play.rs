@@ -178,7 +178,7 @@ impl Clock {
     fn stamp(&self) -> Stamp {
         let boottime_ms = self.now_ms + self.booted_ms;
         let wall = jiff::Timestamp::from_millisecond(1_795_000_000_000 + i64::try_from(self.now_ms).unwrap()).unwrap();
-        Stamp { boot_id: "boot".to_owned(), boottime_ms, wall, clock: ClockState::Synchronised }
+        Stamp { boot_id: "boot".to_owned(), boottime_ms, wall, offset_s: 8 * 3600, clock: ClockState::Synchronised }
     }
 }
 

@@ -79,7 +79,8 @@ fn is_lossy(reply: &Reply) -> bool {
 }
 
 fn counted(ip: IpAddr, reply: &Reply) -> Evidence {
-    evidence::state("icmp.series", ip, format!("answer {}/{}", reply.series.1, reply.series.0))
+    let counted = evidence::state("icmp.series", ip, format!("answer {}/{}", reply.series.1, reply.series.0));
+    Evidence { n: u32::from(reply.series.0), ..counted }
 }
 
 /// Something other than an echo was repeated, or never answered by a host that is alive.

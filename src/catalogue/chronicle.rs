@@ -1,0 +1,129 @@
+//! What a record says, in one sentence: for logs that people read.
+
+use super::{Lang, certainty, text, unseen_what};
+use crate::model::{AgentEvent, Body, Cause, Change, IncidentBody, IncidentKind, Phase};
+use std::fmt::Write as _;
+
+/// The one thing that a code is about, as a clause without a full stop. `object` = what the agent cannot see, where that is the matter.
+pub fn title(code: &str, object: &str, lang: Lang) -> String {
+    match Cause::from_code(code) {
+        Some(cause) => text(cause, lang).title.to_owned(),
+        None if code == "agent.degraded" => {
+            let what = unseen_what(object, lang).unwrap_or(object);
+            lang.pick(format!("isonet 看不到{what}"), format!("isonet cannot see {what}"))
+        }
+        None => lang.pick("原因还没查清", "the cause is not known yet").to_owned(),
+    }
+}
+
+/// The sentence of a record.
+pub fn told(body: &Body, lang: Lang) -> String {
+    match body {
+        Body::Incident(incident) => incident_told(incident, lang),
+        Body::Agent { agent, .. } => match lang {
+            Lang::ZhCn => agent_zh(agent),
+            Lang::En => agent_en(agent),
+        },
+    }
+}
+
+fn incident_told(body: &IncidentBody, lang: Lang) -> String {
+    let (card, cause) = (&body.incident, &body.cause);
+    let mut line = format!("{}{}{}", head(body, lang), lang.pick("：", ": "), title(&cause.code, &cause.object, lang));
+    let sure = certainty(cause.certainty, lang);
+    if card.phase != Phase::Resolved && card.kind != IncidentKind::Blindness {
+        line += &lang.pick(format!("（{sure}，{}）", cause.object), format!(" ({sure}, {})", cause.object));
+    }
+    if card.occurrences > 1 {
+        line += &lang.pick(format!("，第 {} 次", card.occurrences), format!(", for the {}. time", card.occurrences));
+    }
+    if card.planned.is_some() {
+        line += lang.pick("，在已通知的维护时段内", ", within an announced maintenance window");
+    }
+    line += lang.pick("。", ".");
+    line
+}
+
+/// What became of the incident.
+fn head(body: &IncidentBody, lang: Lang) -> String {
+    let card = &body.incident;
+    let centres = if card.centres.is_empty() { String::new() } else { card.centres.join(lang.pick("、", ", ")) };
+    let of = |zh: &str, en: &str| {
+        if centres.is_empty() { lang.pick(zh, en).to_owned() } else { lang.pick(format!("{zh}（{centres}）"), format!("{en} ({centres})")) }
+    };
+    match (card.phase, card.change, card.kind) {
+        (Phase::Resolved, Change::Absorbed, _) => of("已并入一次断线", "Now part of a disconnection"),
+        (Phase::Resolved, Change::NotWatchedAnyMore, _) => of("配置里已没有这一项，不再看了", "Not configured any more, no longer watched"),
+        (Phase::Resolved, _, IncidentKind::Disconnection) => of("恢复了，可以连上了", "Connected again"),
+        (Phase::Resolved, _, IncidentKind::Degradation) => of("已好转", "Well again"),
+        (Phase::Resolved, _, IncidentKind::Blindness) => of("又能看到了", "Can be seen again"),
+        (_, Change::Refined, _) => of("原因更清楚了", "The cause is known better"),
+        (_, Change::Joined | Change::PartlyRecovered, _) => of("连不上的中心有变化，现在是", "Other centres are cut off now"),
+        (_, Change::Reopened, _) => of("又出现了", "Back again"),
+        (_, _, IncidentKind::Disconnection) => of("连不上了", "Disconnected"),
+        (_, _, IncidentKind::Degradation) => of("能用但不如平时", "Worse than it should be"),
+        (_, _, IncidentKind::Blindness) => of("有一处看不到", "Something cannot be seen"),
+    }
+}
+
+fn agent_zh(event: &AgentEvent) -> String {
+    match event {
+        AgentEvent::Started => "isonet 开始值守。".to_owned(),
+        AgentEvent::Stopped { .. } => "isonet 正常停止。".to_owned(),
+        AgentEvent::Gap { last_seen, rebooted, .. } => {
+            let why = if *rebooted { "，其间电脑重启过" } else { "" };
+            format!("isonet 有一段时间没有运行，最后一次活动在 {last_seen}{why}；这段时间没有记录。")
+        }
+        AgentEvent::PolicyChanged { to, weakened, .. } => {
+            let mut line = format!("配置有变化，现在是 {to}");
+            if !weakened.is_empty() {
+                let _ = write!(line, "；关掉或放宽了：{}", weakened.join("、"));
+            }
+            line + "。"
+        }
+        AgentEvent::SpoolGap { from, to, reason, .. } => format!("本地记录 {from} 到 {to} 已不在：{}。", gap_zh(reason)),
+        AgentEvent::Coalesced { count } => format!("磁盘写不进去，合并或略去了 {count} 条重复的记录。"),
+        AgentEvent::TornTail { bytes } => format!("本地记录末尾有 {bytes} 字节没写完，像是断电造成的，已另存。"),
+        AgentEvent::Tampered { file, line, .. } => format!("本地记录与写入时不一致：{file} 第 {line} 行。"),
+    }
+}
+
+fn gap_zh(reason: &str) -> &'static str {
+    match reason {
+        "retention" => "超过保存期限",
+        "cap" => "占用空间到了上限",
+        _ => "损坏",
+    }
+}
+
+fn agent_en(event: &AgentEvent) -> String {
+    match event {
+        AgentEvent::Started => "isonet began to watch.".to_owned(),
+        AgentEvent::Stopped { .. } => "isonet stopped in good order.".to_owned(),
+        AgentEvent::Gap { last_seen, rebooted, .. } => {
+            let why = if *rebooted { "; the PC was restarted in between" } else { "" };
+            format!("isonet was not running for a while, last seen alive at {last_seen}{why}. Nothing was recorded meanwhile.")
+        }
+        AgentEvent::PolicyChanged { to, weakened, .. } => {
+            let mut line = format!("The configuration changed, it is now {to}");
+            if !weakened.is_empty() {
+                let _ = write!(line, "; switched off or weakened: {}", weakened.join(", "));
+            }
+            line + "."
+        }
+        AgentEvent::SpoolGap { from, to, reason, .. } => format!("Records {from} to {to} are gone from the local log: {}.", gap_en(reason)),
+        AgentEvent::Coalesced { count } => format!("The disk could not be written; {count} repeated records were joined or left out."),
+        AgentEvent::TornTail { bytes } => {
+            format!("The last {bytes} bytes of the local log were not finished, as after a power cut; they were set aside.")
+        }
+        AgentEvent::Tampered { file, line, .. } => format!("The local log is not as it was written: {file}, line {line}."),
+    }
+}
+
+fn gap_en(reason: &str) -> &'static str {
+    match reason {
+        "retention" => "kept long enough",
+        "cap" => "too much space in use",
+        _ => "damage",
+    }
+}

@@ -1,0 +1,60 @@
+//! The system's journal as a receiver: each record is one entry with fields, and `journalctl -x` explains it.
+//!
+//! The journal is local, limits rates and forgets: it is a mirror for people who look there first, never the source of truth. A record counts
+//! as taken when the kernel took the datagram.
+//!
+//! # Fields
+//!
+//! | field | value |
+//! |---|---|
+//! | `MESSAGE` | the record in one sentence, in the configured language |
+//! | `MESSAGE_ID` | one for each code, see [`message_id`]; the shipped catalogues explain them |
+//! | `PRIORITY` | by severity: critical 2, high 3, medium 4, low 5, info 6 |
+//! | `SYSLOG_IDENTIFIER` | `isonet` |
+//! | `ISONET_CODE` | the cause, `agent.degraded`, `unknown`, or the event of the agent, e.g. `agent.started` |
+//! | `ISONET_KIND` | `disconnection`, `degradation`, `blindness`, or `agent` |
+//! | `ISONET_SEVERITY` | as in the record |
+//! | `ISONET_EPOCH`, `ISONET_SEQ`, `ISONET_EVENT_ID` | which record: tells a repetition after a crash |
+//! | `ISONET_TERMINAL` | the terminal's id, where it has one |
+//! | `ISONET_RECORD` | the record itself, as it is in the log |
+//!
+//! and of an incident also `ISONET_INCIDENT`, `ISONET_PHASE`, `ISONET_CHANGE`, `ISONET_CERTAINTY`, `ISONET_SUBJECT`, `ISONET_LAYER`,
+//! `ISONET_CENTRES`, `ISONET_OCCURRENCES`, `ISONET_WHO_ACTS`, `ISONET_ARTICLE` and `ISONET_EVIDENCE` (one line of proof a line), as far as the
+//! record has them. Lists are separated by a blank.
+
+mod catalog;
+mod entry;
+
+pub use catalog::{catalog, message_id};
+pub use entry::entry;
+
+use super::{Hindrance, Shipped, Sink};
+use crate::catalogue::Lang;
+use crate::sys::journald;
+use std::io;
+use std::path::Path;
+
+/// The way to the journal.
+#[derive(Debug)]
+pub struct JournalSink {
+    journal: journald::Journal,
+    lang: Lang,
+}
+
+impl JournalSink {
+    /// To the journal that listens at this path, usually [`journald::SOCKET`]; it need not listen yet.
+    pub fn new(socket: &Path, lang: Lang) -> io::Result<Self> {
+        Ok(Self { journal: journald::Journal::at(socket)?, lang })
+    }
+}
+
+impl Sink for JournalSink {
+    async fn ship(&mut self, batch: &[&[u8]]) -> Shipped {
+        for (accepted, line) in batch.iter().enumerate() {
+            if let Err(error) = self.journal.send(&entry(line, self.lang)) {
+                return Shipped { accepted, hindrance: Some(Hindrance::of("journal", error)) };
+            }
+        }
+        Shipped { accepted: batch.len(), hindrance: None }
+    }
+}

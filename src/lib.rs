@@ -25,8 +25,8 @@ pub mod infer;
 pub mod model;
 pub mod probe;
 pub mod report;
-pub mod spool;
 pub mod sink;
+pub mod spool;
 pub mod sys;
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::files::Root;
 use crate::config::Terminal;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -19,6 +20,11 @@ pub fn terminal_id(terminal: &Terminal, machine_id: Option<&str>) -> Option<Stri
     Some(sha256(format!("{TAG}{}", id.to_ascii_lowercase()).as_bytes())[..16].to_owned())
 }
 
+/// A digest of the machine id, whatever id is configured; `None` = there is no usable machine id.
+pub fn machine_id_hash() -> Option<String> {
+    of_system(Root(Path::new("/")), &Terminal::default())
+}
+
 /// The id of the terminal whose files lie below `root`.
 pub(super) fn of_system(root: Root<'_>, terminal: &Terminal) -> Option<String> {
     let machine_id = root.text("/etc/machine-id").or_else(|| root.text("/var/lib/dbus/machine-id"));
@@ -28,6 +34,30 @@ pub(super) fn of_system(root: Root<'_>, terminal: &Terminal) -> Option<String> {
 /// The id of the terminal on which this runs.
 pub fn this_terminal(terminal: &Terminal) -> Option<String> {
     of_system(Root(Path::new("/")), terminal)
+}
+
+/// What tells this machine from a clone of its disk: its built-in network cards, its disks, its board, each as a short digest, in one line.
+/// A part that was exchanged changes one of them, another machine all of them.
+pub fn machine_fingerprint() -> String {
+    fingerprint(Root(Path::new("/")))
+}
+
+fn fingerprint(root: Root<'_>) -> String {
+    let cards = root.names("/sys/class/net").into_iter().filter_map(|name| {
+        let card = format!("/sys/class/net/{name}");
+        let permanent = root.word(&format!("{card}/addr_assign_type")).as_deref() == Some("0");
+        let built_in = root.link_name(&format!("{card}/device/subsystem")).is_some_and(|bus| bus != "usb");
+        root.word(&format!("{card}/address")).filter(|_| permanent && built_in)
+    });
+    let disks = root.names("/sys/block").into_iter().filter_map(|name| {
+        let fixed = root.word(&format!("/sys/block/{name}/removable")).as_deref() == Some("0");
+        let serial = ["serial", "wwid"].into_iter().find_map(|file| root.word(&format!("/sys/block/{name}/device/{file}")));
+        serial.filter(|_| fixed)
+    });
+    let board = root.word("/sys/class/dmi/id/product_uuid");
+    let parts: BTreeSet<String> =
+        cards.chain(disks).chain(board).map(|part| sha256(format!("{TAG}{part}").as_bytes())[..16].to_owned()).collect();
+    parts.into_iter().collect::<Vec<_>>().join(" ")
 }
 
 /// SHA-256 in hexadecimal.

@@ -138,7 +138,13 @@ fn vpn(name: &str, interface: &str) -> Vpn {
 }
 
 pub(crate) fn stamp() -> Stamp {
-    Stamp { boot_id: String::new(), boottime_ms: 1, wall: "2026-11-22T08:00:00Z".parse().expect("a time"), offset_s: 0, clock: ClockState::Synchronised }
+    Stamp {
+        boot_id: String::new(),
+        boottime_ms: 1,
+        wall: "2026-11-22T08:00:00Z".parse().expect("a time"),
+        offset_s: 0,
+        clock: ClockState::Synchronised,
+    }
 }
 
 const FIREWALL: Seen<Firewall> = Seen::Seen(Firewall { tables: 1, rules: 4 });

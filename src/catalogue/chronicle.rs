@@ -49,7 +49,11 @@ fn head(body: &IncidentBody, lang: Lang) -> String {
     let card = &body.incident;
     let centres = if card.centres.is_empty() { String::new() } else { card.centres.join(lang.pick("、", ", ")) };
     let of = |zh: &str, en: &str| {
-        if centres.is_empty() { lang.pick(zh, en).to_owned() } else { lang.pick(format!("{zh}（{centres}）"), format!("{en} ({centres})")) }
+        if centres.is_empty() {
+            lang.pick(zh, en).to_owned()
+        } else {
+            lang.pick(format!("{zh}（{centres}）"), format!("{en} ({centres})"))
+        }
     };
     match (card.phase, card.change, card.kind) {
         (Phase::Resolved, Change::Absorbed, _) => of("已并入一次断线", "Now part of a disconnection"),

@@ -62,7 +62,9 @@ fn since(text: &str) -> Result<Since, &'static str> {
     let ago = duration::parse(text).map(Since::Ago).ok();
     let at = || text.parse().map(Since::At).ok();
     let day = || text.parse().map(Since::Day).ok();
-    ago.or_else(at).or_else(day).ok_or("应为 7d、2026-11-01 或 2026-11-01T08:00:00+08:00 / write 7d, 2026-11-01 or 2026-11-01T08:00:00+08:00")
+    ago.or_else(at)
+        .or_else(day)
+        .ok_or("应为 7d、2026-11-01 或 2026-11-01T08:00:00+08:00 / write 7d, 2026-11-01 or 2026-11-01T08:00:00+08:00")
 }
 
 impl Since {
@@ -90,7 +92,9 @@ fn export(global: &Global, arguments: &Arguments) -> Result<(), u8> {
     };
     let lines = Lines::of(&directory).map_err(|error| {
         let path = directory.display();
-        complain(&lang.pick(format!("isonet: 读不了记录目录 {path}：{error}"), format!("isonet: cannot read the records in {path}: {error}")));
+        complain(
+            &lang.pick(format!("isonet: 读不了记录目录 {path}：{error}"), format!("isonet: cannot read the records in {path}: {error}")),
+        );
         status(&error)
     })?;
     let since = arguments.since.and_then(Since::resolve);
@@ -117,7 +121,10 @@ fn export(global: &Global, arguments: &Arguments) -> Result<(), u8> {
 fn tell(tally: Tally, lang: Lang) {
     if tally.foreign > 0 {
         let n = tally.foreign;
-        complain(&lang.pick(format!("isonet: 有 {n} 行不是本版本的记录，未导出。"), format!("isonet: {n} line(s) are no records of this version and were left out.")));
+        complain(&lang.pick(
+            format!("isonet: 有 {n} 行不是本版本的记录，未导出。"),
+            format!("isonet: {n} line(s) are no records of this version and were left out."),
+        ));
     }
 }
 

@@ -33,6 +33,7 @@ pub use duties::{
 pub use load::{ConfigError, DEFAULT_FILE, LARGEST_FILE, LoadNote, Loaded, load, load_from, parse};
 pub use named::{FileFault, FileRole, NamedFile};
 pub use places::{Owner, run_dir, state_dir};
+pub use policy::Policy;
 pub use problem::{Excerpt, Found, Located, Problem, Unread};
 pub use render::{render_error, render_note, render_problem};
 pub use rule_set::{EXAMPLE, example};
@@ -41,6 +42,5 @@ pub use types::{
     Access, Clear, Config, Contact, ContactRole, Contacts, Dns, GatewayChoice, LanguageChoice, Maintenance, Network, Probe, Raise,
     Terminal, TerminalKind,
 };
-pub use policy::Policy;
 pub use vpn::{IfPattern, ServerName, Transport, Vpn, VpnKind};
 pub use weaker::weakened;

@@ -160,7 +160,10 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         assert!(matches!(Policy::load(dir.path()), Ok(None)));
         let sample = include_str!("../../config/isonet.toml");
-        let whole: String = sample.lines().map(|line| line.strip_prefix('#').filter(|l| !l.starts_with(' ') || l.starts_with("  {")).unwrap_or(line)).fold(String::new(), |text, line| text + line + "\n");
+        let whole: String = sample
+            .lines()
+            .map(|line| line.strip_prefix('#').filter(|l| !l.starts_with(' ') || l.starts_with("  {")).unwrap_or(line))
+            .fold(String::new(), |text, line| text + line + "\n");
         let policy = Policy::of(&config(&whole));
         policy.store(dir.path()).expect("stored");
         assert_eq!(Policy::load(dir.path()).expect("read"), Some(policy.clone()));

@@ -199,7 +199,8 @@ fn widened(old: &[IpNet], new: &[IpNet]) -> bool {
 
 /// RFC 1918, 6598 and 4193.
 fn private() -> [IpNet; 5] {
-    ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"].map(|net| net.parse().expect("a constant prefix is well-formed"))
+    ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"]
+        .map(|net| net.parse().expect("a constant prefix is well-formed"))
 }
 
 /// Every device that may be plugged in now could be before.
@@ -276,12 +277,7 @@ mod tests {
             pair("isolation.controls", "[isolation]", "controls=['203.0.113.1:443']", "controls=[]"),
             pair("isolation.canary", "[isolation]", "canary={address='198.51.100.1:443',public-key='k'}", ""),
             pair("usb.allow", "[usb]", "allow=[]", "allow=[{vendor='0951',product='1666'}]"),
-            pair(
-                "usb.allow",
-                "[usb]",
-                "allow=[{vendor='0951',product='1666',serial='a'}]",
-                "allow=[{vendor='0951',product='1666'}]",
-            ),
+            pair("usb.allow", "[usb]", "allow=[{vendor='0951',product='1666',serial='a'}]", "allow=[{vendor='0951',product='1666'}]"),
             pair("clock.step", "[clock]", "step='2s'", "step='1h'"),
             pair("clock.time-daemons", "[clock]", "time-daemons=['chronyd']", "time-daemons=['chronyd','his']"),
             pair("rules.set", "[rules]", "set='example'", ""),

@@ -1,75 +1,244 @@
-//! The log as the loop sees it: drafts go in, words about what is on disk come out. Never waits.
+//! The log as the loop sees it: drafts go in, words about what is on disk come out. Never waits for the disk; the threads of the log and of
+//! the anchor do.
 
+use crate::baseline::{machine_fingerprint, machine_id_hash, this_terminal};
 use crate::catalogue::Lang;
 use crate::config::Config;
-use crate::model::{Draft, Incident, Stamp};
-use std::path::Path;
+use crate::config::policy::{self, Policy};
+use crate::model::{AgentEvent, Draft, Incident, IncidentId, Stamp, TerminalCard, What};
+use crate::spool::{
+    Anchor, Claims, Cursors, Digest, Disk, DiskError, Health, Known, Limits, News, OpenError, Position, Recorded, Spool, State, gap,
+};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+/// Words of the writer that wait for the loop. It takes them at once; the writer would rather lose a word than wait, and the next tells more.
+const WORDS: usize = 1024;
 
 /// Why there is no log.
 #[derive(Debug, thiserror::Error)]
-pub enum RecorderError {}
-
-/// What the writer said.
-#[derive(Debug)]
-pub enum Heard {}
+pub enum RecorderError {
+    /// The directory could not be had.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// The log could not be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The cursors could not be listed.
+    #[error("list the cursors in {path}")]
+    Cursors {
+        /// Where.
+        path: PathBuf,
+        /// The refusal.
+        source: io::Error,
+    },
+}
 
 /// The writer of the log, seen from the loop.
 pub struct Recorder {
-    refused: Option<String>,
+    spool: Option<Spool>,
+    state: Disk,
+    dir: PathBuf,
+    config: Limits,
+    words: mpsc::Receiver<News>,
+    head: (Position, Digest),
+    names: BTreeMap<u64, IncidentId>,
+    health: Health,
+    refused: bool,
+    /// A policy to be remembered when the record with this ticket is on disk.
+    policy: Option<(u64, Policy)>,
+    state_dir: PathBuf,
 }
 
 impl Recorder {
-    /// Opens the log; gives the incidents that it left open.
-    pub fn open(_state: &Path, _config: &Config, _now: &Stamp) -> Result<(Self, Vec<Incident>), RecorderError> {
-        Ok((Self { refused: None }, Vec::new()))
+    /// Opens the log below `state` and records the start; gives the incidents that it left open.
+    pub fn open(state: &Path, config: &Config, now: &Stamp) -> Result<(Self, Vec<Incident>), RecorderError> {
+        let dir = state.join("spool");
+        let disk = Disk::own(&dir)?;
+        let own = Disk::own(state)?;
+        let cursors_dir = state.join("cursors");
+        let unlisted = |source| RecorderError::Cursors { path: cursors_dir.clone(), source };
+        let cursors = Cursors::open(Disk::own(&cursors_dir)?).map_err(unlisted)?;
+        let anchor = Anchor::load(&own);
+        let claims = Claims { fingerprint: machine_fingerprint(), anchor: Anchor::claim(&anchor), cursors: cursors.claim() };
+        let (tell, words) = mpsc::channel(WORDS);
+        let news = move |news| drop(tell.try_send(news));
+        let (spool, started) = Spool::start(disk, Some(Disk::look(&dir)), &claims, card(config), news)?;
+        let anchor = match anchor {
+            Known::Is(anchor) => Some(anchor),
+            Known::Absent | Known::Unreadable => None,
+        };
+        let missed = gap(anchor.as_ref(), started.last.as_ref(), now);
+        let health = spool.health();
+        let hash = anchor.map_or(Digest::ZERO, |anchor| anchor.hash);
+        let mut recorder = Self {
+            spool: Some(spool),
+            state: own,
+            dir,
+            config: Limits::from(&config.retention),
+            words,
+            head: (started.head, hash),
+            names: BTreeMap::new(),
+            health,
+            refused: false,
+            policy: None,
+            state_dir: state.to_owned(),
+        };
+        let open = started.open.into_iter().map(|(id, incident)| {
+            recorder.names.insert(incident.key, id);
+            incident
+        });
+        let open = open.collect();
+        recorder.submit(missed.into_iter().chain([AgentEvent::Started]).map(|event| of_agent(event, now)).collect());
+        recorder.tell_policy(config, now);
+        Ok((recorder, open))
     }
 
     /// Hands drafts over.
-    pub fn submit(&mut self, drafts: Vec<Draft>) {
+    pub fn submit(&self, drafts: Vec<Draft>) {
+        let Some(spool) = &self.spool else { return };
         for draft in drafts {
-            tracing::info!(?draft, "record");
+            spool.record(draft);
         }
     }
 
     /// What the writer says next. Cancelling it loses nothing.
-    pub async fn next(&mut self) -> Heard {
-        std::future::pending().await
+    pub async fn next(&mut self) -> News {
+        match self.words.recv().await {
+            Some(news) => news,
+            None => std::future::pending().await,
+        }
     }
 
-    /// Takes it in.
-    pub fn take(&mut self, heard: Heard) {
-        match heard {}
+    /// Takes it in; gives what is on disk now and was not before.
+    pub fn take(&mut self, news: News) -> Vec<Recorded> {
+        match news {
+            News::Health(health) => {
+                self.health = health;
+                Vec::new()
+            }
+            News::Recorded(recorded) => {
+                if let Some(last) = recorded.last() {
+                    self.head = (last.at.clone(), last.hash);
+                }
+                self.keep_policy(&recorded);
+                self.names.extend(recorded.iter().filter_map(|record| record.incident.clone()));
+                recorded
+            }
+        }
     }
 
-    /// Writes the sign of life.
-    pub fn anchor(&mut self, _now: &Stamp) {}
+    /// The name under which the log has an incident of this run; `None` = it is not on disk yet.
+    pub fn name(&self, key: u64) -> Option<&IncidentId> {
+        self.names.get(&key)
+    }
+
+    /// The last record that is on disk.
+    pub fn head(&self) -> &Position {
+        &self.head.0
+    }
+
+    /// How the log is doing.
+    pub fn health(&self) -> &Health {
+        &self.health
+    }
+
+    /// Where its files are.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Writes the sign of life, and lets go of what is too old.
+    pub fn anchor(&mut self, now: &Stamp) {
+        let anchor = Anchor { head: self.head.0.clone(), hash: self.head.1, at: now.clone() };
+        if let Err(error) = anchor.store(&self.state) {
+            tracing::warn!(%error, "the sign of life was not written");
+        }
+        if let Some(spool) = &self.spool {
+            // No sink is configured to ship yet: nobody has anything that must be waited for.
+            spool.tidy(self.config, Some(self.head.0.clone()), now.clone());
+        }
+    }
 
     /// From now on under another configuration.
-    pub fn reconfigure(&mut self, _config: &Config, _now: &Stamp) {
-        self.refused = None;
+    pub fn reconfigure(&mut self, config: &Config, now: &Stamp) {
+        self.refused = false;
+        self.config = Limits::from(&config.retention);
+        if let Some(spool) = &self.spool {
+            spool.set_card(card(config));
+        }
+        self.tell_policy(config, now);
+    }
+
+    /// Records what changed since the last policy. What cannot be read or written of it is said; the log goes on without.
+    fn tell_policy(&mut self, config: &Config, now: &Stamp) {
+        let last = Policy::load(&self.state_dir).unwrap_or_else(|error| {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the last policy is not known");
+            None
+        });
+        let policy = Policy::of(config);
+        if let (Some(event), Some(spool)) = (policy.after(last.as_ref()), &self.spool) {
+            let (ticket, _) = spool.record(of_agent(event, now));
+            self.policy = Some((ticket, policy));
+        }
+    }
+
+    /// Remembers the policy whose change is on disk now: a crash in between tells the change twice, never not at all.
+    fn keep_policy(&mut self, recorded: &[Recorded]) {
+        if let Some((_, policy)) = self.policy.take_if(|(ticket, _)| recorded.iter().any(|record| record.ticket == Some(*ticket)))
+            && let Err(error) = policy.store(&self.state_dir)
+        {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the policy was not written");
+        }
     }
 
     /// The configuration on disk is not right.
-    pub fn refused_configuration(&mut self, told: String) {
-        self.refused = Some(told);
+    pub fn refuse_configuration(&mut self) {
+        self.refused = true;
     }
 
     /// What hinders the log, in words.
-    #[expect(clippy::unused_self, reason = "the writer will have something to say")]
-    pub fn trouble(&self, _lang: Lang) -> Option<String> {
-        None
-    }
-
-    /// What was not right about the configuration on disk, in words.
-    pub fn refused(&self, lang: Lang) -> Option<String> {
-        self.refused.as_ref().map(|_| {
-            lang.pick("磁盘上的配置有误，仍按原来的配置运行。", "The configuration on disk is not right; the one before stays in force.")
-                .to_owned()
+    pub fn trouble(&self, lang: Lang) -> Option<String> {
+        let State::Failing { why, .. } = &self.health.state else { return None };
+        let waiting = self.health.waiting;
+        Some(match lang {
+            Lang::ZhCn => format!("记录写不进磁盘（{why}），{waiting} 条等着。"),
+            Lang::En => format!("Records cannot be written to disk ({why}); {waiting} are waiting."),
         })
     }
 
-    /// Waits until all is on disk, at most so long.
-    #[expect(clippy::unused_async, reason = "the writer will have to be waited for")]
-    pub async fn close(self, _now: &Stamp, _patience: Duration) {}
+    /// That the configuration on disk was not right, in words.
+    pub fn refused(&self, lang: Lang) -> Option<String> {
+        let zh = "配置文件改得不对，仍按原来的运行。";
+        let en = "The configuration on disk is not right; the one before stays in force.";
+        self.refused.then(|| lang.pick(zh, en).to_owned())
+    }
+
+    /// Waits until all is on disk, at most so long, and writes the last sign of life.
+    pub async fn close(mut self, now: &Stamp, patience: Duration) {
+        if let Some(spool) = self.spool.take() {
+            let closed = tokio::task::spawn_blocking(move || spool.close());
+            if let Ok(Ok(health)) = timeout(patience, closed).await
+                && health.waiting > 0
+            {
+                tracing::error!(waiting = health.waiting, "records could not be written before the end");
+            }
+        }
+        while let Ok(news) = self.words.try_recv() {
+            self.take(news);
+        }
+        self.anchor(now);
+    }
+}
+
+fn card(config: &Config) -> TerminalCard {
+    TerminalCard::of(&config.terminal, this_terminal(&config.terminal), machine_id_hash(), &policy::digest(config))
+}
+
+fn of_agent(event: AgentEvent, now: &Stamp) -> Draft {
+    Draft { at: now.clone(), what: What::Agent(event) }
 }

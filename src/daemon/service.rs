@@ -3,7 +3,7 @@
 use super::changes::Changes;
 use super::looks::Looks;
 use super::manager::Manager;
-use super::recorder::{Heard as Written, Recorder, RecorderError};
+use super::recorder::{Recorder, RecorderError};
 use super::status;
 use crate::baseline::{Enrolment, this_terminal};
 use crate::catalogue::Lang;
@@ -12,6 +12,7 @@ use crate::incident::{Effect, Engine, Input};
 use crate::infer::World;
 use crate::model::{AgentEvent, Draft, Outcome, What};
 use crate::report::Facing;
+use crate::spool::News;
 use crate::sys::clock;
 use crate::sys::netlink::Events;
 use std::collections::BTreeSet;
@@ -94,7 +95,7 @@ impl Signals {
 enum Woke {
     Engine(Input),
     Round(Input, World),
-    Written(Written),
+    Written(News),
     Reload,
     Stop,
     Anchor,
@@ -139,7 +140,7 @@ impl Service {
                     self.world = world;
                     due = self.advance(input);
                 }
-                Woke::Written(written) => self.recorder.take(written),
+                Woke::Written(news) => drop(self.recorder.take(news)),
                 Woke::Reload => {
                     if let Some(config) = self.reload() {
                         due = self.advance(Input::Reconfigured(config));
@@ -223,7 +224,7 @@ impl Service {
             Err(error) => {
                 let told = config::render_error(&error, self.orders.lang);
                 tracing::error!("the configuration on disk is not right; the one in force stays:\n{told}");
-                self.recorder.refused_configuration(told);
+                self.recorder.refuse_configuration();
                 None
             }
         };
@@ -231,7 +232,7 @@ impl Service {
         config
     }
 
-    async fn stop(mut self) -> Result<(), RunError> {
+    async fn stop(self) -> Result<(), RunError> {
         self.manager.stopping();
         let now = clock::stamp();
         self.recorder.submit(vec![Draft { at: now.clone(), what: What::Agent(AgentEvent::Stopped { reason: "signal".to_owned() }) }]);

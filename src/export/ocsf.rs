@@ -156,7 +156,9 @@ fn about_agent(record: &Record, event: &AgentEvent, lang: Lang) -> Value {
     };
     let mut fields = base(record, class, activity, lang);
     match (class, event) {
-        (LIFECYCLE, _) => add(&mut fields, json!({ "app": { "name": "isonet", "vendor_name": "isonet", "version": record.terminal.agent } })),
+        (LIFECYCLE, _) => {
+            add(&mut fields, json!({ "app": { "name": "isonet", "vendor_name": "isonet", "version": record.terminal.agent } }))
+        }
         (_, AgentEvent::Tampered { file, .. }) => add(&mut fields, json!({ "log_name": "isonet", "file": { "name": file, "type_id": 1 } })),
         _ => add(&mut fields, json!({ "log_name": "isonet" })),
     }

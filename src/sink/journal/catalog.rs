@@ -177,7 +177,8 @@ fn wrap(text: &str, indent: &str) -> String {
     let mut before = ' ';
     for c in text.chars() {
         let wide = c.width() == Some(2);
-        if c == ' ' || ((wide || before.width() == Some(2)) && !"，。、；：！？）》”".contains(c) && !"（《“".contains(before)) {
+        if c == ' ' || ((wide || before.width() == Some(2)) && !"，。、；：！？）》”".contains(c) && !"（《“".contains(before))
+        {
             breakable = Some(line.len());
         }
         line.push(c);

@@ -10,6 +10,7 @@ mod grammar;
 mod logging;
 mod run;
 mod schema;
+mod verify_log;
 
 use crate::catalogue::Lang;
 use crate::config::{self, LanguageChoice, Loaded};
@@ -39,6 +40,7 @@ fn perform(cli: grammar::Cli) -> u8 {
     });
     match cli.command {
         Command::Run(arguments) => run::run(&cli.global, &arguments),
+        Command::VerifyLog(arguments) => verify_log::run(&cli.global, &arguments),
         Command::Diagnose(arguments) => diagnose::run(&cli.global, &arguments),
         Command::CheckConfig(arguments) => check_config::run(&cli.global, &arguments),
         Command::Explain(arguments) => explain::run(&cli.global, &arguments),

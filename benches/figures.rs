@@ -51,7 +51,7 @@ fn figures() {
 /// The inference alone, on a world of the usual size.
 fn inference(count: u32) -> Duration {
     let config: Config = toml::from_str("[[centre]]\nname = \"c\"\nhost = \"10.20.9.2\"\ntcp = [443]\n").unwrap();
-    let at = Stamp { boot_id: String::new(), boottime_ms: 1, wall: jiff::Timestamp::UNIX_EPOCH, clock: ClockState::Unknown };
+    let at = Stamp { boot_id: String::new(), boottime_ms: 1, wall: jiff::Timestamp::UNIX_EPOCH, offset_s: 0, clock: ClockState::Unknown };
     let silence = || Outcome::Failed(Failure { kind: FailureKind::Silence, elapsed: Duration::from_secs(2) });
     let hosts = (1..=19_u8).map(|n| IpAddr::from([10, 20, 9, n]));
     let mut sightings = vec![Sighting::Resolvers(Outcome::Ok(ResolverSetup::default()))];

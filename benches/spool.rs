@@ -95,7 +95,7 @@ fn start(dir: &Path) {
     let (mut log, _) = Log::open(Disk::own(dir).unwrap(), &claims(), &stamp()).unwrap();
     let card = Arc::new(card());
     for day in 0..200 {
-        log.load((0..30).map(|n| Item { ticket: n, draft: draft(day * 15 + n / 2), card: Arc::clone(&card) }), &card, &stamp());
+        log.load((0..30).map(|n| Item { ticket: n, draft: draft(day * 30 + n), card: Arc::clone(&card) }), &card, &stamp());
         log.flush().unwrap();
     }
     drop(log);
@@ -115,12 +115,14 @@ fn claims() -> Claims {
 
 fn stamp() -> Stamp {
     let wall = jiff::Timestamp::from_second(1_800_000_000).unwrap();
-    Stamp { boot_id: "8c6f2c52-1111-4222-8333-944444444444".to_owned(), boottime_ms: 5, wall, clock: ClockState::Synchronised }
+    Stamp { boot_id: "8c6f2c52-1111-4222-8333-944444444444".to_owned(), boottime_ms: 5, wall, offset_s: 0, clock: ClockState::Synchronised }
 }
 
 fn card() -> TerminalCard {
     TerminalCard {
         id: Some("3f1c9b".to_owned()),
+        machine_id_hash: None,
+        person_in_charge: None,
         institution: Some("H0001".to_owned()),
         site: None,
         region: Some("330100".to_owned()),
@@ -132,10 +134,16 @@ fn card() -> TerminalCard {
 }
 
 fn draft(n: u64) -> Draft {
-    let evidence =
-        Evidence { k: "tcp.connect".to_owned(), target: "10.20.9.1:443".to_owned(), result: "silence".to_owned(), ms: Some(2000.5) };
+    let evidence = Evidence {
+        k: "tcp.connect".to_owned(),
+        target: "10.20.9.1:443".to_owned(),
+        result: "silence".to_owned(),
+        ms: Some(2000.5),
+        n: 1,
+        boot_ms: None,
+    };
     let incident = Incident {
-        key: n,
+        key: n / 2,
         fingerprint: Fingerprint::Disconnection("settlement".to_owned()),
         phase: if n.is_multiple_of(2) { Phase::Opened } else { Phase::Resolved },
         rev: 1,

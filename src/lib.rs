@@ -8,6 +8,7 @@
 //! * [`model`]: the vocabulary. [`infer`]: what it means. [`catalogue`]: the words for it. [`report`]: the faces. All four are pure: no
 //!   I/O, no clock, no randomness, so that any answer can be replayed from what was seen.
 //! * [`config`]: what the agent is told. [`baseline`]: how the terminal was when it was enrolled.
+//! * [`spool`]: the durable record log. It promises nothing that is not on the disk.
 //! * [`probe`]: one layer, one file; they ask and report what they saw, and decide nothing. [`sys`]: the only edge to the kernel, and the
 //!   only place with unsafe code. [`cli`]: the commands.
 //!

@@ -94,7 +94,7 @@ mod tests {
 
     fn stamp(boot: &str, second: u64) -> Stamp {
         let wall = jiff::Timestamp::from_second(i64::try_from(second).expect("small")).expect("in range");
-        Stamp { boot_id: boot.to_owned(), boottime_ms: second * 1000, wall, clock: ClockState::Unknown }
+        Stamp { boot_id: boot.to_owned(), boottime_ms: second * 1000, wall, offset_s: 0, clock: ClockState::Unknown }
     }
 
     fn head(seq: u64) -> Position {

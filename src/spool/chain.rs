@@ -77,7 +77,7 @@ pub struct Chain {
     pub records: u64,
     /// The beginning is gone: the number before the first record that is left, and the hash that one continues.
     pub bridge: Option<(u64, Digest)>,
-    /// Damaged stretches, the first [`MOST_DAMAGES`] of them.
+    /// Damaged stretches, a bounded number of them.
     pub damages: Vec<Damage>,
     /// Missing numbers that a record accounts for.
     pub jumps: Vec<Jump>,

@@ -57,8 +57,7 @@ pub(super) fn last_line(bytes: &[u8]) -> Option<Line<'_>> {
 impl Place {
     /// Reads the line that stands here; `None` = it is not there any more as it was.
     pub(super) fn line(&self, store: &dyn Store) -> Option<Vec<u8>> {
-        let mut bytes = store.read(&self.segment, self.offset).ok()?;
-        bytes.truncate(usize::try_from(self.length).ok()?);
+        let bytes = store.read_part(&self.segment, self.offset, self.length).ok()?;
         let line = bytes.strip_suffix(b"\n")?;
         (Line::read(line).ok()?.hash == self.hash).then(|| line.to_vec())
     }

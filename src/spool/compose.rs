@@ -124,11 +124,58 @@ pub(super) fn again(record: &Record) -> Body {
     body
 }
 
+/// Reads what [`Fingerprint`] displays.
 fn fingerprint(kind: IncidentKind, text: &str) -> Option<Fingerprint> {
     let (head, tail) = text.split_once(':')?;
     match kind {
         IncidentKind::Disconnection => (head == "disconnection").then(|| Fingerprint::Disconnection(tail.to_owned())),
         IncidentKind::Blindness => (head == "agent.degraded").then(|| Fingerprint::Blindness(tail.to_owned())),
         IncidentKind::Degradation => Some(Fingerprint::Degradation(head.to_owned().try_into().ok()?, tail.to_owned().try_into().ok()?)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{card, incident, stamp};
+    use super::*;
+    use crate::model::{Cause, Subject, What};
+
+    fn sample(fingerprint: Fingerprint) -> Incident {
+        let What::Incident(incident) = incident(7, Phase::Updated) else { unreachable!("it is one") };
+        Incident { fingerprint, ..*incident }
+    }
+
+    #[test]
+    fn an_incident_is_taken_up_as_it_was_recorded() {
+        let cause = Cause::from_code("dns.slow").expect("a cause");
+        for fingerprint in [
+            Fingerprint::Disconnection("中心:a".to_owned()),
+            Fingerprint::Degradation(cause, Subject::Resolver([10, 0, 0, 1].into())),
+            Fingerprint::Blindness("icmp.echo".to_owned()),
+        ] {
+            let incident = sample(fingerprint);
+            let id = IncidentId { epoch: "e".to_owned(), seq: 3 };
+            let record = record("e", 9, &incident.at, &card(), body_of(&incident, &id));
+            let line = serde_json::to_string(&record).expect("encodes");
+            let read: Record = serde_json::from_str(&line).expect("decodes");
+            assert_eq!(incident_of(&read, 7), Some((id, incident)));
+        }
+    }
+
+    #[test]
+    fn a_huge_record_is_shortened_and_keeps_the_latest_beliefs() {
+        let mut large = sample(Fingerprint::Disconnection("c".to_owned()));
+        large.evidence = vec![large.evidence[0].clone(); 2000];
+        let mut body = body_of(&large, &IncidentId { epoch: "e".to_owned(), seq: 3 });
+        shorten(&mut body);
+        assert!(serde_json::to_vec(&record("e", 1, &stamp(1), &card(), body)).expect("encodes").len() < crate::spool::LARGEST_LINE);
+    }
+
+    #[test]
+    fn ids_differ_even_where_the_clock_stands_still_or_is_wrong() {
+        let mut at = stamp(1);
+        assert_ne!(event_id(&at), event_id(&at));
+        at.wall = jiff::Timestamp::MIN;
+        assert_eq!(event_id(&at).len(), 36);
     }
 }

@@ -118,15 +118,15 @@ impl Store for Disk {
         Ok(files)
     }
 
-    fn read(&self, name: &str, from: u64) -> io::Result<Vec<u8>> {
+    fn read_part(&self, name: &str, from: u64, most: u64) -> io::Result<Vec<u8>> {
         let mut file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW).open(self.path(name))?;
         let meta = file.metadata()?;
         if !meta.is_file() || meta.len() > LARGEST_FILE {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "no file of this size or kind belongs here"));
         }
         file.seek(SeekFrom::Start(from))?;
-        let mut bytes = Vec::with_capacity(usize::try_from(meta.len().saturating_sub(from)).unwrap_or(0));
-        file.take(LARGEST_FILE).read_to_end(&mut bytes)?;
+        let mut bytes = Vec::with_capacity(usize::try_from(meta.len().saturating_sub(from).min(most)).unwrap_or(0));
+        file.take(most.min(LARGEST_FILE)).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 

@@ -447,9 +447,14 @@ fn json(record: &Record) -> Vec<u8> {
 /// The segments that the last run may have written to last.
 fn settle_end(store: &dyn Store, listed: &[String]) {
     let segments = recover::segments(store, listed).unwrap_or_default();
-    for segment in segments.iter().rev().take(2) {
+    for segment in segments.iter().rev() {
+        let name = segment.name.to_string();
         // Where it cannot be synced it is read as it is; the next write will say what is wrong.
-        let _ = store.settle(&segment.name.to_string());
+        let _ = store.settle(&name);
+        // Where nothing was ever finished in it, the one before may have been written to as well.
+        if store.read(&name, 0).is_ok_and(|bytes| !recover::is_stillborn(&bytes)) {
+            break;
+        }
     }
 }
 

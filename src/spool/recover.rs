@@ -254,7 +254,7 @@ pub(super) fn what_follows(store: &dyn Store, segments: &[Segment], at: usize) -
 }
 
 /// Its first write never reached the disk as a whole, so nothing in it was ever reported.
-fn is_stillborn(bytes: &[u8]) -> bool {
+pub(super) fn is_stillborn(bytes: &[u8]) -> bool {
     let end = bytes.iter().position(|b| *b == b'\n');
     end.is_none_or(|end| has_hole(&bytes[..end]))
 }

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Overflow {
     /// First an `updated` record of an incident of which a later one waits, then the oldest `updated` record. What opens or resolves an
-    /// incident, and what is about the agent, is kept, up to [`HARD`] times the room; past that the newcomer is given up.
+    /// incident, and what is about the agent, is kept, up to four times the room; past that the newcomer is given up.
     KeepTurningPoints,
 }
 

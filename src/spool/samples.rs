@@ -10,12 +10,14 @@ use std::sync::Arc;
 
 pub(super) fn stamp(second: u64) -> Stamp {
     let wall = jiff::Timestamp::from_second(1_800_000_000 + i64::try_from(second).expect("small")).expect("in range");
-    Stamp { boot_id: "boot".to_owned(), boottime_ms: second * 1000, wall, clock: ClockState::Synchronised }
+    Stamp { boot_id: "boot".to_owned(), boottime_ms: second * 1000, wall, offset_s: 0, clock: ClockState::Synchronised }
 }
 
 pub(super) fn card() -> TerminalCard {
     TerminalCard {
         id: Some("t1".to_owned()),
+        machine_id_hash: None,
+        person_in_charge: None,
         institution: None,
         site: None,
         region: None,
@@ -58,6 +60,8 @@ pub(super) fn incident(key: u64, phase: Phase) -> What {
             target: "10.0.0.1:443".to_owned(),
             result: "silence".to_owned(),
             ms: Some(2.5),
+            n: 1,
+            boot_ms: None,
         }],
         planned: None,
     }))

@@ -6,8 +6,12 @@ use std::io;
 pub trait Store {
     /// All files with their sizes, in any order. A directory that is not there is empty.
     fn list(&self) -> io::Result<Vec<(String, u64)>>;
-    /// A file from an offset to its end; refuses what is larger than any file of the log.
-    fn read(&self, name: &str, from: u64) -> io::Result<Vec<u8>>;
+    /// A file from an offset on, at most so many bytes; refuses a file that is larger than any of the log.
+    fn read_part(&self, name: &str, from: u64, most: u64) -> io::Result<Vec<u8>>;
+    /// A file from an offset to its end.
+    fn read(&self, name: &str, from: u64) -> io::Result<Vec<u8>> {
+        self.read_part(name, from, super::LARGEST_FILE)
+    }
     /// Makes what is on the disk and what is read the same, as far as the system lets us: syncs the file and forgets its cached pages.
     fn settle(&self, name: &str) -> io::Result<()>;
     /// Makes a new file for appending, with its name durable. An error if it is there.

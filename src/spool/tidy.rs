@@ -11,7 +11,8 @@ use crate::model::{AgentEvent, Body, Stamp, TerminalCard};
 use std::collections::BTreeMap;
 
 impl<S: Store> Log<S> {
-    /// Forgets what the limits say. `acknowledged` = the last record that every sink has; `None` = there is no sink. Gives what it
+    /// Forgets what the limits say. `acknowledged` = the last record that every sink has; `None` = there is no sink
+    /// (see [`Cursors::slowest`](super::Cursors::slowest)). Gives what it
     /// recorded for that. Does nothing while a batch is pending.
     pub fn tidy(
         &mut self,
@@ -56,7 +57,10 @@ impl<S: Store> Log<S> {
             may_be_old &= newest.is_none_or(|newest| now.wall.duration_since(newest).unsigned_abs() > limits.keep);
             let acknowledged = acknowledged.is_none_or(|at| match (rank(&segment.name.epoch), rank(&at.epoch)) {
                 (Some(this), Some(that)) if this == that => next.is_some_and(|next| next.name.first <= at.seq + 1),
-                (this, that) => this < that,
+                (Some(this), Some(that)) => this < that,
+                (Some(_), None) => false,
+                // Another machine's: nobody waits for it.
+                (None, _) => true,
             });
             kept.push(Kept { bytes: segment.bytes, newest, acknowledged });
         }

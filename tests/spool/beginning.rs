@@ -16,8 +16,8 @@ impl Store for Counted {
     fn list(&self) -> io::Result<Vec<(String, u64)>> {
         self.0.list()
     }
-    fn read(&self, name: &str, from: u64) -> io::Result<Vec<u8>> {
-        let bytes = self.0.read(name, from)?;
+    fn read_part(&self, name: &str, from: u64, most: u64) -> io::Result<Vec<u8>> {
+        let bytes = self.0.read_part(name, from, most)?;
         self.1.set(self.1.get() + bytes.len());
         Ok(bytes)
     }

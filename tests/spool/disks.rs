@@ -1,6 +1,6 @@
 //! Real file systems that are full or read-only. Needs root to mount them.
 
-use super::world::{all, assert_gapless, card, incident, started};
+use super::world::{all, assert_gapless, card, incident, started, usual};
 use isonet::model::{AgentEvent, Body, Phase};
 use isonet::spool::{Claims, Disk, Health, Known, News, Position, Reader, Spool, State, verify};
 use std::path::{Path, PathBuf};
@@ -204,4 +204,31 @@ fn what_waits_at_the_end_is_written() {
     let health = spool.close();
     assert_eq!((health.state, health.waiting), (State::Well, 0));
     assert_eq!(all(Disk::look(dir.path())).len(), 700);
+}
+
+#[test]
+fn what_a_quick_start_passed_over_is_read_in_the_background() {
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, _news) = start(dir.path());
+    for _ in 0..1000 {
+        spool.record(usual(1, Phase::Updated));
+    }
+    spool.close();
+    let (spool, _news) = start(dir.path());
+    for _ in 0..1000 {
+        spool.record(usual(1, Phase::Updated));
+    }
+    spool.close();
+    assert!(dir.path().join("checkpoint").exists());
+    let oldest =
+        std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some()).min().unwrap();
+    let mut bytes = std::fs::read(&oldest).unwrap();
+    bytes[100] ^= 1;
+    std::fs::write(&oldest, bytes).unwrap();
+    let (spool, news) = start(dir.path());
+    let News::Recorded(records) = news.recv_timeout(PATIENCE).unwrap() else { panic!("the damage is recorded") };
+    assert_eq!(records.len(), 1);
+    drop(spool);
+    let accused = events(dir.path()).into_iter().any(|event| matches!(event, AgentEvent::Tampered { line: 1, .. }));
+    assert!(accused);
 }

@@ -156,10 +156,11 @@ impl Store for Memory {
         Ok(self.files().into_iter().map(|(name, bytes)| (name, bytes.len() as u64)).collect())
     }
 
-    fn read(&self, name: &str, from: u64) -> io::Result<Vec<u8>> {
+    fn read_part(&self, name: &str, from: u64, most: u64) -> io::Result<Vec<u8>> {
         let file = self.file(name)?;
         let file = file.lock().unwrap();
-        Ok(file.cached.get(usize::try_from(from).unwrap()..).unwrap_or_default().to_vec())
+        let rest = file.cached.get(usize::try_from(from).unwrap()..).unwrap_or_default();
+        Ok(rest[..rest.len().min(usize::try_from(most).unwrap())].to_vec())
     }
 
     fn settle(&self, name: &str) -> io::Result<()> {

@@ -10,12 +10,20 @@ use std::sync::Arc;
 
 pub fn stamp(second: u64) -> Stamp {
     let wall = jiff::Timestamp::from_second(1_800_000_000 + i64::try_from(second).unwrap()).unwrap();
-    Stamp { boot_id: "8c6f2c52-1111-4222-8333-944444444444".to_owned(), boottime_ms: second * 1000, wall, clock: ClockState::Synchronised }
+    Stamp {
+        boot_id: "8c6f2c52-1111-4222-8333-944444444444".to_owned(),
+        boottime_ms: second * 1000,
+        wall,
+        offset_s: 0,
+        clock: ClockState::Synchronised,
+    }
 }
 
 pub fn card() -> TerminalCard {
     TerminalCard {
         id: Some("3f1c9b".to_owned()),
+        machine_id_hash: None,
+        person_in_charge: None,
         institution: None,
         site: None,
         region: None,
@@ -58,6 +66,8 @@ pub fn incident(key: u64, phase: Phase, second: u64) -> Draft {
             target: "10.0.0.1:443".to_owned(),
             result: "silence 沉默".to_owned(),
             ms: Some(2.5),
+            n: 1,
+            boot_ms: None,
         }],
         planned: None,
     };

@@ -110,7 +110,7 @@ fn start(dir: &Path) {
 }
 
 fn claims() -> Claims {
-    Claims { fingerprint: "this machine".to_owned(), anchor: Known::Absent, cursors: Known::Absent }
+    Claims { fingerprint: "this-machine".to_owned(), anchor: Known::Absent, cursors: Known::Absent }
 }
 
 fn stamp() -> Stamp {

@@ -3,6 +3,7 @@
 use super::SEGMENT_SIZE;
 use super::checkpoint::{self, Checkpoint};
 use super::compose;
+use super::machine;
 use super::name::SegmentName;
 use super::place::{Place, Position, Segment};
 use super::recover::{self, Claims, Cut, Decision, Earlier, Ended, Epochs, Found, Known, Last, OpenError, Renewal, Started};
@@ -99,7 +100,7 @@ impl<S: Store> Log<S> {
     /// Reads what is there and decides how it goes on. Writes nothing yet, so that it succeeds on a full or read-only disk.
     pub fn open(store: S, claims: &Claims, now: &Stamp) -> Result<(Self, Started), OpenError> {
         let named = Epochs::load(&store);
-        let same = matches!(&named, Known::Is(epochs) if epochs.fingerprint == claims.fingerprint);
+        let same = matches!(&named, Known::Is(epochs) if machine::is_same(&epochs.fingerprint, &claims.fingerprint));
         let cloned = matches!(&named, Known::Is(_)) && !same;
         let listed = match &named {
             Known::Is(epochs) => epochs.earlier.iter().map(|e| e.epoch.clone()).chain([epochs.epoch.clone()]).collect(),
@@ -127,7 +128,10 @@ impl<S: Store> Log<S> {
                 events.push(AgentEvent::Tampered { file: damage.file, line: damage.line, why: damage.why });
             }
         }
+        // Parts are exchanged one at a time: each start remembers those that are there now.
+        let exchanged = matches!(&named, Known::Is(epochs) if epochs.fingerprint != claims.fingerprint) && !claims.fingerprint.is_empty();
         let epochs = match (named, decision.renewal) {
+            (Known::Is(epochs), None) if exchanged => Epochs { fingerprint: claims.fingerprint.clone(), ..epochs },
             (Known::Is(epochs), None) => epochs,
             (named, renewal) => renewed(named, renewal, &found.segments, &claims.fingerprint, now),
         };
@@ -145,7 +149,7 @@ impl<S: Store> Log<S> {
         };
         let mut log = Self {
             store,
-            unnamed: decision.renewal.is_some(),
+            unnamed: decision.renewal.is_some() || exchanged,
             head,
             segments: found.segments,
             tail: None,

@@ -73,6 +73,7 @@ mod compose;
 mod cursor;
 mod disk;
 mod log;
+mod machine;
 mod name;
 mod place;
 mod reader;

@@ -2,6 +2,7 @@
 
 use super::chain::{Chain, Damage, End, Jump, Next, Part, gap_of, has_hole};
 use super::checkpoint::{Checkpoint, last_line};
+use super::machine;
 use super::name::SegmentName;
 use super::place::{Place, Position, Segment};
 use super::seal::{Digest, Line, seal, unseal};
@@ -28,7 +29,7 @@ pub enum Known<T> {
 /// What the rest of the state directory, and the machine, say about the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claims {
-    /// What tells this machine from a clone of its disk: permanent MAC, disk serial, machine id or DMI, in one text.
+    /// What tells this machine from a clone of its disk: permanent MAC, disk serial, board: digests in one line, one of which must be known.
     pub fingerprint: String,
     /// The head in the anchor.
     pub anchor: Known<(Position, Digest)>,
@@ -363,7 +364,7 @@ pub(super) fn decide(epochs: &Known<Epochs>, claims: &Claims, found: &Found, hin
             _ => renew(Ended::Lost, vec![missing(EPOCH, "cannot be read")]),
         };
     };
-    if epochs.fingerprint != claims.fingerprint {
+    if !machine::is_same(&epochs.fingerprint, &claims.fingerprint) {
         return renew(Ended::Cloned, Vec::new());
     }
     for (file, unreadable) in [("anchor", claims.anchor == Known::Unreadable), ("cursors", claims.cursors == Known::Unreadable)] {

@@ -71,7 +71,7 @@ fn run(program: &str, args: &[&str]) {
 
 fn start(dir: &Path) -> (Spool, Receiver<News>) {
     let (tell, news) = mpsc::channel();
-    let claims = Claims { fingerprint: "this machine".to_owned(), anchor: Known::Absent, cursors: Known::Absent };
+    let claims = Claims { fingerprint: "this-machine".to_owned(), anchor: Known::Absent, cursors: Known::Absent };
     let store = Disk::own(dir).unwrap();
     let (spool, _) = Spool::start(store, Some(Disk::look(dir)), &claims, card(), move |news| drop(tell.send(news))).unwrap();
     (spool, news)

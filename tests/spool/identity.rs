@@ -33,7 +33,7 @@ fn a_log_goes_on_where_it_ended() {
 #[test]
 fn a_copied_disk_begins_an_epoch_and_takes_nothing_up() {
     let (store, epoch) = three();
-    let claims = Claims { fingerprint: "another machine".to_owned(), ..no_claims() };
+    let claims = Claims { fingerprint: "another-machine".to_owned(), ..no_claims() };
     let (mut log, start) = open(store.clone(), &claims);
     assert_eq!((start.renewal, start.open.len(), start.last), (Some(Renewal::After(Ended::Cloned)), 0, None));
     assert_ne!(start.epoch, epoch);
@@ -42,6 +42,18 @@ fn a_copied_disk_begins_an_epoch_and_takes_nothing_up() {
     assert_eq!(verify(&store).unwrap().records, 4, "and are kept");
     drop(log);
     assert_eq!(open(store, &claims).1.renewal, None);
+}
+
+#[test]
+fn parts_exchanged_one_at_a_time_make_no_other_machine() {
+    let (store, epoch) = three();
+    for parts in ["this-machine card2", "card2 disk2", "disk2 board2"] {
+        let claims = Claims { fingerprint: parts.to_owned(), ..no_claims() };
+        let (mut log, start) = open(store.clone(), &claims);
+        assert_eq!((start.renewal, &start.epoch), (None, &epoch), "{parts}");
+        write(&mut log, vec![started()]);
+    }
+    assert_eq!(open(store, &no_claims()).1.renewal, Some(Renewal::After(Ended::Cloned)), "of the first parts none is left");
 }
 
 #[test]

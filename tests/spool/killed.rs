@@ -15,7 +15,7 @@ const CHILD: &str = "ISONET_TEST_SPOOL_CHILD";
 const KILLS: u32 = 220;
 
 fn claims() -> Claims {
-    Claims { fingerprint: "this machine".to_owned(), anchor: Known::Absent, cursors: Known::Absent }
+    Claims { fingerprint: "this-machine".to_owned(), anchor: Known::Absent, cursors: Known::Absent }
 }
 
 /// Opens, updates and resolves incidents without end, and says on standard output what it was told is recorded.

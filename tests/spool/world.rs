@@ -90,7 +90,7 @@ pub fn item(ticket: u64, draft: Draft) -> Item {
 
 /// Nothing is known beside the log.
 pub fn no_claims() -> Claims {
-    Claims { fingerprint: "this machine".to_owned(), anchor: Known::Absent, cursors: Known::Absent }
+    Claims { fingerprint: "this-machine".to_owned(), anchor: Known::Absent, cursors: Known::Absent }
 }
 
 pub fn open<S: Store>(store: S, claims: &Claims) -> (Log<S>, Started) {

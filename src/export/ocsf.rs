@@ -53,7 +53,7 @@ fn base(record: &Record, class: u32, activity: (u32, &str), lang: Lang) -> Map<S
             "version": VERSION,
             "uid": record.event_id,
             "sequence": record.seq,
-            "log_name": record.epoch,
+            "log_name": format!("isonet/{}", record.epoch),
             "tenant_uid": terminal.institution,
             "profiles": if class == INCIDENT { json!(["host", "incident"]) } else { json!(["host"]) },
             "product": { "name": "isonet", "vendor_name": "isonet", "version": terminal.agent },

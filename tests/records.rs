@@ -121,6 +121,19 @@ fn words_and_shapes_that_are_not_agreed_are_refused() {
     assert!(!VALIDATOR.is_valid(&stopped));
 }
 
+/// Each member says what it is for, itself or where it points to.
+fn assert_described(place: &str, value: &Value, schema: &Value) {
+    let Value::Object(map) = value else { return };
+    if let Some(Value::Object(properties)) = map.get("properties") {
+        for (name, property) in properties {
+            let behind = property["$ref"].as_str().and_then(|to| schema.pointer(to.strip_prefix('#')?));
+            let described = property.get("description").or_else(|| behind?.get("description"));
+            assert!(described.is_some_and(|text| text.as_str().is_some_and(|text| text.ends_with('.'))), "{place}/{name}");
+        }
+    }
+    map.iter().for_each(|(key, inner)| assert_described(&format!("{place}/{key}"), inner, schema));
+}
+
 #[test]
 fn the_schema_knows_exactly_the_codes_there_are_and_describes_everything() {
     let schema = schema();
@@ -131,18 +144,7 @@ fn the_schema_knows_exactly_the_codes_there_are_and_describes_everything() {
         schema["$defs"]["agent"]["oneOf"].as_array().unwrap().iter().map(|it| &it["properties"]["event"]["const"]).collect();
     let known: Vec<_> = AgentEvent::CODES.iter().map(|code| json!(code.strip_prefix("agent.").unwrap())).collect();
     assert_eq!(events, known.iter().collect::<Vec<_>>());
-    fn walk(place: &str, value: &Value, schema: &Value) {
-        let Value::Object(map) = value else { return };
-        if let Some(Value::Object(properties)) = map.get("properties") {
-            for (name, property) in properties {
-                let behind = property["$ref"].as_str().and_then(|to| schema.pointer(to.strip_prefix('#')?));
-                let described = property.get("description").or_else(|| behind?.get("description"));
-                assert!(described.is_some_and(|text| text.as_str().is_some_and(|text| text.ends_with('.'))), "{place}/{name}");
-            }
-        }
-        map.iter().for_each(|(key, inner)| walk(&format!("{place}/{key}"), inner, schema));
-    }
-    walk("", &schema, &schema);
+    assert_described("", &schema, &schema);
 }
 
 proptest! {

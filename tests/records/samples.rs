@@ -129,7 +129,7 @@ pub fn day() -> Vec<Record> {
         body.incident.id = id(6);
         body.incident.opened_seq = 6;
         body.incident.kind = IncidentKind::Blindness;
-        body.incident.fingerprint = "agent.degraded:gateway.arp".to_owned();
+        "agent.degraded:gateway.arp".clone_into(&mut body.incident.fingerprint);
         body.incident.centres = Vec::new();
         let (code, object) = ("agent.degraded".to_owned(), "gateway.arp".to_owned());
         body.remedy.key.clone_from(&code);
@@ -147,9 +147,9 @@ pub fn day() -> Vec<Record> {
             body.incident.rev = 2;
             body.incident.planned = Some("中心升级".to_owned());
             body.cause.history.push(Earlier { code: "line.down".to_owned(), certainty: Certainty::Likely, since_ms: 3_602_000 });
-            body.cause.code = "gateway.changed".to_owned();
+            "gateway.changed".clone_into(&mut body.cause.code);
             body.cause.layer = Some(Layer::Gateway);
-            body.cause.object = "gateway:192.168.1.1".to_owned();
+            "gateway:192.168.1.1".clone_into(&mut body.cause.object);
             body.cause.certainty = Certainty::Proven;
             let (set, issuer, version, article) = ("example", "某市医疗保险经办机构", "2006", "12");
             let [set, issuer, version, article] = [set, issuer, version, article].map(str::to_owned);
@@ -172,12 +172,12 @@ pub fn day() -> Vec<Record> {
             body.incident.id = id(5);
             body.incident.opened_seq = 5;
             body.incident.kind = IncidentKind::Degradation;
-            body.incident.fingerprint = "dns.slow:resolver:10.20.0.53".to_owned();
+            "dns.slow:resolver:10.20.0.53".clone_into(&mut body.incident.fingerprint);
             body.incident.part_of = Some(id(2));
-            body.cause.code = "dns.slow".to_owned();
+            "dns.slow".clone_into(&mut body.cause.code);
             body.cause.layer = Some(Layer::Dns);
             body.cause.severity = Severity::Low;
-            body.cause.object = "resolver:10.20.0.53".to_owned();
+            "resolver:10.20.0.53".clone_into(&mut body.cause.object);
         }),
         incident(6, blind),
         agent(7, Severity::Low, AgentEvent::Gap { last_seen: time(0).wall, length_ms: None, rebooted: true }),

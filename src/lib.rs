@@ -9,6 +9,7 @@
 //!   I/O, no clock, no randomness, so that any answer can be replayed from what was seen.
 //! * [`config`]: what the agent is told. [`baseline`]: how the terminal was when it was enrolled.
 //! * [`spool`]: the durable record log. It promises nothing that is not on the disk.
+//! * [`sink`]: where records go. [`export`]: records in the forms that other programs know.
 //! * [`probe`]: one layer, one file; they ask and report what they saw, and decide nothing. [`sys`]: the only edge to the kernel, and the
 //!   only place with unsafe code. [`cli`]: the commands.
 //!

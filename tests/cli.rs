@@ -17,5 +17,7 @@ mod interrupted;
 mod page;
 #[path = "cli/plain.rs"]
 mod plain;
+#[path = "cli/records.rs"]
+mod records;
 #[path = "cli/state.rs"]
 mod state;

@@ -29,13 +29,18 @@ pub fn told(body: &Body, lang: Lang) -> String {
 
 fn incident_told(body: &IncidentBody, lang: Lang) -> String {
     let (card, cause) = (&body.incident, &body.cause);
-    let mut line = format!("{}{}{}", head(body, lang), lang.pick("：", ": "), title(&cause.code, &cause.object, lang));
+    let (what, resolved) = (title(&cause.code, &cause.object, lang), card.phase == Phase::Resolved);
+    let mut line = match card.kind {
+        IncidentKind::Blindness if !resolved => what,
+        _ if resolved => format!("{}{}{what}", head(body, lang), lang.pick("；之前是：", "; it was: ")),
+        _ => format!("{}{}{what}", head(body, lang), lang.pick("：", ": ")),
+    };
     let sure = certainty(cause.certainty, lang);
-    if card.phase != Phase::Resolved && card.kind != IncidentKind::Blindness {
+    if !resolved && card.kind != IncidentKind::Blindness {
         line += &lang.pick(format!("（{sure}，{}）", cause.object), format!(" ({sure}, {})", cause.object));
     }
     if card.occurrences > 1 {
-        line += &lang.pick(format!("，第 {} 次", card.occurrences), format!(", for the {}. time", card.occurrences));
+        line += &lang.pick(format!("，第 {} 次", card.occurrences), format!(", occurrence {}", card.occurrences));
     }
     if card.planned.is_some() {
         line += lang.pick("，在已通知的维护时段内", ", within an announced maintenance window");
@@ -66,7 +71,7 @@ fn head(body: &IncidentBody, lang: Lang) -> String {
         (_, Change::Reopened, _) => of("又出现了", "Back again"),
         (_, _, IncidentKind::Disconnection) => of("连不上了", "Disconnected"),
         (_, _, IncidentKind::Degradation) => of("能用但不如平时", "Worse than it should be"),
-        (_, _, IncidentKind::Blindness) => of("有一处看不到", "Something cannot be seen"),
+        (_, _, IncidentKind::Blindness) => of("看不到", "Cannot be seen"),
     }
 }
 

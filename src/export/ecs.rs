@@ -92,7 +92,7 @@ fn labels_of_incident(body: &IncidentBody) -> Map<String, Value> {
         "incident_kind": card.kind.code(),
         "phase": card.phase.code(),
         "certainty": cause.certainty.code(),
-        "layer": cause.layer.map(|layer| layer.code()),
+        "layer": cause.layer.map(crate::model::Layer::code),
         "subject": cause.object,
         "centres": words(&card.centres),
         "who_acts": words(&who),

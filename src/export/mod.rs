@@ -104,7 +104,9 @@ fn written(line: &[u8], format: Format, lang: Lang) -> Option<Vec<u8>> {
     let text = match format {
         Format::Csv => csv::row(&record, lang),
         Format::Ecs => format!("{}\n", ecs::document(&record, lang)),
-        Format::Ocsf | Format::Jsonl => ocsf::events(&record, lang).iter().map(|event| format!("{event}\n")).collect(),
+        Format::Ocsf | Format::Jsonl => {
+            ocsf::events(&record, lang).iter().fold(String::new(), |text, event| text + &event.to_string() + "\n")
+        }
     };
     Some(text.into_bytes())
 }

@@ -53,7 +53,7 @@ fn base(record: &Record, class: u32, activity: (u32, &str), lang: Lang) -> Map<S
             "version": VERSION,
             "uid": record.event_id,
             "sequence": record.seq,
-            "log_name": record.epoch,
+            "log_name": format!("isonet/{}", record.epoch),
             "tenant_uid": terminal.institution,
             "profiles": if class == INCIDENT { json!(["host", "incident"]) } else { json!(["host"]) },
             "product": { "name": "isonet", "vendor_name": "isonet", "version": terminal.agent },
@@ -155,13 +155,12 @@ fn about_agent(record: &Record, event: &AgentEvent, lang: Lang) -> Value {
         AgentEvent::Tampered { .. } => (EVENT_LOG, (99, "Integrity Failure")),
     };
     let mut fields = base(record, class, activity, lang);
-    match (class, event) {
-        (LIFECYCLE, _) => {
-            add(&mut fields, json!({ "app": { "name": "isonet", "vendor_name": "isonet", "version": record.terminal.agent } }))
-        }
-        (_, AgentEvent::Tampered { file, .. }) => add(&mut fields, json!({ "log_name": "isonet", "file": { "name": file, "type_id": 1 } })),
-        _ => add(&mut fields, json!({ "log_name": "isonet" })),
-    }
+    let about = match (class, event) {
+        (LIFECYCLE, _) => json!({ "app": { "name": "isonet", "vendor_name": "isonet", "version": record.terminal.agent } }),
+        (_, AgentEvent::Tampered { file, .. }) => json!({ "log_name": "isonet", "file": { "name": file, "type_id": 1 } }),
+        _ => json!({ "log_name": "isonet" }),
+    };
+    add(&mut fields, about);
     add_unmapped(&mut fields, json!({ "agent": event }));
     strip(Value::Object(fields))
 }

@@ -20,7 +20,7 @@ fn states() -> impl Strategy<Value = String> {
 }
 
 prop_compose! {
-    fn scenarios()(
+    pub(super) fn scenarios()(
         steps in prop::collection::vec((0.3_f64..90.0, states(), states()), 1..14),
         events in prop::collection::vec(0.0_f64..600.0, 0..4),
         sleep in prop::option::of((10.0_f64..300.0, 1.0_f64..4000.0)),
@@ -42,7 +42,7 @@ prop_compose! {
     }
 }
 
-fn play(text: &str) -> Vec<Written> {
+pub(super) fn play(text: &str) -> Vec<Written> {
     let scenario: Scenario = toml::from_str(text).unwrap();
     scenario.play()
 }

@@ -5,6 +5,7 @@
 
 mod laws;
 mod play;
+mod recorded;
 
 use play::Scenario;
 

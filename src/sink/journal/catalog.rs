@@ -41,7 +41,7 @@ pub fn catalog(lang: Lang) -> String {
     chapter(&mut file, "unknown", subject, &[paragraphs, about(lang)].concat());
     for code in AgentEvent::CODES {
         let (subject, paragraph) = event(code, lang);
-        chapter(&mut file, code, subject, &[paragraph.to_owned(), record(lang)]);
+        chapter(&mut file, code, subject, &[paragraph, record(lang)]);
     }
     file
 }

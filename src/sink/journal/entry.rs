@@ -11,12 +11,11 @@ use crate::model::{Body, IncidentBody, Record};
 pub fn entry(line: &[u8], lang: Lang) -> Vec<u8> {
     let mut entry = Entry(Vec::with_capacity(line.len() * 2));
     entry.field("SYSLOG_IDENTIFIER", "isonet");
-    match serde_json::from_slice::<Record>(line) {
-        Ok(record) => entry.record(&record, lang),
-        Err(_) => {
-            entry.field("MESSAGE", lang.pick("isonet 的一条记录，由更新的版本写成。", "A record of isonet, written by a later version."));
-            entry.field("PRIORITY", "5");
-        }
+    if let Ok(record) = serde_json::from_slice::<Record>(line) {
+        entry.record(&record, lang);
+    } else {
+        entry.field("MESSAGE", lang.pick("isonet 的一条记录，由更新的版本写成。", "A record of isonet, written by a later version."));
+        entry.field("PRIORITY", "5");
     }
     entry.bytes("ISONET_RECORD", line);
     entry.0

@@ -123,6 +123,7 @@ fn unseen(sighting: &Sighting) -> Option<(&'static str, &Unseen)> {
         Sighting::Series(_, o) | Sighting::SeriesLarge(_, o) => ("icmp.series", of(o)),
         Sighting::OnWire(_, o) => ("wire.answer", of(o)),
         Sighting::CardReaders(o) => ("usb.readers", of(o)),
+        Sighting::DialUp(o) => ("link.dial-up", of(o)),
         Sighting::Source(source, o) => (source.code(), of(o)),
         Sighting::Udp(_, o) => ("udp.datagram", of(o)),
         Sighting::Tcp(_, o) => ("tcp.connect", of(o)),

@@ -1,8 +1,10 @@
 //! The terminal's own state: links, addresses, routes, resolvers. One kernel dump, nothing on the wire.
 
-use crate::config::Config;
-use crate::model::{Address, LinkKind, Outcome, Sighting};
+use crate::baseline::Enrolment;
+use crate::config::{Config, VpnKind};
+use crate::model::{Address, IfName, LinkKind, Outcome, Sighting};
 use crate::sys::arp;
+use crate::sys::dialup;
 use crate::sys::netlink::Snapshot;
 use crate::sys::resolv::{self, Places};
 use crate::sys::sources;
@@ -27,6 +29,15 @@ pub fn withheld(config: &Config) -> Vec<Sighting> {
     let units = config.vpns.iter().any(|vpn| vpn.unit.is_some());
     let missing = sources::missing_of(Path::new("/"), !config.vpns.is_empty(), units, &logs);
     missing.into_iter().map(|(source, why)| Sighting::Source(source, Outcome::Unknown(why))).collect()
+}
+
+/// What speaks for a line that this PC dials up by itself: looked for where it has no address that packets could leave with, and no
+/// baseline that would tell.
+pub fn dial_up(snapshot: &Snapshot, config: &Config, enrolment: &Enrolment) -> Option<Sighting> {
+    let tunnel = |name: &IfName| config.vpns.iter().any(|vpn| vpn.interface.matches(name.as_str()));
+    let addressed = snapshot.addresses.ok()?.iter().any(|address| address.usable() && !tunnel(&address.link));
+    let programs = !config.vpns.iter().any(|vpn| vpn.kind == VpnKind::L2tp);
+    (!addressed && enrolment.baseline().is_none()).then(|| Sighting::DialUp(dialup::traces(Path::new("/"), programs)))
 }
 
 /// Asks every Ethernet segment whether another station answers for our own IPv4 address there, and gives the addresses with what was

@@ -56,7 +56,7 @@ fn an_answer_that_arrives_and_is_not_let_in_accuses_this_pc() {
 }
 
 /// A terminal that was enrolled at home: one card, one router.
-fn enrolled(change: impl FnOnce(&mut Baseline)) -> Enrolment {
+pub(crate) fn enrolled(change: impl FnOnce(&mut Baseline)) -> Enrolment {
     let mut baseline: Baseline = serde_json::from_str(include_str!("baseline.json")).unwrap();
     change(&mut baseline);
     Enrolment::Enrolled(Box::new(baseline))
@@ -66,7 +66,7 @@ fn at_home() -> Enrolment {
     enrolled(|_| {})
 }
 
-fn ask_enrolled(config: &Config, enrolment: &Enrolment, sightings: Vec<Sighting>) -> Diagnosis {
+pub(crate) fn ask_enrolled(config: &Config, enrolment: &Enrolment, sightings: Vec<Sighting>) -> Diagnosis {
     in_words(diagnose(&world(sightings), config, enrolment))
 }
 

@@ -63,6 +63,7 @@ pub fn unseen_what(what: &str, lang: Lang) -> Option<&'static str> {
         "dns.lookup" | "dns.query" => ("域名查询", "name look-ups"),
         "vpn" => ("VPN 的状态", "the VPN's state"),
         "vpn.log" => ("VPN 日志里写了什么", "what the VPN's log says"),
+        "vpn.counters" => ("VPN 收发了多少", "what came and went through the VPN"),
         "wireguard.handshake" => ("VPN 上次握手的时间", "the time of the VPN's last handshake"),
         _ => return None,
     };

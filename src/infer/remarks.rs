@@ -91,8 +91,9 @@ pub fn blind(scene: &Scene<'_>) -> Vec<Blind> {
     }
     for observation in scene.world.observations() {
         if let Sighting::Vpn(_, Outcome::Ok(facts)) = &observation.sighting {
-            let unread = facts.log_unseen.iter().map(|why| Blind { what: "vpn.log".to_owned(), because: why.clone() });
-            blind.extend(unread);
+            let unread = [("vpn.log", &facts.log_unseen), ("vpn.counters", &facts.counters_unseen)];
+            let told = unread.into_iter().filter_map(|(what, why)| Some(Blind { what: what.to_owned(), because: why.clone()? }));
+            blind.extend(told);
         }
         if let Some((what, because)) = unseen(&observation.sighting) {
             blind.insert(Blind { what: what.to_owned(), because: because.clone() });

@@ -1,8 +1,8 @@
 //! What a VPN client's log says since its last start: how did its session begin, end, or fail to begin? The log is a file, or what the
 //! journal keeps of the client's unit (`journal.rs`). Only markers are looked for: nothing of a log is kept or shown, for it may hold names.
 
-use crate::model::VpnLog;
-use crate::sys::files;
+use crate::model::{Unseen, VpnLog};
+use crate::sys::{files, sources};
 use std::path::Path;
 
 /// How much of the log's end is read.
@@ -62,9 +62,9 @@ const MARKERS: &[(&[&str], VpnLog)] = &[
     (&["authentication succeeded"], VpnLog::Quiet), // pppd: CHAP and PAP
 ];
 
-/// Reads the end of a log. Blocks.
-pub fn read_log(path: &Path) -> VpnLog {
-    files::read_tail(path, TAIL).map_or(VpnLog::Unread, |text| judge(&text))
+/// Reads the end of a log. Blocks. The error says why it could not be read.
+pub fn read_log(path: &Path) -> Result<VpnLog, Unseen> {
+    files::read_tail(path, TAIL).map(|text| judge(&text)).map_err(|error| sources::of_log(path, &error))
 }
 
 /// The last telling line decides, but for what is only the echo of a reason that was told before.
@@ -156,9 +156,10 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_is_not_there_is_unread() {
-        assert_eq!(read_log(Path::new("/nonexistent/openvpn.log")), VpnLog::Unread);
-        assert_eq!(read_log(Path::new("/proc/self")), VpnLog::Unread);
+    fn a_log_that_cannot_be_read_says_which_and_why() {
+        for path in ["/nonexistent/openvpn.log", "/proc/self"] {
+            assert!(matches!(read_log(Path::new(path)), Err(Unseen::Error(why)) if why.contains(path)), "{path}");
+        }
     }
 
     mod any_bytes {

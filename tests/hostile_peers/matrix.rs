@@ -25,7 +25,7 @@ use std::time::Duration;
 use url::Url;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ill {
+pub enum Ill {
     Noise,
     Flood,
     Drip,
@@ -39,7 +39,7 @@ enum Ill {
 const ALL: [Ill; 8] = [Ill::Noise, Ill::Flood, Ill::Drip, Ill::Early, Ill::Stray, Ill::Oversize, Ill::Late, Ill::Elsewhere];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Protocol {
+pub enum Protocol {
     /// A port that is checked no further, and the outer side of a VPN over TCP.
     Tcp,
     Tls,
@@ -132,7 +132,7 @@ fn stray(protocol: Protocol) -> &'static [u8] {
     }
 }
 
-fn spoil(mut stream: TcpStream, protocol: Protocol, ill: Ill) {
+pub fn spoil(mut stream: TcpStream, protocol: Protocol, ill: Ill) {
     // Servers of these protocols wait for the client's first word.
     let mut asked = [0; 2048];
     let _ = !protocol.is_listened_to() && stream.read(&mut asked).is_ok();
@@ -155,7 +155,7 @@ fn spoil(mut stream: TcpStream, protocol: Protocol, ill: Ill) {
     wait(stream);
 }
 
-fn scatter(query: &[u8], ill: Ill) -> Vec<Vec<u8>> {
+pub fn scatter(query: &[u8], ill: Ill) -> Vec<Vec<u8>> {
     match ill {
         Ill::Noise => vec![noise(512)],
         Ill::Flood => vec![noise(1200); 2000],

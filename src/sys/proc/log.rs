@@ -165,6 +165,13 @@ mod tests {
     mod any_bytes {
         use super::*;
         use crate::testing::{cases, hostile};
+        use proptest::collection::vec;
+        use proptest::sample::select;
+
+        /// A line for every row of the table.
+        fn every_marker() -> Vec<u8> {
+            MARKERS.iter().flat_map(|(words, _)| format!("2026-01-01 {}\n", words.join(" x ")).into_bytes()).collect()
+        }
 
         proptest! {
             #![proptest_config(cases())]
@@ -173,6 +180,29 @@ mod tests {
             fn of_a_log_are_read_to_their_end(bytes in hostile(vec![b"x OpenVPN 2.6.3\nx AUTH: AUTH_FAILED\nIKE_SA a established\n".to_vec()], 400)) {
                 let text = String::from_utf8_lossy(&bytes);
                 prop_assert!(judge(&text) != VpnLog::Unread);
+            }
+
+            #[test]
+            fn before_the_last_telling_line_decide_nothing(
+                bytes in hostile(vec![every_marker()], 4000),
+                end in select(vec![
+                    ("Initialization Sequence Completed", VpnLog::Established),
+                    ("OpenVPN 2.6.3 x86_64", VpnLog::Quiet),
+                    ("AUTH: Received control message: AUTH_FAILED", VpnLog::AuthFailed),
+                    ("Terminating connection due to lack of activity.", VpnLog::IdleTimeout),
+                ]),
+            ) {
+                // As the file is read: its end, cut anywhere, lossily.
+                let from = bytes.len().saturating_sub(2000);
+                let text = String::from_utf8_lossy(&bytes[from..]);
+                prop_assert_eq!(judge(&format!("{text}\n{}\n", end.0)), end.1);
+            }
+
+            #[test]
+            fn of_a_log_without_a_marker_tell_nothing(bytes in vec(any::<u8>(), 0..400)) {
+                let text = String::from_utf8_lossy(&bytes).to_ascii_lowercase();
+                let telling = MARKERS.iter().any(|(words, _)| words.iter().all(|word| text.contains(word)));
+                prop_assert!(telling || judge(&text) == VpnLog::Quiet);
             }
         }
     }

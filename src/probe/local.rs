@@ -56,7 +56,9 @@ async fn asked(snapshot: &Snapshot, address: &Address, timeout: Duration) -> Add
         && on_segment
         && address.usable()
     {
-        address.duplicate = matches!(arp::conflict(&address.link, own, timeout).await, Outcome::Ok(Some(_)));
+        // With two cards on one segment the other answers for us as well.
+        let is_ours = |mac: &String| snapshot.links.ok().is_some_and(|links| links.iter().any(|link| link.mac.as_ref() == Some(mac)));
+        address.duplicate = matches!(arp::conflict(&address.link, own, timeout).await, Outcome::Ok(Some(mac)) if !is_ours(&mac));
     }
     address
 }

@@ -7,6 +7,8 @@
 
 #[path = "cli/config.rs"]
 mod config;
+#[path = "cli/dialup.rs"]
+mod dialup;
 #[path = "cli/ground.rs"]
 mod ground;
 #[path = "cli/hostile.rs"]

@@ -15,3 +15,5 @@ mod matrix;
 mod peer;
 #[path = "hostile_peers/tls.rs"]
 mod tls;
+#[path = "hostile_peers/whole.rs"]
+mod whole;

@@ -3,6 +3,8 @@
 
 #[path = "inference/clients.rs"]
 mod clients;
+#[path = "inference/dialup.rs"]
+mod dialup;
 #[path = "inference/ends.rs"]
 mod ends;
 #[path = "inference/faults.rs"]

@@ -4,6 +4,8 @@
 //! Needs root, `ip`, `nft` and `setpriv`; without them a test prints `SKIPPED` and the reason. Nothing leaves the namespaces, and they are
 //! removed when the test ends, also when it fails.
 
+#[path = "net_sys/errors.rs"]
+mod errors;
 #[path = "net_sys/inside.rs"]
 mod inside;
 #[path = "net_sys/lab.rs"]

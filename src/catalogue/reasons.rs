@@ -53,6 +53,7 @@ pub fn unseen_what(what: &str, lang: Lang) -> Option<&'static str> {
         "path.walk" => ("路上的各段", "the steps on the way"),
         "icmp.echo" | "icmp.series" | "udp.datagram" => ("对方对探测包的回应", "answers to test packets"),
         "wire.answer" => ("网口上收到了什么", "what arrives at the network card"),
+        "link.dial-up" => ("这台电脑有没有设宽带拨号", "whether this PC dials up its line (PPPoE)"),
         "usb.readers" => ("读卡器在不在", "whether the card reader is there"),
         "tcp.connect" => ("能不能连上", "whether a connection opens"),
         "tls.handshake" => ("安全证书", "the certificate"),
@@ -62,6 +63,7 @@ pub fn unseen_what(what: &str, lang: Lang) -> Option<&'static str> {
         "dns.lookup" | "dns.query" => ("域名查询", "name look-ups"),
         "vpn" => ("VPN 的状态", "the VPN's state"),
         "vpn.log" => ("VPN 日志里写了什么", "what the VPN's log says"),
+        "vpn.counters" => ("VPN 收发了多少", "what came and went through the VPN"),
         "wireguard.handshake" => ("VPN 上次握手的时间", "the time of the VPN's last handshake"),
         _ => return None,
     };

@@ -18,11 +18,24 @@ pub struct Arguments {
     /// 要检查的文件（及其旁的 conf.d）/ Check this file, and the conf.d beside it, instead of the one in use
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
+    /// 只问能不能启动：所指定的文件（证书等）缺失或无用时照样说明，但不算失败 / Ask only whether a start is possible: files that are named and missing or of no use are told as warnings, and do not fail
+    #[arg(long)]
+    start: bool,
+}
+
+/// What a file that is named and of no use means for the exit status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Files {
+    /// Something does not work as configured.
+    MustServe,
+    /// Probing goes on without it and says what it could not judge: no reason not to start.
+    MayMiss,
 }
 
 pub fn run(global: &Global, arguments: &Arguments) -> u8 {
     let file = arguments.file.as_deref().or(global.config.as_deref());
-    match check(file, |choice| global.lang(choice)) {
+    let files = if arguments.start { Files::MayMiss } else { Files::MustServe };
+    match check(file, files, |choice| global.lang(choice)) {
         Ok(text) => print(&text).err().unwrap_or(0),
         Err((text, status)) => {
             complain(&text);
@@ -31,17 +44,17 @@ pub fn run(global: &Global, arguments: &Arguments) -> u8 {
     }
 }
 
-/// Checks the given file, or the one at the default place. `speak` turns the file's choice of language into a language. `Err` holds the
-/// problems in words and the exit status.
-fn check(file: Option<&Path>, speak: impl Fn(LanguageChoice) -> Lang) -> Result<String, (String, u8)> {
+/// Checks the given file, or the one at the default place. `speak` turns the file's choice of language into a language. `Err` holds what
+/// goes to the standard error output, and the exit status.
+fn check(file: Option<&Path>, files: Files, speak: impl Fn(LanguageChoice) -> Lang) -> Result<String, (String, u8)> {
     match load(file) {
         Ok(loaded) => {
             let lang = speak(loaded.config.language);
-            let found = files::look(&loaded.files);
-            if found.problems.is_empty() {
-                Ok(summary(&loaded, &found.notes, lang))
-            } else {
-                Err((of_no_use(&found.problems, &found.notes, lang), NOT_RIGHT))
+            let found = self::files::look(&loaded.files);
+            match (found.problems.is_empty(), files) {
+                (true, _) => Ok(summary(&loaded, &found.notes, lang)),
+                (false, Files::MayMiss) => Err((warned(&found.problems, &found.notes, lang), 0)),
+                (false, Files::MustServe) => Err((of_no_use(&found.problems, &found.notes, lang), NOT_RIGHT)),
             }
         }
         Err(error) => Err((render_error(&error, speak(LanguageChoice::Auto)), error.exit_code())),
@@ -57,6 +70,22 @@ fn of_no_use(problems: &[Located], notes: &[Located], lang: Lang) -> String {
         format!("配置写法正确，但其中指定的文件有 {count} 处问题"),
         format!(
             "the configuration is well formed; {count} {} with the files that it names",
+            if count == 1 { "problem" } else { "problems" }
+        ),
+    ));
+    lines.join("\n") + "\n"
+}
+
+/// The same where it only keeps something from being judged.
+fn warned(problems: &[Located], notes: &[Located], lang: Lang) -> String {
+    let warning = |problem: &Located| format!("{}{}", lang.pick("警告：", "warning: "), render_problem(problem, lang));
+    let mut lines: Vec<String> = problems.iter().map(warning).collect();
+    lines.extend(notes.iter().map(|note| noted(note, lang)));
+    let count = problems.len();
+    lines.push(lang.pick(
+        format!("可以启动；其中指定的文件有 {count} 处问题，要用到它们的检查会说明没法判断"),
+        format!(
+            "it can start; {count} {} with the files that it names: what needs them will be said to be unknown",
             if count == 1 { "problem" } else { "problems" }
         ),
     ));
@@ -176,7 +205,7 @@ mod tests {
         std::fs::write(&file, text).expect("written");
         let plain = |text: String| text.replace(&dir.path().display().to_string(), "DIR");
         let speak = |choice| if choice == LanguageChoice::ZhCn { Lang::ZhCn } else { Lang::En };
-        check(Some(&file), speak).map(plain).map_err(|(text, status)| (plain(text), status))
+        check(Some(&file), Files::MustServe, speak).map(plain).map_err(|(text, status)| (plain(text), status))
     }
 
     #[test]

@@ -108,7 +108,8 @@ pub fn link(link: &Link) -> Evidence {
 
 /// A VPN's counters.
 pub fn counters(name: &str, facts: &VpnFacts) -> Evidence {
-    state("vpn.counters", name, format!("sent {} B, received {} B", facts.sent, facts.received))
+    let read = || format!("sent {} B, received {} B", facts.sent, facts.received);
+    state("vpn.counters", name, facts.counters_unseen.as_ref().map_or_else(read, unseen_text))
 }
 
 /// A step of a walk.

@@ -91,8 +91,9 @@ pub fn blind(scene: &Scene<'_>) -> Vec<Blind> {
     }
     for observation in scene.world.observations() {
         if let Sighting::Vpn(_, Outcome::Ok(facts)) = &observation.sighting {
-            let unread = facts.log_unseen.iter().map(|why| Blind { what: "vpn.log".to_owned(), because: why.clone() });
-            blind.extend(unread);
+            let unread = [("vpn.log", &facts.log_unseen), ("vpn.counters", &facts.counters_unseen)];
+            let told = unread.into_iter().filter_map(|(what, why)| Some(Blind { what: what.to_owned(), because: why.clone()? }));
+            blind.extend(told);
         }
         if let Some((what, because)) = unseen(&observation.sighting) {
             blind.insert(Blind { what: what.to_owned(), because: because.clone() });
@@ -123,6 +124,7 @@ fn unseen(sighting: &Sighting) -> Option<(&'static str, &Unseen)> {
         Sighting::Series(_, o) | Sighting::SeriesLarge(_, o) => ("icmp.series", of(o)),
         Sighting::OnWire(_, o) => ("wire.answer", of(o)),
         Sighting::CardReaders(o) => ("usb.readers", of(o)),
+        Sighting::DialUp(o) => ("link.dial-up", of(o)),
         Sighting::Source(source, o) => (source.code(), of(o)),
         Sighting::Udp(_, o) => ("udp.datagram", of(o)),
         Sighting::Tcp(_, o) => ("tcp.connect", of(o)),

@@ -23,6 +23,7 @@ enum Key {
     SeriesLarge(IpAddr),
     OnWire(IpAddr),
     CardReaders,
+    DialUp,
     Source(Source),
     Udp(SocketAddr),
     Tcp(SocketAddr),
@@ -49,6 +50,7 @@ fn key(sighting: &Sighting) -> Key {
         Sighting::SeriesLarge(ip, _) => Key::SeriesLarge(*ip),
         Sighting::OnWire(ip, _) => Key::OnWire(*ip),
         Sighting::CardReaders(_) => Key::CardReaders,
+        Sighting::DialUp(_) => Key::DialUp,
         Sighting::Source(source, _) => Key::Source(*source),
         Sighting::Udp(at, _) => Key::Udp(*at),
         Sighting::Tcp(at, _) => Key::Tcp(*at),
@@ -148,6 +150,8 @@ impl World {
         on_wire(ip: IpAddr => ip) -> (), Key::OnWire(ip), Sighting::OnWire(_, o) => o);
     one!(/// The card readers plugged in.
         card_readers() -> Vec<String>, Key::CardReaders, Sighting::CardReaders(o) => o);
+    one!(/// What speaks for a line that this PC dials up.
+        dial_up() -> Vec<String>, Key::DialUp, Sighting::DialUp(o) => o);
     one!(/// A datagram to a port.
         udp(at: SocketAddr => at) -> Reply, Key::Udp(at), Sighting::Udp(_, o) => o);
     one!(/// A connection.

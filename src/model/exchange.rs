@@ -142,6 +142,8 @@ impl Errno {
     pub const EACCES: Self = Self(13);
     /// A `blackhole` route.
     pub const EINVAL: Self = Self(22);
+    /// No such device.
+    pub const ENODEV: Self = Self(19);
     /// The source address is gone.
     pub const EADDRNOTAVAIL: Self = Self(99);
     /// The interface is down.

@@ -88,6 +88,8 @@ pub enum Sighting {
     Vpn(String, Outcome<VpnFacts>),
     /// The card readers plugged in, as `vendor:product:serial`.
     CardReaders(Outcome<Vec<String>>),
+    /// Files and programs of this PC that speak for a line it dials up by itself; looked for only while it has no address.
+    DialUp(Outcome<Vec<String>>),
     /// Something that this PC shows of itself; only told where it does not.
     Source(Source, Outcome<()>),
     /// A large request through an established connection: does the path carry full-size packets?
@@ -146,6 +148,7 @@ impl Sighting {
             Self::Query(key, _) => Self::Query(key, Outcome::Unknown(why)),
             Self::Vpn(name, _) => Self::Vpn(name, Outcome::Unknown(why)),
             Self::CardReaders(_) => Self::CardReaders(Outcome::Unknown(why)),
+            Self::DialUp(_) => Self::DialUp(Outcome::Unknown(why)),
             Self::Upload(to, _) => Self::Upload(to, Outcome::Unknown(why)),
             Self::UploadSmall(to, _) => Self::UploadSmall(to, Outcome::Unknown(why)),
             Self::Source(source, _) => Self::Source(source, Outcome::Unknown(why)),

@@ -21,6 +21,8 @@ pub struct VpnFacts {
     pub received: u64,
     /// See `received`.
     pub sent: u64,
+    /// Why it is not known what came and went; `None` when it is, or there is no interface. `received` and `sent` then say nothing.
+    pub counters_unseen: Option<Unseen>,
     /// Age of the newest WireGuard handshake. `None` = could not be read or there was none; see `handshake_unseen`.
     pub handshake_age_s: Option<u64>,
     /// Why the handshake's age is not known; `None` when it is, or does not apply.

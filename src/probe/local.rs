@@ -1,8 +1,10 @@
 //! The terminal's own state: links, addresses, routes, resolvers. One kernel dump, nothing on the wire.
 
-use crate::config::Config;
-use crate::model::{Address, LinkKind, Outcome, Sighting};
+use crate::baseline::Enrolment;
+use crate::config::{Config, VpnKind};
+use crate::model::{Address, IfName, LinkKind, Outcome, Sighting};
 use crate::sys::arp;
+use crate::sys::dialup;
 use crate::sys::netlink::Snapshot;
 use crate::sys::resolv::{self, Places};
 use crate::sys::sources;
@@ -29,6 +31,15 @@ pub fn withheld(config: &Config) -> Vec<Sighting> {
     missing.into_iter().map(|(source, why)| Sighting::Source(source, Outcome::Unknown(why))).collect()
 }
 
+/// What speaks for a line that this PC dials up by itself: looked for where it has no address that packets could leave with, and no
+/// baseline that would tell.
+pub fn dial_up(snapshot: &Snapshot, config: &Config, enrolment: &Enrolment) -> Option<Sighting> {
+    let tunnel = |name: &IfName| config.vpns.iter().any(|vpn| vpn.interface.matches(name.as_str()));
+    let addressed = snapshot.addresses.ok()?.iter().any(|address| address.usable() && !tunnel(&address.link));
+    let programs = !config.vpns.iter().any(|vpn| vpn.kind == VpnKind::L2tp);
+    (!addressed && enrolment.baseline().is_none()).then(|| Sighting::DialUp(dialup::traces(Path::new("/"), programs)))
+}
+
 /// Asks every Ethernet segment whether another station answers for our own IPv4 address there, and gives the addresses with what was
 /// learnt. Nobody answering takes the whole `timeout`, so a short one serves: a station that holds the address answers in a millisecond.
 /// Without `CAP_NET_RAW` nothing is learnt and nothing claimed.
@@ -45,7 +56,9 @@ async fn asked(snapshot: &Snapshot, address: &Address, timeout: Duration) -> Add
         && on_segment
         && address.usable()
     {
-        address.duplicate = matches!(arp::conflict(&address.link, own, timeout).await, Outcome::Ok(Some(_)));
+        // With two cards on one segment the other answers for us as well.
+        let is_ours = |mac: &String| snapshot.links.ok().is_some_and(|links| links.iter().any(|link| link.mac.as_ref() == Some(mac)));
+        address.duplicate = matches!(arp::conflict(&address.link, own, timeout).await, Outcome::Ok(Some(mac)) if !is_ours(&mac));
     }
     address
 }

@@ -8,6 +8,7 @@ pub mod arp;
 pub mod caps;
 pub mod clock;
 pub mod datagrams;
+pub mod dialup;
 pub mod files;
 pub mod icmp;
 pub mod journald;

@@ -127,11 +127,19 @@ impl Netlink {
         }
     }
 
-    /// Bytes received and sent on one interface so far; `None` when it is gone or the kernel does not say.
-    pub async fn counters(&self, index: u32) -> Option<(u64, u64)> {
+    /// Bytes received and sent on one interface so far. The error says why they are not known: it is gone, or the kernel does not say.
+    pub async fn counters(&self, index: u32) -> Result<(u64, u64), Unseen> {
+        let failed = |why: &dyn std::fmt::Display| Unseen::Error(format!("read the counters of interface {index}: {why}"));
         let mut answers = std::pin::pin!(self.handle.link().get().match_index(index).execute());
-        let message = tokio::time::timeout(DUMP_TIMEOUT, answers.try_next()).await.ok()?.ok()??;
-        map::link(&message).map(|link| (link.rx_bytes, link.tx_bytes))
+        let message = match tokio::time::timeout(DUMP_TIMEOUT, answers.try_next()).await {
+            Err(_) => return Err(failed(&"no answer from the kernel")),
+            Ok(Err(error)) if errno_of(&error) == Some(Errno::ENODEV) => return Err(Unseen::Unsteady),
+            Ok(Err(error)) => return Err(failed(&error)),
+            Ok(Ok(None)) => return Err(failed(&"an empty answer")),
+            Ok(Ok(Some(message))) => message,
+        };
+        let link = map::link(&message).ok_or_else(|| failed(&"an answer of an unknown kind"))?;
+        Ok((link.rx_bytes, link.tx_bytes))
     }
 
     async fn ask_route(&self, destination: IpAddr) -> Result<Option<RouteMessage>, rtnetlink::Error> {

@@ -31,12 +31,17 @@ pub fn units(root: &Path) -> Option<Unseen> {
 
 /// Why a log cannot be read.
 pub fn log(path: &Path) -> Option<Unseen> {
-    Some(match files::read_tail(path, 1).err()? {
+    files::read_tail(path, 1).err().map(|error| of_log(path, &error))
+}
+
+/// An error of reading a log, as a reason with a remedy.
+pub fn of_log(path: &Path, error: &files::ReadError) -> Unseen {
+    match error {
         files::ReadError::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
             Unseen::Hidden(path.display().to_string())
         }
         error => Unseen::Error(error.line()),
-    })
+    }
 }
 
 /// What is missing, by what stands in its place: nothing at all, or something that we may not look into.

@@ -138,6 +138,29 @@ fn a_file_that_a_probe_needs_and_is_not_there_is_told_with_key_line_and_remedy()
 }
 
 #[test]
+fn a_start_is_not_kept_back_by_a_file_that_is_missing_but_by_what_cannot_be_read() {
+    let ground = Ground::new();
+    naming(&ground, &format!("{TLS}ca = \"DIR/ca.pem\"\n"));
+    let ran = ground.run("check-config --start");
+    ran.assert_status(0);
+    let told = ["warning: ", "centre[a].tls.ca: ", "ca.pem does not exist", "it can start; 1 problem with"];
+    assert!(ran.out.is_empty() && told.iter().all(|words| ran.err.contains(words)), "{ran:?}");
+    let ran = ground.run("check-config --start --lang zh");
+    ran.assert_status(0);
+    assert!(ran.err.contains("警告：") && ran.err.contains("可以启动") && ran.err.contains("1 处问题"), "{ran:?}");
+    ground.run("check-config").assert_status(78);
+
+    ground.write("ca.pem", pair().0);
+    let ran = ground.run("check-config --start");
+    ran.assert_status(0);
+    assert!(ran.err.is_empty() && ran.out.contains("No problems."), "{ran:?}");
+
+    naming(&ground, &format!("{TLS}ca = \"DIR/ca.pem\"\nhots = 1\n"));
+    ground.run("check-config --start").assert_status(78);
+    ground.bare("check-config --start /nonexistent/isonet.toml").assert_status(66);
+}
+
+#[test]
 fn a_file_that_is_there_and_of_no_use_is_told() {
     let ground = Ground::new();
     let ((cert, key), (_, other)) = (pair(), pair());

@@ -7,12 +7,16 @@
 //! | flood | random bytes without end | two thousand datagrams for each of ours |
 //! | drip | what looks like a beginning, then a byte at a time | nothing (a datagram cannot be dripped) |
 //! | early end | an end before the first byte | an empty datagram |
-//! | late or stray | the answer to another question | the answer with another identifier, and the true one too late |
+//! | stray | the answer to another question | the answer with another identifier |
 //! | oversize | lengths that claim the most there is | the longest datagram there is |
+//! | late | - | the true answer, when nobody waits for it any more |
+//! | elsewhere | - | the true answer, from another address |
 
-use super::peer::{PATIENCE, SLACK, peak_memory, tcp, udp, udp_on, wait, wall};
-use isonet::model::{FailureKind, Outcome, Sighting, TlsKey};
-use isonet::probe::{dns, http, tcp as probe_tcp, tls};
+use super::peer::{PATIENCE, SLACK, peak_memory, tcp, udp_on, wait, wall};
+use isonet::config::Vpn;
+use isonet::model::{Failure, FailureKind, Outcome, Sighting, TlsKey, Unseen};
+use isonet::probe::{dns, http, tcp as probe_tcp, tls, vpn};
+use isonet::sys::netlink::Snapshot;
 use isonet::sys::udp as datagram;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -21,19 +25,21 @@ use std::time::Duration;
 use url::Url;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ill {
+pub enum Ill {
     Noise,
     Flood,
     Drip,
     Early,
     Stray,
     Oversize,
+    Late,
+    Elsewhere,
 }
 
-const ALL: [Ill; 6] = [Ill::Noise, Ill::Flood, Ill::Drip, Ill::Early, Ill::Stray, Ill::Oversize];
+const ALL: [Ill; 8] = [Ill::Noise, Ill::Flood, Ill::Drip, Ill::Early, Ill::Stray, Ill::Oversize, Ill::Late, Ill::Elsewhere];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Protocol {
+pub enum Protocol {
     /// A port that is checked no further, and the outer side of a VPN over TCP.
     Tcp,
     Tls,
@@ -42,9 +48,52 @@ enum Protocol {
     DnsTcp,
     /// The outer side of a VPN over UDP: any answer is one.
     VpnUdp,
+    /// The outer side of OpenVPN over TCP, by the whole look at a VPN.
+    OpenvpnTcp,
+    /// The same of an SSL VPN.
+    SslVpn,
+    /// The same of an `IPsec` server, whose answers are read.
+    Ike,
 }
 
-const PROTOCOLS: [Protocol; 6] = [Protocol::Tcp, Protocol::Tls, Protocol::Http, Protocol::DnsUdp, Protocol::DnsTcp, Protocol::VpnUdp];
+const PROTOCOLS: [Protocol; 9] = [
+    Protocol::Tcp,
+    Protocol::Tls,
+    Protocol::Http,
+    Protocol::DnsUdp,
+    Protocol::DnsTcp,
+    Protocol::VpnUdp,
+    Protocol::OpenvpnTcp,
+    Protocol::SslVpn,
+    Protocol::Ike,
+];
+
+impl Protocol {
+    fn is_over_udp(self) -> bool {
+        matches!(self, Self::DnsUdp | Self::VpnUdp | Self::Ike)
+    }
+
+    /// The client does not speak first.
+    fn is_listened_to(self) -> bool {
+        matches!(self, Self::Tcp | Self::OpenvpnTcp | Self::SslVpn)
+    }
+
+    /// The true answer to a question over UDP.
+    fn answer(self, query: &[u8]) -> Vec<u8> {
+        match self {
+            Self::DnsUdp => super::dns::healthy(query),
+            // "No proposal chosen", behind the marker of port 4500 where the question has it.
+            Self::Ike => {
+                let marker = if query.starts_with(&[0; 4]) { 4 } else { 0 };
+                let mut answer = query[..marker + 28].to_vec();
+                answer[marker + 16..marker + 28].copy_from_slice(&[41, 0x20, 34, 0x20, 0, 0, 0, 0, 0, 0, 0, 36]);
+                answer.extend([0, 0, 0, 8, 0, 0, 0, 14]);
+                answer
+            }
+            _ => vec![0x40; 26],
+        }
+    }
+}
 
 fn noise(length: usize) -> Vec<u8> {
     (1..=length)
@@ -62,7 +111,7 @@ fn giant(protocol: Protocol) -> Vec<u8> {
     match protocol {
         Protocol::Tls => [&[22, 3, 3, 0xff, 0xff, 11, 0xff, 0xff, 0xff][..], &vec![0xff; 70_000]].concat(),
         Protocol::Http => [&b"HTTP/1.1 200 OK\r\nContent-Length: 9223372036854775807\r\n\r\n"[..], &vec![b'x'; 100_000]].concat(),
-        Protocol::Tcp | Protocol::DnsTcp | Protocol::DnsUdp | Protocol::VpnUdp => [&[0xff, 0xff][..], &vec![0; 65_535]].concat(),
+        _ => [&[0xff, 0xff][..], &vec![0; 65_535]].concat(),
     }
 }
 
@@ -70,7 +119,7 @@ fn beginning(protocol: Protocol) -> &'static [u8] {
     match protocol {
         Protocol::Tls => &[22, 3, 3, 0x3f, 0xff, 2, 0, 0x3f, 0xf0, 3, 3],
         Protocol::Http => b"HTTP/1.1 200 OK\r\nX-Slow: ",
-        Protocol::Tcp | Protocol::DnsTcp | Protocol::DnsUdp | Protocol::VpnUdp => &[0x10, 0],
+        _ => &[0x10, 0],
     }
 }
 
@@ -79,14 +128,14 @@ fn stray(protocol: Protocol) -> &'static [u8] {
     match protocol {
         Protocol::Http => b"\x15\x03\x03\x00\x02\x02\x28",
         Protocol::DnsTcp => b"\x00\x0c\xab\xcd\x81\x80\x00\x00\x00\x00\x00\x00\x00\x00",
-        Protocol::Tcp | Protocol::Tls | Protocol::DnsUdp | Protocol::VpnUdp => b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        _ => b"HTTP/1.1 400 Bad Request\r\n\r\n",
     }
 }
 
-fn spoil(mut stream: TcpStream, protocol: Protocol, ill: Ill) {
+pub fn spoil(mut stream: TcpStream, protocol: Protocol, ill: Ill) {
     // Servers of these protocols wait for the client's first word.
     let mut asked = [0; 2048];
-    let _ = protocol != Protocol::Tcp && stream.read(&mut asked).is_ok();
+    let _ = !protocol.is_listened_to() && stream.read(&mut asked).is_ok();
     match ill {
         Ill::Noise => drop(stream.write_all(&noise(4096))),
         Ill::Flood => {
@@ -99,18 +148,18 @@ fn spoil(mut stream: TcpStream, protocol: Protocol, ill: Ill) {
                 thread::park_timeout(Duration::from_millis(40));
             }
         }
-        Ill::Early => return drop(stream),
+        Ill::Early | Ill::Late | Ill::Elsewhere => return drop(stream),
         Ill::Stray => drop(stream.write_all(stray(protocol))),
         Ill::Oversize => drop(stream.write_all(&giant(protocol))),
     }
     wait(stream);
 }
 
-fn scatter(query: &[u8], ill: Ill) -> Vec<Vec<u8>> {
+pub fn scatter(query: &[u8], ill: Ill) -> Vec<Vec<u8>> {
     match ill {
         Ill::Noise => vec![noise(512)],
         Ill::Flood => vec![noise(1200); 2000],
-        Ill::Drip => Vec::new(),
+        Ill::Drip | Ill::Late | Ill::Elsewhere => Vec::new(),
         Ill::Early => vec![Vec::new()],
         Ill::Stray => {
             let mut answer = query.to_vec();
@@ -119,6 +168,57 @@ fn scatter(query: &[u8], ill: Ill) -> Vec<Vec<u8>> {
             vec![answer]
         }
         Ill::Oversize => vec![[query.get(..2).unwrap_or_default(), &[0x81, 0x80], &vec![0xff; 60_000]].concat()],
+    }
+}
+
+/// A peer over UDP with this ill will.
+fn udp_peer(protocol: Protocol, ill: Ill) -> SocketAddr {
+    // IKE is spoken on its own ports only; the peers of other cells still hold theirs.
+    let here =
+        if protocol == Protocol::Ike { SocketAddr::from(([127, 0, 1, ill as u8], 4500)) } else { SocketAddr::from(([127, 0, 0, 1], 0)) };
+    let socket = UdpSocket::bind(here).unwrap();
+    let at = socket.local_addr().unwrap();
+    if !matches!(ill, Ill::Late | Ill::Elsewhere) {
+        return udp_on(socket, move |query| scatter(query, ill));
+    }
+    let other = UdpSocket::bind(SocketAddr::from(([127, 0, 3, ill as u8], at.port()))).unwrap();
+    thread::spawn(move || {
+        let mut buffer = [0; 2048];
+        while let Ok((length, from)) = socket.recv_from(&mut buffer) {
+            let answer = protocol.answer(&buffer[..length]);
+            if ill == Ill::Elsewhere {
+                drop(other.send_to(&answer, from));
+                continue;
+            }
+            let late = socket.try_clone().unwrap();
+            thread::spawn(move || {
+                thread::park_timeout(PATIENCE + Duration::from_millis(300));
+                drop(late.send_to(&answer, from));
+            });
+        }
+    });
+    at
+}
+
+/// What a look at a VPN of this kind sees of its server's port.
+async fn outer(kind: &str, transport: &str, at: SocketAddr) -> Outcome<()> {
+    let text = format!("name = 'v'\nkind = '{kind}'\ninterface = 'nosuch0'\nserver = '{at}'\ntransport = '{transport}'");
+    let config: Vpn = toml::from_str(&text).unwrap();
+    let snapshot = Snapshot::unknown(&Unseen::Skipped);
+    let around = vpn::Surroundings { snapshot: &snapshot, netlink: None, resolvers: &[], owner: None };
+    let seen = vpn::vpn(&config, around, PATIENCE).await;
+    let port = seen.into_iter().find_map(|sighting| match sighting {
+        Sighting::Tcp(to, outcome) | Sighting::Udp(to, outcome) if to == at => Some(outcome),
+        _ => None,
+    });
+    plain(port.unwrap_or(Outcome::Failed(Failure { kind: FailureKind::Silence, elapsed: PATIENCE })))
+}
+
+fn plain<T>(outcome: Outcome<T>) -> Outcome<()> {
+    match outcome {
+        Outcome::Ok(_) => Outcome::Ok(()),
+        Outcome::Failed(failure) => Outcome::Failed(failure),
+        Outcome::Unknown(why) => Outcome::Unknown(why),
     }
 }
 
@@ -142,13 +242,6 @@ fn cut_resolver(ill: Ill) -> SocketAddr {
 
 /// What came of it: `Ok` with nothing more, or how it failed.
 async fn seen(protocol: Protocol, ill: Ill) -> Outcome<()> {
-    fn plain<T>(outcome: Outcome<T>) -> Outcome<()> {
-        match outcome {
-            Outcome::Ok(_) => Outcome::Ok(()),
-            Outcome::Failed(failure) => Outcome::Failed(failure),
-            Outcome::Unknown(why) => Outcome::Unknown(why),
-        }
-    }
     let stream_peer = || tcp(move |stream| spoil(stream, protocol, ill));
     match protocol {
         Protocol::Tcp => match probe_tcp::connect_and_watch(stream_peer(), PATIENCE).await {
@@ -168,15 +261,16 @@ async fn seen(protocol: Protocol, ill: Ill) -> Outcome<()> {
             plain(http::get(stream, &url, Some("maintenance"), wall(), PATIENCE).await)
         }
         Protocol::DnsUdp | Protocol::DnsTcp => {
-            let at = if protocol == Protocol::DnsUdp { udp(move |query| scatter(query, ill)) } else { cut_resolver(ill) };
+            let at = if protocol == Protocol::DnsUdp { udp_peer(protocol, ill) } else { cut_resolver(ill) };
             match dns::query_at(at, super::tls::NAME, PATIENCE).await {
                 Sighting::Query(_, outcome) => plain(outcome),
                 other => panic!("{other:?}"),
             }
         }
-        Protocol::VpnUdp => {
-            plain(datagram::exchange(udp(move |query| scatter(query, ill)), &[0x38; 14], &datagram::Route::default(), PATIENCE).await)
-        }
+        Protocol::VpnUdp => plain(datagram::exchange(udp_peer(protocol, ill), &[0x38; 14], &datagram::Route::default(), PATIENCE).await),
+        Protocol::OpenvpnTcp => outer("openvpn", "tcp", stream_peer()).await,
+        Protocol::SslVpn => outer("openconnect", "tcp", stream_peer()).await,
+        Protocol::Ike => outer("l2tp", "udp", udp_peer(protocol, ill)).await,
     }
 }
 
@@ -195,9 +289,30 @@ fn word(outcome: &Outcome<()>) -> String {
 fn may_answer(protocol: Protocol, ill: Ill) -> bool {
     match protocol {
         Protocol::Tcp => ill != Ill::Early,
-        Protocol::VpnUdp => ill != Ill::Drip,
+        // The port takes connections; nothing more is asked of it.
+        Protocol::OpenvpnTcp | Protocol::SslVpn => true,
+        Protocol::VpnUdp => !matches!(ill, Ill::Drip | Ill::Late | Ill::Elsewhere),
         Protocol::Http => ill == Ill::Oversize,
-        Protocol::Tls | Protocol::DnsUdp | Protocol::DnsTcp => false,
+        Protocol::Tls | Protocol::DnsUdp | Protocol::DnsTcp | Protocol::Ike => false,
+    }
+}
+
+/// The true answers of the matrix are true: in time and from the right address they are taken.
+#[test]
+fn the_answers_that_come_too_late_or_from_elsewhere_are_taken_where_they_do_not() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    for protocol in [Protocol::DnsUdp, Protocol::VpnUdp, Protocol::Ike] {
+        let here = if protocol == Protocol::Ike { "127.0.2.1:4500" } else { "127.0.0.1:0" };
+        let at = udp_on(UdpSocket::bind(here).unwrap(), move |query| vec![protocol.answer(query)]);
+        let outcome = match protocol {
+            Protocol::DnsUdp => match runtime.block_on(dns::query_at(at, super::tls::NAME, PATIENCE)) {
+                Sighting::Query(_, outcome) => plain(outcome),
+                other => panic!("{other:?}"),
+            },
+            Protocol::Ike => runtime.block_on(outer("l2tp", "udp", at)),
+            _ => plain(runtime.block_on(datagram::exchange(at, &[0x38; 14], &datagram::Route::default(), PATIENCE))),
+        };
+        assert_eq!(outcome, Outcome::Ok(()), "{protocol:?}");
     }
 }
 
@@ -215,11 +330,15 @@ fn matrix_of_protocols_and_ill_will() {
 fn alone() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let before = peak_memory();
-    let mut table = format!("{:<8}", "") + &ALL.map(|ill| format!("{:<18}", format!("{ill:?}").to_lowercase())).concat();
+    let mut table = format!("{:<11}", "") + &ALL.map(|ill| format!("{:<18}", format!("{ill:?}").to_lowercase())).concat();
     let mut faults = Vec::new();
     for protocol in PROTOCOLS {
-        table.extend(["\n".to_owned(), format!("{:<8}", format!("{protocol:?}").to_lowercase())]);
+        table.extend(["\n".to_owned(), format!("{:<11}", format!("{protocol:?}").to_lowercase())]);
         for ill in ALL {
+            if matches!(ill, Ill::Late | Ill::Elsewhere) && !protocol.is_over_udp() {
+                table.extend([format!("{:<18}", "-")]);
+                continue;
+            }
             #[allow(clippy::disallowed_methods, reason = "the test's own watch")]
             let begun = std::time::Instant::now();
             let outcome = runtime.block_on(seen(protocol, ill));
@@ -227,7 +346,8 @@ fn alone() {
             table.extend([format!("{:<18}", word(&outcome))]);
             let fits = match &outcome {
                 Outcome::Ok(()) => may_answer(protocol, ill),
-                Outcome::Failed(_) => true,
+                // What came too late, or from somebody else, is as if nothing had come.
+                Outcome::Failed(failure) => !matches!(ill, Ill::Late | Ill::Elsewhere) || failure.kind == FailureKind::Silence,
                 Outcome::Unknown(_) => false,
             };
             if !fits || took > PATIENCE + SLACK {

@@ -78,7 +78,7 @@ pub fn udp(script: impl Fn(&[u8]) -> Vec<Vec<u8>> + Send + 'static) -> SocketAdd
 }
 
 /// The same on a given socket.
-pub fn udp_on(socket: UdpSocket, script: impl Fn(&[u8]) -> Vec<Vec<u8>> + Send + 'static) -> SocketAddr {
+pub fn udp_on(socket: UdpSocket, mut script: impl FnMut(&[u8]) -> Vec<Vec<u8>> + Send + 'static) -> SocketAddr {
     let at = socket.local_addr().unwrap();
     thread::spawn(move || {
         let mut buffer = [0; 2048];

@@ -96,6 +96,16 @@ fn a_session_that_the_server_ended_was_perhaps_pushed_out_or_too_old() {
 }
 
 #[test]
+fn counters_that_could_not_be_read_are_named_and_do_not_read_as_silence() {
+    let why = Unseen::Error("read the counters of interface 7: no answer from the kernel".to_owned());
+    let facts = VpnFacts { counters_unseen: Some(why.clone()), ..vpn(Some("tun0"), ProcessState::Running) };
+    let diagnosis = told(&tunnelled(), facts, vec![Sighting::Udp(at(SERVER, 1194), answer())]);
+    assert!(diagnosis.blind.contains(&Blind { what: "vpn.counters".to_owned(), because: why }), "{:?}", diagnosis.blind);
+    let proof: Vec<_> = diagnosis.verdicts.iter().flat_map(|v| &v.evidence).filter(|e| e.k == "vpn.counters").collect();
+    assert!(!proof.is_empty() && proof.iter().all(|e| e.result.starts_with("not asked")), "{proof:#?}");
+}
+
+#[test]
 fn what_the_log_tells_of_old_is_nothing_while_the_centre_works() {
     for log in [VpnLog::AuthFailed, VpnLog::EndedByServer, VpnLog::IdleTimeout, VpnLog::Died, VpnLog::Dropped] {
         let facts = VpnFacts { log, unit: UnitState::Failed, ..vpn(Some("tun0"), ProcessState::Running) };

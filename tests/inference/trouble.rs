@@ -56,7 +56,7 @@ fn an_answer_that_arrives_and_is_not_let_in_accuses_this_pc() {
 }
 
 /// A terminal that was enrolled at home: one card, one router.
-fn enrolled(change: impl FnOnce(&mut Baseline)) -> Enrolment {
+pub(crate) fn enrolled(change: impl FnOnce(&mut Baseline)) -> Enrolment {
     let mut baseline: Baseline = serde_json::from_str(include_str!("baseline.json")).unwrap();
     change(&mut baseline);
     Enrolment::Enrolled(Box::new(baseline))
@@ -66,7 +66,7 @@ fn at_home() -> Enrolment {
     enrolled(|_| {})
 }
 
-fn ask_enrolled(config: &Config, enrolment: &Enrolment, sightings: Vec<Sighting>) -> Diagnosis {
+pub(crate) fn ask_enrolled(config: &Config, enrolment: &Enrolment, sightings: Vec<Sighting>) -> Diagnosis {
     in_words(diagnose(&world(sightings), config, enrolment))
 }
 
@@ -177,6 +177,19 @@ fn an_error_page_is_the_centres_own_only_where_a_certificate_vouches() {
         let diagnosis = ask(&config, world);
         root(&diagnosis, cause, Certainty::Likely);
         assert!(diagnosis.verdicts[0].ruled_out.iter().all(|out| out.cause != Cause::CentreOutage), "a proxy may speak for a dead centre");
+        let outage = diagnosis.verdicts.iter().find(|verdict| verdict.cause == Cause::CentreOutage).map(|verdict| verdict.certainty);
+        assert_eq!(outage, (cause == Cause::HttpError).then_some(Certainty::Possible), "{diagnosis:#?}");
+    }
+    // Where the centre gives a sign of its own, the page is its own trouble; a page that is only not there is nobody's outage.
+    let mut two_ports = config.clone();
+    two_ports.centres[0].tcp.push(7101);
+    let page_and = |status, more: Sighting| with(terminal(), [Sighting::Tcp(at(CENTRE, 80), answer()), page(status), more]);
+    for (config, world) in [
+        (&config, page_and(502, Sighting::Ping(ip(CENTRE), answer()))),
+        (&config, page_and(404, Sighting::Ping(ip(CENTRE), silent()))),
+        (&two_ports, with(page_and(500, Sighting::Ping(ip(CENTRE), silent())), [Sighting::Tcp(at(CENTRE, 7101), answer())])),
+    ] {
+        assert_eq!(names(&ask(config, world)), [Cause::HttpError]);
     }
 }
 

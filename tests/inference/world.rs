@@ -209,6 +209,7 @@ pub(crate) fn vpn(interface: Option<&str>, process: ProcessState) -> VpnFacts {
         handshake_unseen: None,
         log: VpnLog::Unread,
         log_unseen: None,
+        counters_unseen: None,
         learned: None,
     }
 }

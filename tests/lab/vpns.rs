@@ -148,7 +148,7 @@ impl Lab {
             &format!(
                 "auth = \"plain[passwd={dir}/accounts]\"\ntcp-port = {port}\n{dtls}run-as-user = root\nrun-as-group = root\n\
                  socket-file = {dir}/ocserv.sock\nserver-cert = {dir}/vpn-server.pem\nserver-key = {dir}/vpn-server.key\n\
-                 isolate-workers = false\nmax-ban-score = 0\nrate-limit-ms = 0\ndevice = vpns\n\
+                 use-occtl = true\nocctl-socket-file = {dir}/occtl.sock\nisolate-workers = false\nmax-ban-score = 0\nrate-limit-ms = 0\ndevice = vpns\n\
                  ipv4-network = {}\nipv4-netmask = 255.255.255.0\nroute = {}\n\
                  keepalive = 30\ndpd = 90\ncookie-timeout = 300\nping-leases = false\n",
                 plan.tunnel.v4_network(),
@@ -170,6 +170,14 @@ impl Lab {
         let mut command = self.at(Place::Edge).command("ocserv");
         command.args(["--foreground", "--config", &self.text_path("ocserv.conf")]);
         self.spawn(Role::VpnServer, command)
+    }
+
+    /// The SSL VPN's server sends the terminal away, in so many words.
+    pub(crate) fn ocserv_disconnects(&mut self) -> Done {
+        let socket = self.text_path("occtl.sock");
+        self.at(Place::Edge).run(&["occtl", "--socket-file", &socket, "disconnect", "user", USER])?;
+        self.later(Lab::restart_client);
+        Ok(())
     }
 
     pub(crate) fn start_openconnect(&mut self) -> Done {

@@ -2,7 +2,7 @@
 
 use isonet::config::Vpn;
 use isonet::model::{Address, IfName, Link, Outcome, RouteTable, Sighting};
-use isonet::probe::{gateway, local, ping, vpn, walk};
+use isonet::probe::{gateway, local, ping, tcp, vpn, walk};
 use isonet::sys::{clock, icmp, netlink, proc, udp};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -57,6 +57,10 @@ async fn answer(question: &Question<'_>) -> serde_json::Value {
             Outcome::Failed(failure) => Outcome::Failed(failure),
             Outcome::Unknown(why) => Outcome::Unknown(why),
         }),
+        "tcp" => match tcp::connect(question.word(1), question.time()).await.0 {
+            Sighting::Tcp(_, outcome) => json(&outcome),
+            other => panic!("{other:?}"),
+        },
         "route" => json(&netlink::route_to(question.word(1)).await),
         "process" => json(&proc::process_state(&question.word::<String>(1))),
         "routes" => {

@@ -8,7 +8,7 @@ use isonet::model::{
 };
 use std::time::Duration;
 
-fn gateway_of(look: &Look) -> &Gateway {
+pub(crate) fn gateway_of(look: &Look) -> &Gateway {
     match &look.seen {
         Sighting::Gateway(_, _, Outcome::Ok(gateway)) => gateway,
         other => panic!("no gateway: {other:?}"),
@@ -99,7 +99,7 @@ fn another_station_with_our_address_is_a_conflict() {
     assert_eq!(duplicates(&lab.ask(As::Nobody, "conflicts 200")), Vec::<String>::new(), "nothing learnt, nothing claimed");
 }
 
-fn hops(look: &Look) -> Vec<HopAnswer> {
+pub(crate) fn hops(look: &Look) -> Vec<HopAnswer> {
     match &look.seen {
         Sighting::Walk(_, Outcome::Ok(hops)) => hops.iter().map(|hop| hop.answer.clone()).collect(),
         other => panic!("no walk: {other:?}"),

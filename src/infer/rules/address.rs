@@ -1,7 +1,9 @@
 //! The PC's own address, and whether its gateway can be reached from it at all.
 
 use super::Standing;
+use super::line::broken_line;
 use crate::config::GatewayChoice;
+use crate::infer::dialup::{self, Lost};
 use crate::infer::evidence;
 use crate::infer::scene::Way;
 use crate::model::{Address, Cause, Certainty, Outcome, Reason, Route, Subject, Verdict};
@@ -16,6 +18,11 @@ pub fn judge(way: &Way<'_>) -> Standing {
     }
     if way.beyond_gateway().is_some() {
         return Standing::Passed;
+    }
+    let dial_up = dialup::lost(way);
+    // The card beneath a session needs no address.
+    if matches!(dial_up, Some(Lost::Enrolled(_))) {
+        return Standing::Absent;
     }
     let usable = way.usable_addresses();
     let subject = Subject::Link(device.clone());
@@ -35,8 +42,14 @@ pub fn judge(way: &Way<'_>) -> Standing {
         }
         let seen: Vec<_> = held().map(|a| a.net.to_string()).collect();
         let seen = if seen.is_empty() { "none".to_owned() } else { seen.join(" ") };
-        let none = Verdict::new(Cause::AddrNone, subject, Certainty::Proven).because([evidence::state("address.list", device, seen)]);
-        return Standing::Broken(vec![with_carrier(way, none)]);
+        // Where this PC may dial up its line, the missing address may be a session that does not come about.
+        let certainty = if dial_up.is_some() { Certainty::Likely } else { Certainty::Proven };
+        let none = Verdict::new(Cause::AddrNone, subject, certainty).because([evidence::state("address.list", device, seen)]);
+        let mut candidates = vec![with_carrier(way, none)];
+        if let Some(Lost::SetUp(proof)) = dial_up {
+            candidates.push(with_carrier(way, broken_line(Certainty::Likely).because(proof)));
+        }
+        return Standing::Broken(candidates);
     }
     if let Some(gateway) = stray_gateway(way, &usable) {
         let nets = usable.iter().map(|a| a.net.to_string()).collect::<Vec<_>>().join(" ");

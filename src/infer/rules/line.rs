@@ -1,8 +1,9 @@
 //! The provider's line: the gateway is there, nothing beyond it answers. The terminal cannot see which end is dead, unless the gateway
 //! itself says that it has no way on.
 
-use super::{Standing, gateway, loss, route, service, tcp, tls, vpn};
+use super::{Standing, address, gateway, loss, route, service, tcp, tls, vpn};
 use crate::config::Access;
+use crate::infer::dialup::{self, Lost};
 use crate::infer::evidence;
 use crate::infer::life::Sign;
 use crate::infer::scene::Way;
@@ -22,6 +23,9 @@ pub fn judge(way: &Way<'_>) -> Standing {
             }
             Some(_) | None => Standing::Passed,
         };
+    }
+    if let Some(Lost::Enrolled(proof)) = dialup::lost(way) {
+        return Standing::Broken(vec![address::with_carrier(way, broken_line(Certainty::Likely).because(proof))]);
     }
     if !way.leads_beyond() {
         return seemingly_near(way).map_or(Standing::Absent, Standing::Broken);

@@ -1,11 +1,12 @@
 //! The service itself. An answer over HTTP, whatever its status, proves that the network works.
 
+use super::tcp::dead_centre;
 use super::{Standing, portal};
-use crate::config::CentreHttp;
+use crate::config::{Access, CentreHttp};
 use crate::infer::evidence;
 use crate::infer::scene::Way;
 use crate::model::{Cause, Certainty, Evidence, FailureKind, HttpFacts, Outcome, Reason, Severity, Sighting, Subject, Verdict};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 pub fn judge(way: &Way<'_>) -> Standing {
     let Some(wanted) = way.centre.and_then(|c| c.http.as_ref()) else {
@@ -86,9 +87,23 @@ fn answered(way: &Way<'_>, at: SocketAddr, facts: &HttpFacts, proof: Evidence) -
     let alive = Reason::Answered(at.to_string());
     let said = say(way, cause, at, certainty, proof.clone()).not(Cause::LineDown, alive.clone());
     let said = if vouched { said.not(Cause::CentreOutage, alive) } else { said };
-    let shut_out =
-        (cause == Cause::HttpAuth && is_refused_everywhere(way)).then(|| say(way, Cause::CentreCutOff, at, Certainty::Possible, proof));
-    std::iter::once(said).chain(shut_out).collect()
+    let shut_out = (cause == Cause::HttpAuth && is_refused_everywhere(way))
+        .then(|| say(way, Cause::CentreCutOff, at, Certainty::Possible, proof.clone()));
+    let unheard = (cause == Cause::HttpError && !vouched).then(|| dead_behind_a_proxy(way, at, facts.status)).flatten();
+    std::iter::once(said).chain(shut_out).chain(unheard.map(|outage| outage.because([proof]))).collect()
+}
+
+/// The error page may be a proxy's on the way, which took the connection in the place of a centre that is gone: of the centre itself
+/// there is no other sign. A front-end server speaks for itself.
+fn dead_behind_a_proxy(way: &Way<'_>, at: SocketAddr, status: u16) -> Option<Verdict> {
+    let world = way.scene.world;
+    let echoes = |ip: &IpAddr| [world.ping(*ip), world.series(*ip)].into_iter().flatten().any(|outcome| outcome.ok().is_some());
+    let other_port = |ip: &IpAddr| world.connects(*ip).any(|(to, outcome)| to.port() != at.port() && outcome.ok().is_some());
+    let heard = way.targets.iter().any(|ip| echoes(ip) || other_port(ip));
+    let asked = way.targets.iter().any(|ip| world.ping(*ip).and_then(Outcome::failure).is_some());
+    let speaks_for_itself = way.scene.config.network.access == Access::FrontEnd;
+    let own_trouble = (500..600).contains(&status);
+    (own_trouble && !heard && asked && !speaks_for_itself).then(|| dead_centre(way, Certainty::Possible))
 }
 
 /// Every one of several centres refuses this terminal: then it may be this terminal that is shut out, and not an account.

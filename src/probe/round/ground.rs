@@ -62,6 +62,7 @@ pub(super) async fn begin(config: Arc<Config>, enrolment: Arc<Enrolment>, found:
     };
     let mut first = local::local(&snapshot);
     first.extend(local::withheld(&config));
+    first.extend(local::dial_up(&snapshot, &config, &enrolment));
     let servers = first.iter().find_map(|sighting| match sighting {
         Sighting::Resolvers(setup) => Some(setup.ok()?.servers.clone()),
         _ => None,

@@ -53,7 +53,8 @@ impl Whereabouts {
 pub(super) struct Client {
     pub(super) process: ProcessState,
     pub(super) unit: UnitState,
-    pub(super) log: VpnLog,
+    /// What its own log says, or why that could not be read. [`VpnLog::Unread`] = none is configured.
+    pub(super) log: Result<VpnLog, Unseen>,
     /// `None` = this kind has none.
     pub(super) handshake: Option<Handshake>,
 }
@@ -64,7 +65,7 @@ pub(super) async fn look(at: &Whereabouts, deadline: Instant) -> Client {
     apart(move || blocking(&wanted), deadline).await.unwrap_or_else(|| Client {
         process: ProcessState::Unknown,
         unit: UnitState::Unknown,
-        log: VpnLog::Unread,
+        log: if at.config.log.is_some() { Err(Unseen::Deadline) } else { Ok(VpnLog::Unread) },
         handshake: is_wireguard(&at.config).then_some(Handshake::Unseen(Unseen::Deadline)),
     })
 }
@@ -107,7 +108,7 @@ fn blocking(at: &Whereabouts) -> Client {
     Client {
         process: if by_name == ProcessState::Running { by_name } else { held(at.device.as_ref()).unwrap_or(by_name) },
         unit: at.unit().map_or(UnitState::Unknown, proc::unit_state),
-        log: at.config.log.as_deref().map_or(VpnLog::Unread, proc::read_log),
+        log: at.config.log.as_deref().map_or(Ok(VpnLog::Unread), proc::read_log),
         handshake: handshake(at),
     }
 }

@@ -186,6 +186,27 @@ mod tests {
                     prop_assert!(!is_answer(&seed, SPI, port) || (ours && seed.len() >= HEADER));
                 }
             }
+
+            #[test]
+            fn of_what_we_sent_ourselves_are_no_answer(spi in any::<u64>(), cut in 0..400_usize) {
+                for port in [PORT, SHARED_PORT] {
+                    let sent = request(spi, port);
+                    prop_assert!(!is_answer(&sent[..cut.min(sent.len())], spi, port));
+                }
+            }
+
+            #[test]
+            fn behind_a_true_head_are_an_answer_whatever_they_are(spi in any::<u64>(), body in proptest::collection::vec(any::<u8>(), 0..200), less in 0..200_usize) {
+                let mut answer = bytes(REFUSAL)[..HEADER].to_vec();
+                answer[..8].copy_from_slice(&spi.to_be_bytes());
+                let claimed = HEADER + body.len().saturating_sub(less);
+                answer[24..28].copy_from_slice(&length32(claimed));
+                answer.extend(&body);
+                prop_assert!(is_answer(&answer, spi, PORT));
+                let more = length32(answer.len() + 1);
+                answer[24..28].copy_from_slice(&more);
+                prop_assert!(!is_answer(&answer, spi, PORT), "it claims more than came");
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ mod outer;
 
 use crate::baseline::Owner;
 use crate::config::{IfPattern, Vpn, VpnKind};
-use crate::model::{Link, Outcome, Sighting, Unseen, VpnFacts};
+use crate::model::{Link, Outcome, Sighting, Unseen, VpnFacts, VpnLog};
 use crate::sys::netlink::{Netlink, Snapshot};
 use crate::sys::wireguard::Handshake;
 use client::{Client, Late, Whereabouts};
@@ -53,7 +53,7 @@ pub async fn vpn(config: &Vpn, around: Surroundings<'_>, timeout: Duration) -> V
     let link = interface(snapshot, &config.interface);
     let at = Whereabouts::new(config, owner, link);
     let found = RefCell::new(Vec::new());
-    let counters = RefCell::new((0, 0));
+    let counters = RefCell::new(Ok(Traffic::default()));
     let looks = async {
         let server = outer::resolve(config.server.as_ref(), resolvers, deadline, &found).await;
         let outer = outer::look(config, snapshot, &server.addresses, deadline, &found);
@@ -64,10 +64,11 @@ pub async fn vpn(config: &Vpn, around: Surroundings<'_>, timeout: Duration) -> V
         server
     };
     let is_down = !link.is_some_and(|link| link.up);
-    let silent = || is_down || matches!(*counters.borrow(), (0, sent) if sent > 0);
+    // What cannot be seen is in doubt.
+    let silent = || is_down || counters.borrow().as_ref().map_or(true, Traffic::is_one_way);
     let both = with_a_second_look(looks, again(&at, if is_down { began } else { began + DOUBT }, deadline), silent);
     let (client, (server, late)) = tokio::join!(client::look(&at, deadline), both);
-    let facts = VpnFacts { learned: at.learned(), ..facts(link, client, late, server, *counters.borrow()) };
+    let facts = VpnFacts { learned: at.learned(), ..facts(link, client, late, server, counters.into_inner()) };
     let mut sightings = found.into_inner();
     sightings.push(Sighting::Vpn(config.name.clone(), Outcome::Ok(facts).or_unseen(&snapshot.links)));
     sightings
@@ -97,16 +98,20 @@ fn interface<'a>(snapshot: &'a Snapshot, pattern: &IfPattern) -> Option<&'a Link
     links.max_by_key(|link| (link.up, link.carrier, std::cmp::Reverse(link.index)))
 }
 
-fn facts(link: Option<&Link>, client: Client, late: Late, server: outer::Server, (received, sent): (u64, u64)) -> VpnFacts {
+fn facts(link: Option<&Link>, client: Client, late: Late, server: outer::Server, traffic: Result<Traffic, Unseen>) -> VpnFacts {
     let (handshake_age_s, handshake_unseen) = match late.handshake.or(client.handshake) {
         None | Some(Handshake::Never) => (None, None),
         Some(Handshake::Age(age)) => (Some(age.as_secs()), None),
         Some(Handshake::Unseen(why)) => (None, Some(why)),
     };
-    let (log, log_unseen) = match late.journal {
-        None => (client.log, None),
-        Some(Ok(log)) => (log, None),
-        Some(Err(why)) => (client.log, Some(why)),
+    // The journal is read only where there is no log.
+    let (log, log_unseen) = match late.journal.unwrap_or(client.log) {
+        Ok(log) => (log, None),
+        Err(why) => (VpnLog::Unread, Some(why)),
+    };
+    let (traffic, counters_unseen) = match traffic {
+        Ok(traffic) => (traffic, None),
+        Err(why) => (Traffic::default(), Some(why)),
     };
     VpnFacts {
         interface: link.map(|link| link.name.clone()),
@@ -114,8 +119,9 @@ fn facts(link: Option<&Link>, client: Client, late: Late, server: outer::Server,
         unit: client.unit,
         server: server.addresses,
         server_unresolved: server.unresolved,
-        received,
-        sent,
+        received: traffic.received,
+        sent: traffic.sent,
+        counters_unseen,
         handshake_age_s,
         handshake_unseen,
         log,
@@ -124,19 +130,46 @@ fn facts(link: Option<&Link>, client: Client, late: Late, server: outer::Server,
     }
 }
 
-/// Reads what came and went since the snapshot; false when it cannot be known.
-async fn sample(link: Option<&Link>, netlink: Option<&Netlink>, counters: &RefCell<(u64, u64)>) -> bool {
-    let (Some(link), Some(netlink)) = (link, netlink) else { return false };
-    let Some((received, sent)) = netlink.counters(link.index).await else { return false };
-    // A counter that went back belongs to a new interface with an old number.
-    *counters.borrow_mut() = (received.saturating_sub(link.rx_bytes), sent.saturating_sub(link.tx_bytes));
-    true
+/// What came and went through the tunnel since the round began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Traffic {
+    received: u64,
+    sent: u64,
+}
+
+impl Traffic {
+    /// Something was sent into it and nothing came back.
+    fn is_one_way(&self) -> bool {
+        self.received == 0 && self.sent > 0
+    }
+}
+
+/// Where the newest reading is kept, or why there is none.
+type Counters = RefCell<Result<Traffic, Unseen>>;
+
+/// Reads what came and went since the snapshot; `None` when it cannot be known.
+async fn sample(link: Option<&Link>, netlink: Option<&Netlink>, counters: &Counters) -> Option<Traffic> {
+    // Without an interface nothing can have come or gone.
+    let link = link?;
+    let read = match netlink {
+        Some(netlink) => netlink.counters(link.index).await,
+        None => Err(Unseen::Error("read counters: no connection to the kernel".to_owned())),
+    };
+    let traffic = read.map(|(received, sent)| since(link, received, sent));
+    let known = traffic.as_ref().ok().copied();
+    *counters.borrow_mut() = traffic;
+    known
+}
+
+/// A counter that went back belongs to a new interface with an old number.
+fn since(link: &Link, received: u64, sent: u64) -> Traffic {
+    Traffic { received: received.saturating_sub(link.rx_bytes), sent: sent.saturating_sub(link.tx_bytes) }
 }
 
 /// Ends when something came back through the tunnel; never, when that cannot be seen.
-async fn watch(link: Option<&Link>, netlink: Option<&Netlink>, counters: &RefCell<(u64, u64)>) {
-    while sample(link, netlink, counters).await {
-        if counters.borrow().0 > 0 {
+async fn watch(link: Option<&Link>, netlink: Option<&Netlink>, counters: &Counters) {
+    while let Some(traffic) = sample(link, netlink, counters).await {
+        if traffic.received > 0 {
             return;
         }
         sleep(SAMPLE).await;
@@ -145,15 +178,15 @@ async fn watch(link: Option<&Link>, netlink: Option<&Netlink>, counters: &RefCel
 }
 
 /// Gives the tunnel its time when the outer looks are over before it: something that was sent into it may still come back.
-async fn settle(link: Option<&Link>, netlink: Option<&Netlink>, counters: &RefCell<(u64, u64)>, until: Instant) {
-    if !sample(link, netlink, counters).await {
+async fn settle(link: Option<&Link>, netlink: Option<&Netlink>, counters: &Counters, until: Instant) {
+    if sample(link, netlink, counters).await.is_none() {
         return;
     }
     let idle = Instant::now() + IDLE;
     // Whichever ends first: an answer, or the time.
     let _ = timeout_at(idle.min(until), watch(link, netlink, counters)).await;
-    let (received, sent) = *counters.borrow();
-    if received == 0 && sent > 0 {
+    let one_way = counters.borrow().as_ref().is_ok_and(Traffic::is_one_way);
+    if one_way {
         let _ = timeout_at(until, watch(link, netlink, counters)).await;
     }
 }
@@ -182,7 +215,68 @@ fn is_wireguard(config: &Vpn) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{ProcessState, UnitState};
     use std::future::{pending, ready};
+
+    fn client(log: Result<VpnLog, Unseen>) -> Client {
+        Client { process: ProcessState::Running, unit: UnitState::Unknown, log, handshake: None }
+    }
+
+    #[test]
+    fn a_log_that_was_not_read_and_counters_that_were_not_say_why() {
+        let hidden = || Unseen::Hidden("/var/log/vpn".to_owned());
+        let gone = || Unseen::Unsteady;
+        let seen = facts(None, client(Err(hidden())), Late::default(), outer::Server::default(), Err(gone()));
+        assert_eq!((seen.log, seen.log_unseen, seen.counters_unseen), (VpnLog::Unread, Some(hidden()), Some(gone())));
+        let read = Traffic { received: 3, sent: 4 };
+        let seen = facts(None, client(Ok(VpnLog::Dropped)), Late::default(), outer::Server::default(), Ok(read));
+        assert_eq!((seen.log, seen.log_unseen, seen.counters_unseen), (VpnLog::Dropped, None, None));
+        assert_eq!((seen.received, seen.sent), (3, 4));
+    }
+
+    #[test]
+    fn a_journal_that_was_not_read_says_why_too() {
+        let seen = facts(None, client(Ok(VpnLog::Unread)), late(), outer::Server::default(), Ok(Traffic::default()));
+        assert_eq!((seen.log, seen.log_unseen), (VpnLog::Unread, Some(Unseen::Deadline)));
+    }
+
+    #[tokio::test]
+    async fn counters_that_cannot_be_read_are_an_error_and_not_nothing() {
+        let link = Link {
+            name: crate::model::IfName::new("tun0"),
+            index: 0x7fff_fff0,
+            kind: crate::model::LinkKind::Tun,
+            up: true,
+            carrier: true,
+            mac: None,
+            master: None,
+            carrier_changes: 0,
+            speed_mbps: None,
+            full_duplex: None,
+            rx_bytes: 0,
+            tx_bytes: 0,
+            rx_errors: 0,
+            mtu: 1500,
+        };
+        let counters: Counters = RefCell::new(Ok(Traffic::default()));
+        assert_eq!(sample(Some(&link), None, &counters).await, None);
+        assert!(matches!(counters.take_unseen(), Some(Unseen::Error(why)) if why.contains("counters")));
+        let netlink = Netlink::open().expect("a connection");
+        assert_eq!(sample(Some(&link), Some(&netlink), &counters).await, None);
+        assert_eq!(counters.take_unseen(), Some(Unseen::Unsteady), "no such interface");
+        assert_eq!(sample(None, Some(&netlink), &counters).await, None);
+        assert_eq!(counters.take_unseen(), None, "without an interface nothing is to be known");
+    }
+
+    trait TakeUnseen {
+        fn take_unseen(&self) -> Option<Unseen>;
+    }
+
+    impl TakeUnseen for Counters {
+        fn take_unseen(&self) -> Option<Unseen> {
+            self.replace(Ok(Traffic::default())).err()
+        }
+    }
 
     fn late() -> Late {
         Late { journal: Some(Err(Unseen::Deadline)), ..Late::default() }

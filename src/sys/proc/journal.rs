@@ -14,15 +14,18 @@ const ANSWER: Duration = Duration::from_secs(1);
 const LINES: &str = "--lines=200";
 /// Where the journal lies: kept over a restart, or until the next one.
 const PLACES: [&str; 2] = ["/var/log/journal", "/run/log/journal"];
+/// What writes it.
+const JOURNAL: &str = "systemd-journald";
 /// Whose members may read all of it.
 const READERS: &str = "group systemd-journal";
 
 /// Judges the last lines of a unit. Blocks for at most a second. The error says why they could not be read.
 pub fn read_journal(name: &str) -> Result<VpnLog, Unseen> {
-    let Some(unit) = unit::full_name(name) else { return Ok(VpnLog::Unread) };
+    let Some(unit) = unit::full_name(name) else {
+        return Err(Unseen::Error(format!("read the journal of the VPN's unit: {name:?} is no name of a unit")));
+    };
     match access(&PLACES.map(Path::new)) {
-        // Without a journal there is nothing that this PC would have to be told to show.
-        Access::NoJournal => return Ok(VpnLog::Unread),
+        Access::NoJournal => return Err(Unseen::NotMounted(JOURNAL.to_owned())),
         Access::Denied => return Err(Unseen::Capability(READERS.to_owned())),
         Access::Readable => {}
     }
@@ -86,6 +89,6 @@ mod tests {
 
     #[test]
     fn what_is_no_units_name_is_asked_of_nobody() {
-        assert_eq!(read_journal("--file=/etc/shadow"), Ok(VpnLog::Unread));
+        assert!(matches!(read_journal("--file=/etc/shadow"), Err(Unseen::Error(why)) if why.contains("is no name of a unit")));
     }
 }

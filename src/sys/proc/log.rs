@@ -1,8 +1,8 @@
 //! What a VPN client's log says since its last start: how did its session begin, end, or fail to begin? The log is a file, or what the
 //! journal keeps of the client's unit (`journal.rs`). Only markers are looked for: nothing of a log is kept or shown, for it may hold names.
 
-use crate::model::VpnLog;
-use crate::sys::files;
+use crate::model::{Unseen, VpnLog};
+use crate::sys::{files, sources};
 use std::path::Path;
 
 /// How much of the log's end is read.
@@ -62,9 +62,9 @@ const MARKERS: &[(&[&str], VpnLog)] = &[
     (&["authentication succeeded"], VpnLog::Quiet), // pppd: CHAP and PAP
 ];
 
-/// Reads the end of a log. Blocks.
-pub fn read_log(path: &Path) -> VpnLog {
-    files::read_tail(path, TAIL).map_or(VpnLog::Unread, |text| judge(&text))
+/// Reads the end of a log. Blocks. The error says why it could not be read.
+pub fn read_log(path: &Path) -> Result<VpnLog, Unseen> {
+    files::read_tail(path, TAIL).map(|text| judge(&text)).map_err(|error| sources::of_log(path, &error))
 }
 
 /// The last telling line decides, but for what is only the echo of a reason that was told before.
@@ -156,14 +156,22 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_is_not_there_is_unread() {
-        assert_eq!(read_log(Path::new("/nonexistent/openvpn.log")), VpnLog::Unread);
-        assert_eq!(read_log(Path::new("/proc/self")), VpnLog::Unread);
+    fn a_log_that_cannot_be_read_says_which_and_why() {
+        for path in ["/nonexistent/openvpn.log", "/proc/self"] {
+            assert!(matches!(read_log(Path::new(path)), Err(Unseen::Error(why)) if why.contains(path)), "{path}");
+        }
     }
 
     mod any_bytes {
         use super::*;
         use crate::testing::{cases, hostile};
+        use proptest::collection::vec;
+        use proptest::sample::select;
+
+        /// A line for every row of the table.
+        fn every_marker() -> Vec<Vec<u8>> {
+            MARKERS.iter().map(|(words, _)| format!("2026-01-01 {}\n", words.join(" x ")).into_bytes()).collect()
+        }
 
         proptest! {
             #![proptest_config(cases())]
@@ -172,6 +180,29 @@ mod tests {
             fn of_a_log_are_read_to_their_end(bytes in hostile(vec![b"x OpenVPN 2.6.3\nx AUTH: AUTH_FAILED\nIKE_SA a established\n".to_vec()], 400)) {
                 let text = String::from_utf8_lossy(&bytes);
                 prop_assert!(judge(&text) != VpnLog::Unread);
+            }
+
+            #[test]
+            fn before_the_last_telling_line_decide_nothing(
+                bytes in hostile(every_marker(), 200),
+                end in select(vec![
+                    ("Initialization Sequence Completed", VpnLog::Established),
+                    ("OpenVPN 2.6.3 x86_64", VpnLog::Quiet),
+                    ("AUTH: Received control message: AUTH_FAILED", VpnLog::AuthFailed),
+                    ("Terminating connection due to lack of activity.", VpnLog::IdleTimeout),
+                ]),
+            ) {
+                // As the file is read: its end, cut anywhere, lossily.
+                let from = bytes.len().saturating_sub(100);
+                let text = String::from_utf8_lossy(&bytes[from..]);
+                prop_assert_eq!(judge(&format!("{text}\n{}\n", end.0)), end.1);
+            }
+
+            #[test]
+            fn of_a_log_without_a_marker_tell_nothing(bytes in vec(any::<u8>(), 0..200)) {
+                let text = String::from_utf8_lossy(&bytes).to_ascii_lowercase();
+                let telling = MARKERS.iter().any(|(words, _)| words.iter().all(|word| text.contains(word)));
+                prop_assert!(telling || judge(&text) == VpnLog::Quiet);
             }
         }
     }

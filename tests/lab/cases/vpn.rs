@@ -226,6 +226,42 @@ pub(super) const CASES: &[Case] = &[
         ask: logged,
         expect: AUTH_FAILED,
     },
+    // The server ends the session, and its client goes away with it. Why it was ended only history could tell.
+    Case {
+        name: "vpn.not-started/ended-by-the-server",
+        on: &[Kind::OpenConnect],
+        stage: |lab| {
+            // A client that has just come up is not yet on the server's list.
+            lab.settles()?;
+            lab.ocserv_disconnects()
+        },
+        prove: |lab| {
+            log_says(lab, "erver disconnect")?;
+            no_tunnel(lab)
+        },
+        ask: logged,
+        expect: Expect::broken(&["vpn.not-started"], Proven).beside(&["vpn.kicked", "vpn.idle-timeout"]),
+    },
+    // The same, and somebody has connected again: what the log tells of the old session is over.
+    Case {
+        name: "healthy/after-a-session-that-the-server-ended",
+        on: &[Kind::OpenConnect],
+        stage: |lab| {
+            lab.settles()?;
+            lab.ocserv_disconnects()?;
+            no_tunnel(lab)?;
+            let told = std::fs::read_to_string(lab.log(Role::VpnClient)).map_err(|e| format!("cannot read the client's log: {e}"))?;
+            lab.restart_client()?;
+            lab.settles()?;
+            // The log of one that reconnects by itself goes on where the old session ended.
+            let log = lab.log(Role::VpnClient);
+            let since = std::fs::read_to_string(&log).map_err(|e| format!("cannot read the client's log: {e}"))?;
+            std::fs::write(&log, told + &since).map_err(|e| format!("cannot write the client's log: {e}"))
+        },
+        prove: Lab::prove_healthy,
+        ask: logged,
+        expect: Expect::HEALTHY,
+    },
     // The operator swallows whatever has lost its tunnel: only the outer resolver's own word tells that the line carries.
     NAME_UNRESOLVED,
     Case {

@@ -166,5 +166,5 @@ fn draft(n: u64) -> Draft {
         evidence: vec![evidence; 4],
         planned: None,
     };
-    Draft { at: stamp(), what: What::Incident(Box::new(incident)) }
+    Draft::new(&stamp(), What::Incident(Box::new(incident)))
 }

@@ -14,6 +14,7 @@ mod looks;
 mod manager;
 mod recorder;
 mod service;
+mod shipping;
 mod status;
 
 pub use recorder::RecorderError;

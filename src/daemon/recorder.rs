@@ -1,13 +1,15 @@
 //! The log as the loop sees it: drafts go in, words about what is on disk come out. Never waits for the disk; the threads of the log and of
 //! the anchor do.
 
+use super::service::Orders;
+use super::shipping::{self, Shipping};
 use crate::baseline::{machine_fingerprint, machine_id_hash, this_terminal};
-use crate::catalogue::Lang;
+use crate::catalogue::{Lang, RuleSet};
 use crate::config::Config;
 use crate::config::policy::{self, Policy};
-use crate::model::{AgentEvent, Draft, Incident, IncidentId, Stamp, TerminalCard, What};
+use crate::model::{AgentEvent, Cause, Draft, Incident, IncidentId, RuleReference, Stamp, TerminalCard, What};
 use crate::spool::{
-    Anchor, Claims, Cursors, Digest, Disk, DiskError, Health, Known, Limits, News, OpenError, Position, Recorded, Spool, State, gap,
+    Anchor, Claims, Digest, Disk, DiskError, Health, Known, Limits, News, OpenError, Position, Recorded, Spool, State, gap,
 };
 use std::collections::BTreeMap;
 use std::io;
@@ -45,7 +47,9 @@ pub struct Recorder {
     dir: PathBuf,
     config: Limits,
     words: mpsc::Receiver<News>,
+    shipping: Shipping,
     head: (Position, Digest),
+    rules: Option<RuleSet>,
     names: BTreeMap<u64, IncidentId>,
     health: Health,
     refused: bool,
@@ -56,13 +60,12 @@ pub struct Recorder {
 
 impl Recorder {
     /// Opens the log below `state` and records the start; gives the incidents that it left open.
-    pub fn open(state: &Path, config: &Config, now: &Stamp) -> Result<(Self, Vec<Incident>), RecorderError> {
+    pub fn open(orders: &Orders, now: &Stamp) -> Result<(Self, Vec<Incident>), RecorderError> {
+        let (state, config) = (orders.state_dir.as_path(), &orders.loaded.config);
         let dir = state.join("spool");
         let disk = Disk::own(&dir)?;
         let own = Disk::own(state)?;
-        let cursors_dir = state.join("cursors");
-        let unlisted = |source| RecorderError::Cursors { path: cursors_dir.clone(), source };
-        let cursors = Cursors::open(Disk::own(&cursors_dir)?).map_err(unlisted)?;
+        let mut cursors = shipping::cursors(state)?;
         let anchor = Anchor::load(&own);
         let claims = Claims { fingerprint: machine_fingerprint(), anchor: Anchor::claim(&anchor), cursors: cursors.claim() };
         let (tell, words) = mpsc::channel(WORDS);
@@ -72,16 +75,20 @@ impl Recorder {
             Known::Is(anchor) => Some(anchor),
             Known::Absent | Known::Unreadable => None,
         };
+        cursors.arrange(started.order);
         let missed = gap(anchor.as_ref(), started.last.as_ref(), now);
         let health = spool.health();
         let hash = anchor.map_or(Digest::ZERO, |anchor| anchor.hash);
+        let shipping = Shipping::new(&dir, cursors, started.head.clone());
         let mut recorder = Self {
             spool: Some(spool),
             state: own,
             dir,
             config: Limits::from(&config.retention),
             words,
+            shipping,
             head: (started.head, hash),
+            rules: orders.loaded.rules.clone(),
             names: BTreeMap::new(),
             health,
             refused: false,
@@ -95,6 +102,7 @@ impl Recorder {
         let open = open.collect();
         recorder.submit(missed.into_iter().chain([AgentEvent::Started]).map(|event| of_agent(event, now)).collect());
         recorder.tell_policy(config, now);
+        recorder.shipping.ship_to(config, orders.lang);
         Ok((recorder, open))
     }
 
@@ -102,8 +110,16 @@ impl Recorder {
     pub fn submit(&self, drafts: Vec<Draft>) {
         let Some(spool) = &self.spool else { return };
         for draft in drafts {
-            spool.record(draft);
+            let rule = self.article(&draft.what);
+            spool.record(Draft { rule, ..draft });
         }
+    }
+
+    /// The article that an incident touches, by the rules of this site.
+    fn article(&self, what: &What) -> Option<RuleReference> {
+        let What::Incident(incident) = what else { return None };
+        let cause = Cause::from_code(&incident.cause.code)?;
+        Some(self.rules.as_ref()?.touched_by(cause)?.reference(Lang::ZhCn))
     }
 
     /// What the writer says next. Cancelling it loses nothing.
@@ -124,6 +140,7 @@ impl Recorder {
             News::Recorded(recorded) => {
                 if let Some(last) = recorded.last() {
                     self.head = (last.at.clone(), last.hash);
+                    self.shipping.on_disk(&last.at);
                 }
                 self.keep_policy(&recorded);
                 self.names.extend(recorded.iter().filter_map(|record| record.incident.clone()));
@@ -159,13 +176,15 @@ impl Recorder {
             tracing::warn!(%error, "the sign of life was not written");
         }
         if let Some(spool) = &self.spool {
-            // No sink is configured to ship yet: nobody has anything that must be waited for.
-            spool.tidy(self.config, Some(self.head.0.clone()), now.clone());
+            spool.tidy(self.config, self.shipping.acknowledged(), now.clone());
         }
     }
 
     /// From now on under another configuration.
-    pub fn reconfigure(&mut self, config: &Config, now: &Stamp) {
+    pub fn reconfigure(&mut self, orders: &Orders, now: &Stamp) {
+        let config = &orders.loaded.config;
+        self.rules.clone_from(&orders.loaded.rules);
+        self.shipping.ship_to(config, orders.lang);
         self.refused = false;
         self.config = Limits::from(&config.retention);
         if let Some(spool) = &self.spool {
@@ -240,5 +259,5 @@ fn card(config: &Config) -> TerminalCard {
 }
 
 fn of_agent(event: AgentEvent, now: &Stamp) -> Draft {
-    Draft { at: now.clone(), what: What::Agent(event) }
+    Draft::new(now, What::Agent(event))
 }

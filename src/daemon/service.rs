@@ -109,7 +109,7 @@ impl Service {
         let now = clock::stamp();
         let config = Arc::new(orders.loaded.config.clone());
         let enrolment = Arc::new(Enrolment::of(Some(&orders.state_dir)));
-        let (recorder, open) = Recorder::open(&orders.state_dir, &config, &now)?;
+        let (recorder, open) = Recorder::open(&orders, &now)?;
         let events = Events::open().inspect_err(|why| tracing::warn!(?why, "changes of the network are not heard")).ok();
         let manager = Manager::of_environment();
         let main = orders.file.clone().unwrap_or_else(|| PathBuf::from(config::DEFAULT_FILE));
@@ -218,7 +218,7 @@ impl Service {
                 self.facing = facing(&self.config, &self.orders);
                 let enrolment = Arc::new(Enrolment::of(Some(&self.orders.state_dir)));
                 self.looks.reconfigure(Arc::clone(&self.config), enrolment);
-                self.recorder.reconfigure(&self.config, &clock::stamp());
+                self.recorder.reconfigure(&self.orders, &clock::stamp());
                 Some(Box::new(self.orders.loaded.config.clone()))
             }
             Err(error) => {
@@ -235,7 +235,7 @@ impl Service {
     async fn stop(self) -> Result<(), RunError> {
         self.manager.stopping();
         let now = clock::stamp();
-        self.recorder.submit(vec![Draft { at: now.clone(), what: What::Agent(AgentEvent::Stopped { reason: "signal".to_owned() }) }]);
+        self.recorder.submit(vec![Draft::new(&now, What::Agent(AgentEvent::Stopped { reason: "signal".to_owned() }))]);
         self.recorder.close(&now, FAREWELL).await;
         Ok(())
     }

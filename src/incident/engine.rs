@@ -325,7 +325,7 @@ impl Engine {
 }
 
 fn record(now: &Stamp, incident: Incident) -> Effect {
-    Effect::Record(Draft { at: now.clone(), what: What::Incident(Box::new(incident)) })
+    Effect::Record(Draft::new(&now, What::Incident(Box::new(incident))))
 }
 
 fn interval_of(config: &Config) -> Duration {

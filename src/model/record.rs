@@ -22,6 +22,15 @@ pub struct Draft {
     pub at: Stamp,
     /// What happened.
     pub what: What,
+    /// The article it touches; whoever writes it down knows the rules.
+    pub rule: Option<RuleReference>,
+}
+
+impl Draft {
+    /// Under no rules.
+    pub fn new(at: &Stamp, what: What) -> Self {
+        Self { at: at.clone(), what, rule: None }
+    }
 }
 
 /// What there is to record.

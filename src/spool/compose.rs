@@ -2,7 +2,7 @@
 
 use crate::model::{
     AgentEvent, Body, Change, Fingerprint, Incident, IncidentBody, IncidentCard, IncidentId, IncidentKind, Phase, RECORD_SCHEMA, Record,
-    Remedy, Severity, Stamp, TerminalCard, Time,
+    Remedy, RuleReference, Severity, Stamp, TerminalCard, Time,
 };
 use std::collections::BTreeMap;
 
@@ -47,8 +47,8 @@ pub(super) fn agent_body(event: AgentEvent) -> Body {
     Body::Agent { severity, agent: event }
 }
 
-/// What a record says about an incident with this name.
-pub fn body_of(incident: &Incident, id: &IncidentId) -> Body {
+/// What a record says about an incident with this name, which touches this article.
+pub fn body_of(incident: &Incident, id: &IncidentId, rule: Option<RuleReference>) -> Body {
     let same_boot = incident.since.boot_id == incident.at.boot_id && !incident.at.boot_id.is_empty();
     let card = IncidentCard {
         id: id.clone(),
@@ -70,7 +70,7 @@ pub fn body_of(incident: &Incident, id: &IncidentId) -> Body {
     Body::Incident(Box::new(IncidentBody {
         incident: card,
         cause: incident.cause.clone(),
-        rule: None,
+        rule,
         origin: None,
         comments: Vec::new(),
         who_acts: incident.who_acts.clone(),
@@ -155,7 +155,7 @@ mod tests {
         ] {
             let incident = sample(fingerprint);
             let id = IncidentId { epoch: "e".to_owned(), seq: 3 };
-            let record = record("e", 9, &incident.at, &card(), body_of(&incident, &id));
+            let record = record("e", 9, &incident.at, &card(), body_of(&incident, &id, None));
             let line = serde_json::to_string(&record).expect("encodes");
             let read: Record = serde_json::from_str(&line).expect("decodes");
             assert_eq!(incident_of(&read, 7), Some((id, incident)));
@@ -166,7 +166,7 @@ mod tests {
     fn a_huge_record_is_shortened_and_keeps_the_latest_beliefs() {
         let mut large = sample(Fingerprint::Disconnection("c".to_owned()));
         large.evidence = vec![large.evidence[0].clone(); 2000];
-        let mut body = body_of(&large, &IncidentId { epoch: "e".to_owned(), seq: 3 });
+        let mut body = body_of(&large, &IncidentId { epoch: "e".to_owned(), seq: 3 }, None);
         shorten(&mut body);
         assert!(serde_json::to_vec(&record("e", 1, &stamp(1), &card(), body)).expect("encodes").len() < crate::spool::LARGEST_LINE);
     }

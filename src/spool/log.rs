@@ -165,7 +165,8 @@ impl<S: Store> Log<S> {
         };
         let open = log.restore();
         let position = log.head();
-        (log, Started { epoch: position.epoch.clone(), renewal: decision.renewal, open, last, events, head: position })
+        let order = log.order();
+        (log, Started { epoch: position.epoch.clone(), renewal: decision.renewal, open, last, events, head: position, order })
     }
 
     /// The open incidents, in the order of their opening; gives each a key. One that cannot be taken up is not open any more.
@@ -232,7 +233,7 @@ impl<S: Store> Log<S> {
                 crate::model::What::Agent(event) => (compose::agent_body(event), None),
                 crate::model::What::Incident(incident) => {
                     let id = self.name(&incident, batch.head.0 + 1);
-                    (compose::body_of(&incident, &id), Some((incident.key, id)))
+                    (compose::body_of(&incident, &id, draft.rule), Some((incident.key, id)))
                 }
             };
             self.place(&mut batch, Some(ticket), &draft.at, &card, body, incident);

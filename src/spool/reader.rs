@@ -50,6 +50,11 @@ impl<S: Store> Reader<S> {
         &self.after
     }
 
+    /// Gives the directory back.
+    pub fn into_store(self) -> S {
+        self.store
+    }
+
     /// The next records, at most `most` and none after `upto`. Empty = there are none now.
     pub fn next(&mut self, most: usize, upto: Option<&Position>) -> io::Result<Vec<Entry>> {
         let order = order(&self.store);

@@ -85,6 +85,8 @@ pub struct Started {
     pub events: Vec<AgentEvent>,
     /// The end of the log.
     pub head: Position,
+    /// This machine's epochs, the oldest first: what is forward for a cursor.
+    pub order: Vec<String>,
 }
 
 /// The last record of the log, as far as it matters for the next start.

@@ -68,5 +68,5 @@ pub(super) fn incident(key: u64, phase: Phase) -> What {
 }
 
 pub(super) fn item(ticket: u64, what: What) -> Item {
-    Item { ticket, draft: Draft { at: stamp(ticket), what }, card: Arc::new(card()) }
+    Item { ticket, draft: Draft::new(&stamp(ticket), what), card: Arc::new(card()) }
 }

@@ -45,8 +45,8 @@ fn check(written: &[Written]) {
     let now = stamp();
     let claims = Claims { fingerprint: "this machine".to_owned(), anchor: Known::Absent, cursors: Known::Absent };
     let (mut log, _) = Log::open(Disk::own(&place).unwrap(), &claims, &now).unwrap();
-    let started = Draft { at: now.clone(), what: What::Agent(AgentEvent::Started) };
-    let of = |written: &Written| Draft { at: written.incident.at.clone(), what: What::Incident(Box::new(written.incident.clone())) };
+    let started = Draft::new(&now, What::Agent(AgentEvent::Started));
+    let of = |written: &Written| Draft::new(&written.incident.at, What::Incident(Box::new(written.incident.clone())));
     let drafts = std::iter::once(started).chain(written.iter().map(of));
     let card = Arc::new(card());
     log.load((1..).zip(drafts).map(|(ticket, draft)| Item { ticket, draft, card: Arc::clone(&card) }), &card, &now);

@@ -35,7 +35,7 @@ pub fn card() -> TerminalCard {
 }
 
 pub fn started() -> Draft {
-    Draft { at: stamp(1), what: What::Agent(AgentEvent::Started) }
+    Draft::new(&stamp(1), What::Agent(AgentEvent::Started))
 }
 
 pub fn incident(key: u64, phase: Phase, second: u64) -> Draft {
@@ -71,7 +71,7 @@ pub fn incident(key: u64, phase: Phase, second: u64) -> Draft {
         }],
         planned: None,
     };
-    Draft { at: stamp(second), what: What::Incident(Box::new(incident)) }
+    Draft::new(&stamp(second), What::Incident(Box::new(incident)))
 }
 
 /// A record of about 1.3 KB.

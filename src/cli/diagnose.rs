@@ -1,5 +1,8 @@
 //! `isonet diagnose`: one look at everything, now.
 
+mod watch;
+
+use super::ask::Daemon;
 use super::grammar::{Global, clean};
 use super::{IO, USAGE, complain, print, runtime, style};
 use crate::baseline::{Enrolment, this_terminal};
@@ -67,12 +70,13 @@ fn look(global: &Global, arguments: &Arguments) -> Result<u8, u8> {
     }
     let progress = |at: Progress| show(&report::progress(at.done, at.begun, lang));
     let runtime = runtime()?;
-    let world = runtime.block_on(round::run(Arc::clone(&config), Arc::clone(&enrolment), arguments.deadline, progress));
+    let round = round::run(Arc::clone(&config), Arc::clone(&enrolment), arguments.deadline, progress);
+    let (world, watch) = runtime.block_on(watch::beside(&Daemon::of(&config), lang, round));
     // Name look-ups of the C library cannot be cancelled; nobody waits for them.
     runtime.shutdown_background();
     show("");
     let diagnosis = diagnose(&world, &config, &enrolment);
-    let facing = Facing { rules: loaded.rules, ..facing(&config, global, began.elapsed()) };
+    let facing = Facing { rules: loaded.rules, open: watch.open, help: watch.help, ..facing(&config, global, began.elapsed()) };
     let page = arguments.html.as_deref().map(|file| (file, report::to_html(&diagnosis, &facing, lang)));
     if let (true, Some((_, page))) = (to_stdout, &page) {
         print(page)?;

@@ -1,6 +1,6 @@
 //! What the command line may say. Before it is understood nobody knows which language is wanted, so help and usage errors speak both.
 
-use super::{USAGE, check_config, complain, diagnose, enroll, explain, export, print, run, schema, verify_log};
+use super::{USAGE, check_config, complain, diagnose, enroll, explain, export, incidents, print, run, schema, status, verify_log};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -66,6 +66,10 @@ pub(super) enum Command {
     Run(run::Arguments),
     /// 验证记录是否完整、未被改动 / Prove that the record log is whole and unchanged
     VerifyLog(verify_log::Arguments),
+    /// 值守程序现在看到的情况 / What the running service sees now
+    Status(status::Arguments),
+    /// 值守程序记下的故障 / The outages that the service has recorded
+    Incidents(incidents::Arguments),
     /// 解释一个原因，或屏幕上的提示 / Explain one cause, or what a screen says
     Explain(explain::Arguments),
     /// 检查配置，一次列出所有问题 / Check the configuration: every problem at once

@@ -1,5 +1,6 @@
 //! The command line: one file per command. Results go to stdout, everything else to stderr.
 
+mod ask;
 mod check_config;
 mod crash;
 mod diagnose;
@@ -7,9 +8,11 @@ mod enroll;
 mod explain;
 mod export;
 mod grammar;
+mod incidents;
 mod logging;
 mod run;
 mod schema;
+mod status;
 mod verify_log;
 
 use crate::catalogue::Lang;
@@ -21,10 +24,14 @@ use std::process::ExitCode;
 
 /// A command line that cannot be understood (`EX_USAGE`).
 const USAGE: u8 = 64;
+/// The daemon is not running (`EX_UNAVAILABLE`).
+const NOT_RUNNING: u8 = 69;
 /// Something of ours broke (`EX_SOFTWARE`).
 const INTERNAL: u8 = 70;
 /// The result could not be written (`EX_IOERR`).
 const IO: u8 = 74;
+/// This user may not (`EX_NOPERM`).
+const NOT_PERMITTED: u8 = 77;
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
@@ -43,6 +50,8 @@ fn perform(cli: grammar::Cli) -> u8 {
         Command::VerifyLog(arguments) => verify_log::run(&cli.global, &arguments),
         Command::Diagnose(arguments) => diagnose::run(&cli.global, &arguments),
         Command::CheckConfig(arguments) => check_config::run(&cli.global, &arguments),
+        Command::Status(arguments) => status::run(&cli.global, &arguments),
+        Command::Incidents(arguments) => incidents::run(&cli.global, &arguments),
         Command::Explain(arguments) => explain::run(&cli.global, &arguments),
         Command::Enroll(arguments) => enroll::run(&cli.global, &arguments),
         Command::Export(arguments) => export::run(&cli.global, &arguments),

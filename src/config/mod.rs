@@ -32,7 +32,7 @@ pub use duties::{
 };
 pub use load::{ConfigError, DEFAULT_FILE, LARGEST_FILE, LoadNote, Loaded, load, load_from, parse};
 pub use named::{FileFault, FileRole, NamedFile};
-pub use places::{Owner, run_dir, state_dir};
+pub use places::{Owner, run_dir, run_dirs, state_dir};
 pub use policy::Policy;
 pub use problem::{Excerpt, Found, Located, Problem, Unread};
 pub use render::{render_error, render_note, render_problem};

@@ -18,7 +18,7 @@ pub struct Changes {
     /// A change is there and settles by then.
     settles: Option<Instant>,
     // Ends the watch when dropped.
-    _watcher: Option<INotifyWatcher>,
+    watcher: Option<INotifyWatcher>,
 }
 
 impl Changes {
@@ -37,7 +37,12 @@ impl Changes {
         });
         let watcher =
             watcher.inspect_err(|error| tracing::info!(%error, "changes of the configuration are not noticed by themselves")).ok();
-        Self { told, settles: None, _watcher: watcher }
+        Self { told, settles: None, watcher }
+    }
+
+    /// Changes are noticed.
+    pub fn sees(&self) -> bool {
+        self.watcher.is_some()
     }
 
     /// The next change, once it has settled; waits for ever where nothing is watched. Cancelling it loses nothing.

@@ -9,13 +9,17 @@
 //! Nothing is waited for in the loop: looks and clients are tasks on the same thread, disk and name look-ups are threads of their own behind
 //! bounded queues. There is no tick; while nothing happens the loop sleeps until the engine's next deadline.
 
+mod answers;
 mod changes;
+pub mod control;
 mod looks;
 mod manager;
+mod metrics;
 mod recorder;
 mod service;
 mod shipping;
 mod status;
+mod tally;
 
 pub use recorder::RecorderError;
 pub use service::{Orders, RunError, run};

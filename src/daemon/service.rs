@@ -1,10 +1,13 @@
 //! Start, loop, reload, end.
 
+use super::answers::{Answers, Held, Next};
 use super::changes::Changes;
+use super::control::{Asked, Control, ControlError};
 use super::looks::Looks;
 use super::manager::Manager;
 use super::recorder::{Recorder, RecorderError};
 use super::status;
+use super::tally::Tally;
 use crate::baseline::{Enrolment, this_terminal};
 use crate::catalogue::Lang;
 use crate::config::{self, Config, Loaded};
@@ -15,10 +18,11 @@ use crate::report::Facing;
 use crate::spool::News;
 use crate::sys::clock;
 use crate::sys::netlink::Events;
+use jiff::Zoned;
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -39,6 +43,9 @@ pub enum RunError {
     /// The log could not be opened.
     #[error(transparent)]
     Recorder(#[from] RecorderError),
+    /// Another daemon runs here.
+    #[error(transparent)]
+    Taken(ControlError),
     /// The kernel refused something the service cannot do without.
     #[error("{0}")]
     System(String),
@@ -52,13 +59,16 @@ pub struct Orders {
     pub file: Option<PathBuf>,
     /// Where records live.
     pub state_dir: PathBuf,
+    /// Where sockets live; `None` = a user without a session: no sockets.
+    pub run_dir: Option<PathBuf>,
     /// The language of the status line.
     pub lang: Lang,
 }
 
 /// Runs until a signal ends it.
 pub async fn run(orders: Orders) -> Result<(), RunError> {
-    LocalSet::new().run_until(async { Service::start(orders).await?.watch().await }).await
+    let tasks = LocalSet::new();
+    Box::pin(tasks.run_until(async { Service::start(orders).await?.watch().await })).await
 }
 
 /// Everything the loop owns.
@@ -68,6 +78,10 @@ struct Service {
     engine: Engine,
     looks: Looks,
     recorder: Recorder,
+    control: Control,
+    answers: Answers,
+    tally: Tally,
+    started: Zoned,
     manager: Manager,
     changes: Changes,
     events: Option<Events>,
@@ -96,6 +110,7 @@ enum Woke {
     Engine(Input),
     Round(Input, World),
     Written(News),
+    Asked(Asked),
     Reload,
     Stop,
     Anchor,
@@ -109,9 +124,12 @@ impl Service {
         let now = clock::stamp();
         let config = Arc::new(orders.loaded.config.clone());
         let enrolment = Arc::new(Enrolment::of(Some(&orders.state_dir)));
+        let mut control = sockets(orders.run_dir.as_deref())?;
         let (recorder, open) = Recorder::open(&orders, &now)?;
         let events = Events::open().inspect_err(|why| tracing::warn!(?why, "changes of the network are not heard")).ok();
         let manager = Manager::of_environment();
+        control.serve(recorder.dir(), recorder.head().clone(), orders.lang);
+        let facing = facing(&config, &orders);
         let main = orders.file.clone().unwrap_or_else(|| PathBuf::from(config::DEFAULT_FILE));
         Ok(Self {
             engine: Engine::new(&config, open, phase(), &now),
@@ -120,10 +138,14 @@ impl Service {
             anchor_due: Instant::now() + ANCHOR_EVERY,
             alive_due: manager.alive_every().map(|every| Instant::now() + every),
             world: World::default(),
-            facing: facing(&config, &orders),
+            started: facing.at.clone(),
+            facing,
             orders,
             config,
             recorder,
+            control,
+            answers: Answers::default(),
+            tally: Tally::default(),
             manager,
             events,
             signals,
@@ -134,13 +156,31 @@ impl Service {
         let mut due = self.advance(Input::Due);
         self.manager.ready();
         loop {
-            match self.wake(due).await {
-                Woke::Engine(input) => due = self.advance(input),
-                Woke::Round(input, world) => {
-                    self.world = world;
-                    due = self.advance(input);
+            let woke = self.wake(due).await;
+            if !matches!(woke, Woke::Asked(_)) {
+                self.answers.outdated();
+            }
+            match woke {
+                Woke::Engine(Input::Due) => {
+                    self.tally.late(due.elapsed());
+                    due = self.advance(Input::Due);
                 }
-                Woke::Written(news) => drop(self.recorder.take(news)),
+                Woke::Engine(input) => due = self.advance(input),
+                Woke::Round(input, world) => due = self.take_round(input, world),
+                Woke::Written(news) => {
+                    let mut recorded = self.recorder.take(news);
+                    self.tally.recorded += recorded.len() as u64;
+                    if let Some(last) = recorded.pop() {
+                        self.control.recorded(last.at);
+                    }
+                }
+                Woke::Asked(asked) => {
+                    let now_ms = clock::stamp().boottime_ms;
+                    if self.answer(|answers, held| answers.take(asked, now_ms, held)) == Next::Round {
+                        due = self.advance(Input::RoundWanted);
+                    }
+                    continue;
+                }
                 Woke::Reload => {
                     if let Some(config) = self.reload() {
                         due = self.advance(Input::Reconfigured(config));
@@ -187,12 +227,15 @@ impl Service {
             () = self.changes.next() => Woke::Reload,
             () = sleep_until(self.anchor_due) => Woke::Anchor,
             () = sleep_until(due) => Woke::Engine(Input::Due),
+            // Last: whoever asks, and however often, looks come first.
+            asked = self.control.next() => Woke::Asked(asked),
         }
     }
 
     /// One step of the engine, and what it wants done. Gives when the next is due.
     fn advance(&mut self, input: Input) -> Instant {
         let now = clock::stamp();
+        self.tally.input(&input);
         let step = self.engine.step(&now, input);
         let mut drafts = Vec::new();
         for effect in step.effects {
@@ -201,8 +244,37 @@ impl Service {
                 Effect::Record(draft) => drafts.push(draft),
             }
         }
+        for draft in &drafts {
+            self.tally.draft(draft);
+        }
         self.recorder.submit(drafts);
         Instant::now() + Duration::from_millis(step.due_ms.saturating_sub(now.boottime_ms))
+    }
+
+    /// A round has ended: it is judged, and whoever waited for it is told.
+    fn take_round(&mut self, input: Input, world: World) -> Instant {
+        let began_ms = if let Input::Round { began_ms, .. } = &input { *began_ms } else { 0 };
+        self.world = world;
+        self.facing.at = clock::wall().to_zoned(self.started.time_zone().clone());
+        self.facing.took_ms = clock::stamp().boottime_ms.saturating_sub(began_ms);
+        let due = self.advance(input);
+        let wanted = self.engine.counts(began_ms) && self.answer(|answers, held| answers.round_ended(began_ms, held)) == Next::Round;
+        if wanted { self.advance(Input::RoundWanted) } else { due }
+    }
+
+    /// Lets clients be answered from what is held now.
+    fn answer(&mut self, answer: impl FnOnce(&mut Answers, &Held<'_>) -> Next) -> Next {
+        let held = Held {
+            engine: &self.engine,
+            world: &self.world,
+            facing: &self.facing,
+            recorder: &self.recorder,
+            tally: &self.tally,
+            started: &self.started,
+            hears_network: self.events.is_some(),
+            sees_files: self.changes.sees(),
+        };
+        answer(&mut self.answers, &held)
     }
 
     /// Reads the configuration again; one that is not right changes nothing and is said.
@@ -215,7 +287,8 @@ impl Service {
                 tracing::info!("the configuration was read again");
                 self.config = Arc::new(loaded.config.clone());
                 self.orders.loaded = loaded;
-                self.facing = facing(&self.config, &self.orders);
+                let (at, took_ms) = (self.facing.at.clone(), self.facing.took_ms);
+                self.facing = Facing { at, took_ms, ..facing(&self.config, &self.orders) };
                 let enrolment = Arc::new(Enrolment::of(Some(&self.orders.state_dir)));
                 self.looks.reconfigure(Arc::clone(&self.config), enrolment);
                 self.recorder.reconfigure(&self.orders, &clock::stamp());
@@ -237,7 +310,25 @@ impl Service {
         let now = clock::stamp();
         self.recorder.submit(vec![Draft::new(&now, What::Agent(AgentEvent::Stopped { reason: "signal".to_owned() }))]);
         self.recorder.close(&now, FAREWELL).await;
+        self.control.close().await;
         Ok(())
+    }
+}
+
+/// The sockets. A living daemon is respected; any other hindrance costs only the sockets.
+fn sockets(run_dir: Option<&Path>) -> Result<Control, RunError> {
+    let Some(dir) = run_dir else {
+        tracing::warn!("there is no directory for the sockets: set run-dir, or XDG_RUNTIME_DIR");
+        return Ok(Control::closed());
+    };
+    match Control::open(dir) {
+        Err(taken @ ControlError::Taken(_)) => Err(RunError::Taken(taken)),
+        Err(error) => {
+            let source = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
+            tracing::warn!("nobody can ask how things stand: {error}{source}");
+            Ok(Control::closed())
+        }
+        Ok(control) => Ok(control),
     }
 }
 

@@ -23,6 +23,8 @@ const RETRY: Duration = Duration::from_secs(1);
 const EVENT_GAP: Duration = Duration::from_millis(250);
 /// Between two rounds at least: what the kernel proves is confirmed after this.
 const ROUND_GAP: Duration = Duration::from_millis(500);
+/// Between two rounds of which the second is run because somebody asks.
+const ASKED_GAP: Duration = Duration::from_secs(2);
 /// Between rounds while all is well: for what pulses do not see.
 const CALM_ROUND: Duration = Duration::from_mins(5);
 /// What is open is looked at in whole rounds at a lively pace for so long after it changed; then seldom.
@@ -57,6 +59,8 @@ pub enum Input {
     },
     /// The kernel says that links, addresses, routes, rules or neighbours changed.
     NetworkChanged,
+    /// Somebody waits for a round that begins from now on.
+    RoundWanted,
     /// Another configuration is in force.
     Reconfigured(Box<Config>),
 }
@@ -168,6 +172,7 @@ impl Engine {
                 self.pulse.wish(at, EVENT_GAP);
                 self.round.wish(at, RETRY);
             }
+            Input::RoundWanted => self.round.wish(at, ASKED_GAP),
             Input::Pulse { began_ms, services } => {
                 self.pulse.running = false;
                 if began_ms >= self.valid_from_ms {
@@ -213,6 +218,11 @@ impl Engine {
     /// What the last round meant.
     pub fn latest(&self) -> Option<&Diagnosis> {
         self.latest.as_ref()
+    }
+
+    /// A look that began then tells of the network as it is, not as it was before a sleep or under another configuration.
+    pub fn counts(&self, began_ms: u64) -> bool {
+        began_ms >= self.valid_from_ms
     }
 
     /// How each service fared in a round.
@@ -295,7 +305,7 @@ impl Engine {
         let late = self.due_ms.is_some_and(|due| now.saturating_sub(due) > millis(LATE));
         let long = match input {
             Input::Pulse { began_ms, .. } | Input::Round { began_ms, .. } => now.saturating_sub(*began_ms) > millis(LONGEST_LOOK),
-            Input::Due | Input::NetworkChanged | Input::Reconfigured(_) => false,
+            Input::Due | Input::NetworkChanged | Input::RoundWanted | Input::Reconfigured(_) => false,
         };
         if late || long {
             self.valid_from_ms = now;

@@ -16,6 +16,7 @@
 
 mod engine;
 mod ledger;
+pub mod log;
 mod outage;
 mod trouble;
 

@@ -4,6 +4,7 @@
 //! Otherwise its layers are judged from the bottom up; the first broken one is the root, and what lies above it is a consequence that is
 //! not reported again. Roots that several ways share are reported once, with all that they explain.
 
+mod complete;
 mod dialup;
 mod evidence;
 mod isolation;

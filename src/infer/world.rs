@@ -116,6 +116,15 @@ impl World {
         }
     }
 
+    /// What was seen of one subject both here and in `other`, in pairs.
+    pub(super) fn meet(&mut self, other: Self, mut each: impl FnMut(&mut Observation, Observation)) {
+        for (key, theirs) in other.seen {
+            if let Some(own) = self.seen.get_mut(&key) {
+                each(own, theirs);
+            }
+        }
+    }
+
     /// Everything seen.
     pub fn observations(&self) -> impl Iterator<Item = &Observation> {
         self.seen.values()

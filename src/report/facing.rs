@@ -1,10 +1,22 @@
 //! What the report knows besides the diagnosis: whose PC, when, whom to call, for what kind of screen.
 
+use super::OpenIncident;
 use crate::catalogue::RuleSet;
 use crate::config::{Config, Contact, ContactRole, Terminal};
 use crate::model::Actor;
 use jiff::Zoned;
 use std::collections::BTreeMap;
+
+/// What became of the question to the daemon for what this user may not see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Help {
+    /// Nothing was missing, or nobody was asked.
+    NotNeeded,
+    /// So many looks were made by the daemon.
+    Looks(usize),
+    /// The daemon could not help.
+    None,
+}
 
 /// The surroundings of a report.
 #[derive(Debug, Clone)]
@@ -25,12 +37,16 @@ pub struct Facing {
     pub order: Vec<Actor>,
     /// The rules whose articles are cited; `None` = none is.
     pub rules: Option<RuleSet>,
+    /// What the daemon has open, the oldest first; `None` = no daemon answered.
+    pub open: Option<Vec<OpenIncident>>,
+    /// What the daemon saw for this user.
+    pub help: Help,
     /// The file to which a missing fact of the site is to be added.
     pub config_file: String,
 }
 
 impl Facing {
-    /// One look of one sample for this configuration, citing no rules. The id `auto` is for the shell to derive: until then it is not known.
+    /// One look of one sample for this configuration, citing no rules, with no daemon. The id `auto` is for the shell to derive: until then it is not known.
     pub fn new(config: &Config, at: Zoned, took_ms: u64) -> Self {
         let actors = [Actor::Vendor, Actor::Software, Actor::Operator, Actor::Bureau, Actor::Centre, Actor::Insured, Actor::Institution];
         Self {
@@ -42,6 +58,8 @@ impl Facing {
             contacts: actors.into_iter().filter_map(|actor| Some((actor, config.contact(actor)?.clone()))).collect(),
             order: config.contacts.order.iter().copied().map(ContactRole::actor).collect(),
             rules: None,
+            open: None,
+            help: Help::NotNeeded,
             config_file: "/etc/isonet/isonet.toml".to_owned(),
         }
     }

@@ -2,8 +2,8 @@
 //!
 //! Codes never depend on the language; `title`, `advice`, `because` and a note's `text` are sentences in the language asked for.
 
-use super::Facing;
 use super::answer::actors;
+use super::{Facing, OpenIncident};
 use crate::catalogue::{self, Lang};
 use crate::config::TerminalKind;
 use crate::model::{
@@ -33,7 +33,7 @@ struct Document<'a> {
     path: Vec<Step<'a>>,
     verdicts: Vec<Finding<'a>>,
     notes: Vec<Remark<'a>>,
-    open_incidents: Option<()>,
+    open_incidents: Option<&'a [OpenIncident]>,
     blind: Vec<Gap<'a>>,
 }
 
@@ -126,7 +126,7 @@ impl<'a> Document<'a> {
             path: diagnosis.path.iter().map(Step::of).collect(),
             verdicts: diagnosis.verdicts.iter().map(|verdict| Finding::of(verdict, facing, lang)).collect(),
             notes: diagnosis.notes.iter().map(remark).collect(),
-            open_incidents: None,
+            open_incidents: facing.open.as_deref(),
             blind: diagnosis.blind.iter().map(gap).collect(),
         }
     }

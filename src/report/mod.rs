@@ -5,14 +5,20 @@
 mod answer;
 mod facing;
 mod html;
+mod incidents;
 mod json;
+mod open;
 mod progress;
+mod status;
 mod text;
 
-pub use facing::{Facing, Style};
+pub use facing::{Facing, Help, Style};
 pub use html::to_html;
+pub use incidents::{record_line, render_incidents};
 pub use json::{SCHEMA, to_json};
+pub use open::OpenIncident;
 pub use progress::progress;
+pub use status::{Agent, LogHealth, LogState, STATUS_SCHEMA, Standing, Status, View, Watcher, render_status};
 pub use text::{explain_cause, explain_list, explain_origin, explain_symptoms, explain_unknown, render};
 
 use crate::catalogue::Lang;

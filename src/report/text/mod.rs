@@ -10,14 +10,13 @@ mod path;
 mod why;
 
 use super::answer::{Answer, Kind};
-use super::{Facing, Style};
+use super::{Facing, Help, Style};
 use crate::catalogue::{self, Lang};
 use crate::model::{Diagnosis, Isolation, NoteCode};
 pub use explain::{explain_cause, explain_list, explain_origin, explain_symptoms, explain_unknown};
 pub(in crate::report) use head::{act, call, contact, first};
-use page::{Ink, Page};
-pub(in crate::report) use page::{clean, wrap};
-pub(in crate::report) use path::{centres, fact, stands_there, worsened};
+pub(in crate::report) use page::{Ink, Page, clean, wrap};
+pub(in crate::report) use path::{centres, draw, fact, stands_there, worsened};
 pub(in crate::report) use why::{in_words, meaning, not_this, raw, rule};
 
 /// The whole report, ending in a line end.
@@ -32,6 +31,7 @@ pub fn render(diagnosis: &Diagnosis, facing: &Facing, lang: Lang, style: Style) 
     page.blank();
     path::draw(&mut page, diagnosis, lang);
     why::write(&mut page, &answer, facing, lang, style.verbose);
+    watched(&mut page, facing, lang);
     steps(&mut page, &answer, lang);
     missing_centre(&mut page, &answer, facing, lang);
     not_the_network(&mut page, &answer, lang);
@@ -43,6 +43,9 @@ pub fn render(diagnosis: &Diagnosis, facing: &Facing, lang: Lang, style: Style) 
     }
     notes(&mut page, diagnosis, lang);
     blind(&mut page, diagnosis, lang, style.verbose);
+    if style.verbose {
+        helped(&mut page, facing.help, lang);
+    }
     page.finish()
 }
 
@@ -58,6 +61,18 @@ pub(in crate::report) fn isolation(diagnosis: &Diagnosis, lang: Lang) -> &'stati
         catalogue::isolation(diagnosis.isolation, lang)
     } else {
         catalogue::isolation_not_enrolled(lang)
+    }
+}
+
+/// What the daemon has open, and since when: this look alone cannot know.
+fn watched(page: &mut Page, facing: &Facing, lang: Lang) {
+    let open = facing.open.as_deref().unwrap_or_default();
+    if open.is_empty() {
+        return;
+    }
+    heading(page, lang.pick("值守程序记着的、还没恢复的故障", "What the watch has open"));
+    for incident in open {
+        page.paragraph("  - ", &incident.line(&facing.at, lang), Ink::Plain);
     }
 }
 
@@ -198,6 +213,21 @@ fn blind(page: &mut Page, diagnosis: &Diagnosis, lang: Lang, verbose: bool) {
         let because = catalogue::unseen(&item.because, lang);
         page.paragraph("  - ", &format!("{}{}{because}", item.what, lang.pick("：", ": ")), Ink::Plain);
     }
+}
+
+/// Who looked at what this user may not see.
+fn helped(page: &mut Page, help: Help, lang: Lang) {
+    let line = match (help, lang) {
+        (Help::NotNeeded, _) => return,
+        (Help::Looks(count), Lang::ZhCn) => format!("有 {count} 处本用户看不到，用的是值守程序同一时间看到的。"),
+        (Help::Looks(count), Lang::En) => format!("{count} looks that this user may not make were made by the watch at the same time."),
+        (Help::None, Lang::ZhCn) => "有些地方本用户看不到，值守程序也没能帮上，以上都是自己看到的。".to_owned(),
+        (Help::None, Lang::En) => {
+            "Some looks need rights that this user lacks, and the watch did not help: all of this was seen without them.".to_owned()
+        }
+    };
+    page.blank();
+    page.paragraph("", &line, Ink::Dim);
 }
 
 /// A time as people read it.

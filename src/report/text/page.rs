@@ -6,7 +6,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// A style of a line or a mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ink {
+pub(in crate::report) enum Ink {
     Plain,
     Bold,
     Good,
@@ -30,18 +30,18 @@ impl Ink {
 }
 
 /// A page being written.
-pub(super) struct Page {
+pub(in crate::report) struct Page {
     out: String,
     width: usize,
     color: bool,
 }
 
 impl Page {
-    pub(super) fn new(width: usize, color: bool) -> Self {
+    pub(in crate::report) fn new(width: usize, color: bool) -> Self {
         Self { out: String::new(), width: width.max(40), color }
     }
 
-    pub(super) fn finish(self) -> String {
+    pub(in crate::report) fn finish(self) -> String {
         self.out
     }
 
@@ -49,12 +49,12 @@ impl Page {
         self.width
     }
 
-    pub(super) fn blank(&mut self) {
+    pub(in crate::report) fn blank(&mut self) {
         self.out.push('\n');
     }
 
     /// A ready line of inked pieces; the caller has seen to its width.
-    pub(super) fn pieces(&mut self, pieces: &[(&str, Ink)]) {
+    pub(in crate::report) fn pieces(&mut self, pieces: &[(&str, Ink)]) {
         let mut line = String::new();
         for (text, ink) in pieces {
             line.push_str(&self.ink(text, *ink));
@@ -64,7 +64,7 @@ impl Page {
     }
 
     /// A paragraph: `lead` stands before the first line and its width before every other.
-    pub(super) fn paragraph(&mut self, lead: &str, text: &str, ink: Ink) {
+    pub(in crate::report) fn paragraph(&mut self, lead: &str, text: &str, ink: Ink) {
         let indent = lead.width();
         for (i, line) in wrap(&clean(text), self.width.saturating_sub(indent)).iter().enumerate() {
             let before = if i == 0 { lead.to_owned() } else { " ".repeat(indent) };

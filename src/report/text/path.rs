@@ -11,7 +11,7 @@ const SUBJECT_START: usize = 2 + 4 + 1 + LAYER + 2;
 const SUBJECT_MOST: usize = 22;
 
 /// Draws all chains.
-pub(super) fn draw(page: &mut Page, diagnosis: &Diagnosis, lang: Lang) {
+pub(in crate::report) fn draw(page: &mut Page, diagnosis: &Diagnosis, lang: Lang) {
     if diagnosis.path.is_empty() {
         return;
     }

@@ -1,0 +1,80 @@
+//! `isonet status`: what the running daemon holds.
+
+use super::ask::{DOCUMENT, Daemon, Silence, Through};
+use super::grammar::{Global, clean};
+use super::{INTERNAL, IO, NOT_PERMITTED, NOT_RUNNING, complain, print, runtime, style};
+use crate::catalogue::Lang;
+use crate::report::{self, Status};
+use crate::sys::clock;
+use std::time::Duration;
+
+/// A loop that does not answer by then is stuck.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// 输出 JSON（status/1）/ Print one JSON document (status/1)
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(global: &Global, arguments: &Arguments) -> u8 {
+    show(global, arguments).err().unwrap_or(0)
+}
+
+fn show(global: &Global, arguments: &Arguments) -> Result<(), u8> {
+    let loaded = global.load()?;
+    let lang = global.lang(loaded.config.language);
+    let daemon = Daemon::of(&loaded.config);
+    let runtime = runtime()?;
+    let target = format!("/v1/status?lang={}", lang.tag());
+    let told =
+        runtime.block_on(daemon.get(&target, Through::Either, DOCUMENT, PATIENCE)).map_err(|silence| explain(&silence, &daemon, lang))?;
+    let status: Status = serde_json::from_slice(&told).map_err(|error| explain(&Silence::Broken(error.to_string()), &daemon, lang))?;
+    let text = if arguments.json {
+        serde_json::to_string_pretty(&status).expect("plain data with string keys always serialises") + "\n"
+    } else {
+        report::render_status(&status, &clock::wall().to_zoned(jiff::tz::TimeZone::system()), lang, style(global))
+    };
+    print(&text)
+}
+
+/// Says why the daemon did not answer, and what to do; gives the status to end with.
+pub(super) fn explain(silence: &Silence, daemon: &Daemon, lang: Lang) -> u8 {
+    let place = clean(&daemon.place());
+    let (words, status) = match silence {
+        Silence::NotRunning => (
+            lang.pick(
+                format!("值守程序没有在运行（{place} 没有应答）。启动它：systemctl start isonet，或者 isonet run；只查一次用 isonet diagnose。"),
+                format!("The service is not running (nobody answers in {place}). Start it: systemctl start isonet, or isonet run; for one look: isonet diagnose."),
+            ),
+            NOT_RUNNING,
+        ),
+        Silence::NotPermitted => (
+            lang.pick(
+                "这要 root 或 isonet 组的用户才能看。加入该组：sudo usermod -aG isonet 用户名，然后重新登录。".to_owned(),
+                "Only root and the group isonet may see this. To join: sudo usermod -aG isonet USER, then log in again.".to_owned(),
+            ),
+            NOT_PERMITTED,
+        ),
+        Silence::Stranger(path) => {
+            let path = clean(&path.display().to_string());
+            let words = lang.pick(
+                format!("{path} 后面不是本机的值守程序，不采信。"),
+                format!("Whoever answers at {path} is not this PC's service and is not believed."),
+            );
+            (words, NOT_PERMITTED)
+        }
+        Silence::Slow => (
+            lang.pick("值守程序没有及时应答，请稍后再试。".to_owned(), "The service did not answer in time: try again in a moment.".to_owned()),
+            NOT_RUNNING,
+        ),
+        Silence::Refused(code, text) => (clean(text), if code == "log-unreadable" { IO } else { NOT_RUNNING }),
+        Silence::Broken(why) => {
+            let why = clean(why);
+            (lang.pick(format!("值守程序的应答看不懂：{why}"), format!("The service's answer is not understood: {why}")), INTERNAL)
+        }
+    };
+    complain(&format!("isonet: {words}"));
+    status
+}

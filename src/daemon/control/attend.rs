@@ -1,0 +1,180 @@
+//! One connection: one request, one answer, each in its time.
+
+use super::follow::{Followers, Lines};
+use super::request::{Refusal, Wish, understand};
+use super::{Asked, Log, Question};
+use crate::catalogue::Lang;
+use crate::incident::log::{self, Wanted};
+use crate::report::View;
+use crate::sys::clock;
+use http_body_util::{BodyExt, Either, Full, Limited};
+use hyper::body::{Body, Bytes, Incoming};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::UnixStream;
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
+use tokio::time::{Instant, sleep, timeout};
+
+/// The head of a request must be there by then.
+const HEAD_BY: Duration = Duration::from_secs(5);
+/// The whole must be over by then, but for followers: the longest answer and the time to take it.
+const OVER_BY: Duration = Duration::from_secs(20);
+/// Largest head of a request, bytes.
+const LARGEST_HEAD: usize = 8 * 1024;
+/// Largest body, bytes.
+const LARGEST_BODY: usize = 4 * 1024;
+/// The loop answers by then, or the client is told that it does not.
+const ANSWERED_BY: Duration = Duration::from_secs(10);
+
+const JSON: &str = "application/json";
+const JSON_LINES: &str = "application/x-ndjson";
+const FIGURES: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// What all connections of one socket share.
+pub(super) struct House {
+    pub(super) view: View,
+    /// Of texts, unless the client wants another.
+    pub(super) lang: Lang,
+    pub(super) ask: mpsc::Sender<Asked>,
+    pub(super) followers: Rc<Followers>,
+    pub(super) log: Log,
+    /// Readers of the log at once.
+    pub(super) reading: Rc<Semaphore>,
+}
+
+/// How far a connection has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Its request is not whole yet.
+    Arriving,
+    /// Its answer is being made.
+    Asking,
+    /// It takes its answer, since then.
+    Taking(Instant),
+    /// It follows the records.
+    Following,
+}
+
+type Answer = Response<Either<Full<Bytes>, Lines>>;
+
+/// Serves one connection to its end.
+pub(super) async fn attend(stream: UnixStream, house: Rc<House>, stage: Rc<Cell<Stage>>) {
+    let cut_off = Rc::new(Notify::new());
+    let service = service_fn(|request| {
+        let (house, end, stage) = (Rc::clone(&house), Rc::clone(&cut_off), Rc::clone(&stage));
+        async move {
+            let answer = respond(&house, request, end, &stage).await;
+            let follows = matches!(answer.body(), Either::Right(_));
+            stage.set(if follows { Stage::Following } else { Stage::Taking(Instant::now()) });
+            Ok::<_, Infallible>(answer)
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .keep_alive(false)
+        .max_buf_size(LARGEST_HEAD)
+        .header_read_timeout(HEAD_BY)
+        .serve_connection(TokioIo::new(stream), service);
+    let limit = async {
+        sleep(HEAD_BY).await;
+        if stage.get() == Stage::Arriving {
+            return;
+        }
+        sleep(OVER_BY.saturating_sub(HEAD_BY)).await;
+        if stage.get() == Stage::Following {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        ended = connection => if let Err(error) = ended {
+            tracing::debug!(%error, "a client's connection broke off");
+        },
+        () = limit => tracing::debug!("a client took too long"),
+        () = cut_off.notified() => tracing::debug!("a follower lagged and was cut off"),
+    }
+}
+
+async fn respond(house: &House, request: Request<Incoming>, end: Rc<Notify>, stage: &Cell<Stage>) -> Answer {
+    let (head, body) = request.into_parts();
+    let (wish, lang) = understand(house.view, &head.method, head.uri.path(), head.uri.query(), house.lang);
+    // Until its body is there, a request is not whole.
+    let whole = take_in(body).await;
+    stage.set(Stage::Asking);
+    let fulfilled = match whole.and(wish) {
+        Ok(Wish::Follow) => {
+            house.followers.join(end).map(|lines| answer(JSON_LINES, Either::Right(lines))).ok_or(Refusal::TooManyFollowers)
+        }
+        Ok(Wish::Ask(question)) => {
+            let kind = if question == Question::Metrics { FIGURES } else { JSON };
+            ask(house, question, lang).await.map(|bytes| answer(kind, Either::Left(bytes.into())))
+        }
+        Ok(Wish::Incidents(wanted)) => incidents(house, wanted).await.map(|text| answer(JSON, Either::Left(Bytes::from(text).into()))),
+        Err(refusal) => Err(refusal),
+    };
+    fulfilled.unwrap_or_else(|refusal| refuse(refusal, lang))
+}
+
+/// Nothing that can be asked for has a body; a small one is read and forgotten.
+async fn take_in(body: Incoming) -> Result<(), Refusal> {
+    if body.is_end_stream() {
+        return Ok(());
+    }
+    match timeout(HEAD_BY, Limited::new(body, LARGEST_BODY).collect()).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(_)) | Err(_) => Err(Refusal::TooLarge),
+    }
+}
+
+async fn ask(house: &House, question: Question, lang: Lang) -> Result<Bytes, Refusal> {
+    let (answer, told) = oneshot::channel();
+    // Nobody waits for a place in the queue: who finds it full is one of too many.
+    house.ask.try_send(Asked { question, lang, answer }).map_err(|_| Refusal::Busy)?;
+    match timeout(ANSWERED_BY, told).await {
+        Ok(Ok(Some(document))) => Ok(document),
+        Ok(Ok(None)) => Err(Refusal::NothingYet),
+        Ok(Err(_)) | Err(_) => Err(Refusal::Busy),
+    }
+}
+
+async fn incidents(house: &House, wanted: Wanted) -> Result<String, Refusal> {
+    let turn = timeout(ANSWERED_BY, house.reading.acquire()).await;
+    let _turn = turn.map_err(|_| Refusal::Busy)?;
+    let (read, now) = (Arc::clone(&house.log), clock::wall());
+    let found = tokio::task::spawn_blocking(move || {
+        let mut found = log::Found::new(wanted, now);
+        read(&mut |line| found.take(line)).map(|()| found.to_json())
+    });
+    match timeout(ANSWERED_BY, found).await {
+        Ok(Ok(Ok(text))) => Ok(text),
+        Ok(Ok(Err(error))) => {
+            tracing::warn!(%error, "the log could not be read for a client");
+            Err(Refusal::Log)
+        }
+        Ok(Err(_)) => Err(Refusal::Log),
+        Err(_) => Err(Refusal::Busy),
+    }
+}
+
+fn refuse(refusal: Refusal, lang: Lang) -> Answer {
+    let mut refused = answer(JSON, Either::Left(Bytes::from(refusal.body(lang)).into()));
+    *refused.status_mut() = refusal.status();
+    if let Refusal::Method(allowed) = refusal {
+        refused.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    }
+    refused
+}
+
+fn answer(kind: &'static str, body: Either<Full<Bytes>, Lines>) -> Answer {
+    let mut answer = Response::new(body);
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}

@@ -1,0 +1,98 @@
+//! A listening socket in the file system: born narrow, widened when it is ready, gone with its daemon.
+
+use super::group;
+use crate::report::View;
+use rustix::fs::{Gid, Mode, chown, fchmod};
+use socket2::{Domain, SockAddr, Socket, Type};
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use tokio::net::{UnixListener, UnixStream};
+
+/// Who has connected and is not let in yet waits in the kernel: this many, the rest waits in `connect`.
+const WAITING: i32 = 64;
+
+/// Why there is no socket.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// Another daemon has this directory.
+    #[error("another isonet is running on {}", .0.display())]
+    Taken(PathBuf),
+    /// Something that is no socket stands there.
+    #[error("{} is not a socket", .0.display())]
+    NotASocket(PathBuf),
+    /// The system refused.
+    #[error("{operation} {}", path.display())]
+    Io {
+        /// What was tried.
+        operation: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// The refusal.
+        source: io::Error,
+    },
+}
+
+impl ControlError {
+    pub(super) fn io(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { operation, path, source }
+    }
+}
+
+/// A socket; its file goes when it is dropped.
+pub(super) struct Door {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+impl Door {
+    /// Opens a socket at `path`, whatever dead socket stands there. The caller holds the directory's lock.
+    pub(super) fn open(path: &Path, view: View) -> Result<Self, ControlError> {
+        clear(path)?;
+        let io = |operation| ControlError::io(operation, path);
+        let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None).map_err(io("make a socket for"))?;
+        // The file takes its mode from the socket: nobody gets in before all is set.
+        fchmod(&socket, Mode::from_raw_mode(0o600)).map_err(|e| io("narrow")(e.into()))?;
+        let address = SockAddr::unix(path).map_err(io("name"))?;
+        socket.bind(&address).map_err(io("bind"))?;
+        // From here on the file is ours to remove.
+        let door = |listener| Self { listener, path: path.to_owned() };
+        let opened = socket.listen(WAITING).and_then(|()| UnixListener::from_std(socket.into()));
+        let door = door(opened.map_err(io("listen at"))?);
+        if view == View::Whole
+            && let Some(id) = group::id()
+            && let Err(error) = chown(path, None, Some(Gid::from_raw(id)))
+        {
+            tracing::info!(%error, "the group isonet could not be given the control socket");
+        }
+        let mode = match view {
+            View::Whole => 0o660,
+            View::Clerk => 0o666,
+        };
+        fs::set_permissions(path, Permissions::from_mode(mode)).map_err(io("set the mode of"))?;
+        Ok(door)
+    }
+
+    /// The next who comes in.
+    pub(super) async fn accept(&self) -> io::Result<UnixStream> {
+        self.listener.accept().await.map(|(stream, _)| stream)
+    }
+}
+
+/// Removes a dead socket; anything else that stands there is somebody's.
+fn clear(path: &Path) -> Result<(), ControlError> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(ControlError::io("look at", path)(error)),
+        Ok(there) if there.file_type().is_socket() => fs::remove_file(path).map_err(ControlError::io("remove", path)),
+        Ok(_) => Err(ControlError::NotASocket(path.to_owned())),
+    }
+}

@@ -1,0 +1,173 @@
+//! The control socket: HTTP/1.1 with JSON over Unix sockets in the run directory.
+//!
+//! | file | mode | for |
+//! |---|---|---|
+//! | `control.sock` | 0660, group `isonet` where there is one | root and the group: everything |
+//! | `public.sock` | 0666 | anybody on this PC: `/v1/status` without what only an engineer may know |
+//! | `lock` | 0600 | whoever holds it is the one daemon of this directory |
+//!
+//! | request | answer |
+//! |---|---|
+//! | `GET /v1/status` | how things stand, `status/1` |
+//! | `GET /v1/diagnosis`, `?fresh=1` | the last round as `diagnosis/1`; `fresh` runs one now, shared by all who ask, at most one every two seconds |
+//! | `GET /v1/world`, `?fresh=1` | what was seen in that round, for `diagnose` |
+//! | `GET /v1/incidents`, `?since=7d`, `?open=1` | the last record of each incident, `incidents/1` |
+//! | `GET /v1/incidents?follow=1` | records from now on, one JSON line each, as they reach the disk |
+//! | `GET /metrics` | figures in the text format of Prometheus |
+//! | `POST /v1/grants` | 501: not yet |
+//!
+//! `lang=zh-CN` or `lang=en` chooses the language of texts. Errors are `{"error": {"code": ..., "text": ...}}`.
+//!
+//! Connections are tasks beside the loop and own nothing of it. They ask through a bounded channel and get a document that is made at most
+//! once per change. No client can hold up the loop: places, heads, bodies, times and the rate of connections are bounded
+//! ([`guests`], [`attend`]), a follower that lags is cut off, the log is read on a thread of its own.
+
+mod attend;
+mod door;
+mod follow;
+mod group;
+mod guests;
+mod lock;
+mod request;
+mod tail;
+
+pub use door::ControlError;
+pub use request::Refusal;
+pub use tail::log;
+
+use crate::catalogue::Lang;
+use crate::report::View;
+use crate::spool::Position;
+use attend::House;
+use door::Door;
+use follow::Followers;
+use hyper::body::Bytes;
+use lock::Lock;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::{fs, io};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+
+/// The file name of the socket for root and the group.
+pub const CONTROL: &str = "control.sock";
+/// The file name of the socket for everybody.
+pub const PUBLIC: &str = "public.sock";
+
+/// Questions on their way to the loop.
+const QUEUE: usize = 32;
+
+/// What the loop is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Question {
+    /// How things stand.
+    Status(View),
+    /// What the last round meant.
+    Diagnosis(Freshness),
+    /// Everything seen in the last round.
+    World(Freshness),
+    /// Figures for a monitoring system.
+    Metrics,
+}
+
+/// Which round is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Freshness {
+    /// The last one.
+    Latest,
+    /// One that began after the question, or two seconds before it at most.
+    Fresh,
+}
+
+/// A question with the place for its answer; `None` = there is nothing to answer with yet.
+#[derive(Debug)]
+pub struct Asked {
+    /// What.
+    pub question: Question,
+    /// In which language.
+    pub lang: Lang,
+    /// For the answer.
+    pub answer: oneshot::Sender<Option<Bytes>>,
+}
+
+/// Reads the log: calls for each of its lines, the oldest first, until told to stop. Runs on a thread of its own.
+pub type Log = Arc<dyn Fn(&mut dyn FnMut(&[u8]) -> ControlFlow<()>) -> io::Result<()> + Send + Sync>;
+
+/// The sockets, seen from the loop.
+pub struct Control {
+    asked: mpsc::Receiver<Asked>,
+    // Keeps `asked` open where there is no socket.
+    ask: mpsc::Sender<Asked>,
+    followers: Rc<Followers>,
+    /// The last record that is on disk.
+    recorded: watch::Sender<Position>,
+    // Dropped in this order: no more clients, no more files, then the place is free for another daemon.
+    clients: JoinSet<()>,
+    doors: Vec<(Door, View)>,
+    _lock: Option<Lock>,
+}
+
+impl Control {
+    /// Takes the directory and opens both sockets in it; who connects waits until [`serve`](Self::serve).
+    pub fn open(dir: &Path) -> Result<Self, ControlError> {
+        fs::create_dir_all(dir).map_err(ControlError::io("make the directory", dir))?;
+        let lock = Lock::take(dir)?;
+        let doors = [(CONTROL, View::Whole), (PUBLIC, View::Clerk)];
+        let doors = doors.into_iter().map(|(name, view)| Ok((Door::open(&dir.join(name), view)?, view)));
+        Ok(Self { doors: doors.collect::<Result<_, ControlError>>()?, _lock: Some(lock), ..Self::closed() })
+    }
+
+    /// No sockets: nobody ever asks.
+    pub fn closed() -> Self {
+        let (ask, asked) = mpsc::channel(QUEUE);
+        Self {
+            asked,
+            ask,
+            followers: Rc::default(),
+            recorded: watch::Sender::new(tail::beginning()),
+            clients: JoinSet::new(),
+            doors: Vec::new(),
+            _lock: None,
+        }
+    }
+
+    /// Begins to serve; the log is in `dir` and ends at `head`. Must be called within a [`LocalSet`](tokio::task::LocalSet).
+    pub fn serve(&mut self, dir: &Path, head: Position, lang: Lang) {
+        let log = log(dir);
+        self.recorded.send_replace(head);
+        self.clients.spawn_local(tail::tell(dir.to_owned(), self.recorded.subscribe(), Rc::clone(&self.followers)));
+        // One reader of the log at a time, whoever asks.
+        let reading = Rc::new(Semaphore::new(1));
+        for (door, view) in std::mem::take(&mut self.doors) {
+            let house = House {
+                view,
+                lang,
+                ask: self.ask.clone(),
+                followers: Rc::clone(&self.followers),
+                log: Arc::clone(&log),
+                reading: Rc::clone(&reading),
+            };
+            self.clients.spawn_local(guests::receive(door, Rc::new(house)));
+        }
+    }
+
+    /// The next question; waits for ever where nobody asks. Cancelling it loses nothing.
+    pub async fn next(&mut self) -> Asked {
+        match self.asked.recv().await {
+            Some(asked) => asked,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Everything up to this record is on disk now. Never waits.
+    pub fn recorded(&self, upto: Position) {
+        self.recorded.send_replace(upto);
+    }
+
+    /// Ends all connections and removes the files.
+    pub async fn close(mut self) {
+        self.clients.shutdown().await;
+    }
+}

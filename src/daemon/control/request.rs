@@ -1,0 +1,274 @@
+//! What a request asks for, and why it is refused. Pure.
+
+use super::{Freshness, Question};
+use crate::catalogue::Lang;
+use crate::config::duration;
+use crate::incident::log::Wanted;
+use crate::report::View;
+use hyper::{Method, StatusCode};
+use serde::Serialize;
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Wish {
+    /// Something that the loop knows.
+    Ask(Question),
+    /// Something that the log knows.
+    Incidents(Wanted),
+    /// Records from now on.
+    Follow,
+}
+
+/// Why a request is not answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is nothing at this path.
+    NotFound,
+    /// Only on `control.sock`.
+    NotForEverybody,
+    /// This path is not asked in this way; the one in which it is.
+    Method(&'static str),
+    /// A parameter that is not known, twice there, or of a value that means nothing.
+    Parameter,
+    /// More than anything that is asked for needs.
+    TooLarge,
+    /// Grants come later.
+    NotYetMade,
+    /// No round has ended yet.
+    NothingYet,
+    /// The service does not answer now.
+    Busy,
+    /// There are enough followers.
+    TooManyFollowers,
+    /// The log could not be read.
+    Log,
+}
+
+impl Refusal {
+    /// The status.
+    pub(super) fn status(self) -> StatusCode {
+        match self {
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NotForEverybody => StatusCode::FORBIDDEN,
+            Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Parameter => StatusCode::BAD_REQUEST,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::NotYetMade => StatusCode::NOT_IMPLEMENTED,
+            Self::NothingYet | Self::Busy | Self::TooManyFollowers => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Log => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The stable code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NotFound => "not-found",
+            Self::NotForEverybody => "not-for-everybody",
+            Self::Method(_) => "method-not-allowed",
+            Self::Parameter => "bad-parameter",
+            Self::TooLarge => "too-large",
+            Self::NotYetMade => "not-implemented",
+            Self::NothingYet => "nothing-yet",
+            Self::Busy => "busy",
+            Self::TooManyFollowers => "too-many-followers",
+            Self::Log => "log-unreadable",
+        }
+    }
+
+    /// In words.
+    pub fn text(self, lang: Lang) -> &'static str {
+        match self {
+            Self::NotFound => lang.pick("没有这个地址。", "There is nothing at this path."),
+            Self::NotForEverybody => lang.pick(
+                "这里只给概况；细节请 root 或 isonet 组的用户从 control.sock 查看。",
+                "Only the overview is shown here; root and the group isonet see the rest on control.sock.",
+            ),
+            Self::Method(_) => lang.pick("这个地址不能这样请求。", "This path is not asked in this way."),
+            Self::Parameter => lang.pick("参数看不懂。", "A parameter is not understood."),
+            Self::TooLarge => lang.pick("请求太大。", "The request is too large."),
+            Self::NotYetMade => lang.pick("这个版本还不能登记放行。", "This version does not take grants yet."),
+            Self::NothingYet => lang.pick("第一次检查还没有做完，请稍后再问。", "The first look has not ended yet: ask again in a moment."),
+            Self::Busy => lang.pick("值守程序正忙，请稍后再问。", "The service is busy: ask again in a moment."),
+            Self::TooManyFollowers => lang.pick("同时跟踪的太多了。", "Too many follow already."),
+            Self::Log => lang.pick("记录读不出来。", "The log could not be read."),
+        }
+    }
+
+    /// As the body of an answer.
+    pub(super) fn body(self, lang: Lang) -> String {
+        #[derive(Serialize)]
+        struct Whole {
+            error: Inner,
+        }
+        #[derive(Serialize)]
+        struct Inner {
+            code: &'static str,
+            text: &'static str,
+        }
+        let whole = Whole { error: Inner { code: self.code(), text: self.text(lang) } };
+        serde_json::to_string(&whole).expect("plain data with string keys always serialises")
+    }
+}
+
+/// Understands a request: what is wanted, in which language. The language is known even where the rest is refused.
+pub(super) fn understand(view: View, method: &Method, path: &str, query: Option<&str>, lang: Lang) -> (Result<Wish, Refusal>, Lang) {
+    let parameters = Parameters::of(query.unwrap_or_default());
+    let lang = parameters.as_ref().ok().and_then(|told| told.lang).unwrap_or(lang);
+    (parameters.and_then(|told| wish(view, method, path, &told)), lang)
+}
+
+fn wish(view: View, method: &Method, path: &str, told: &Parameters) -> Result<Wish, Refusal> {
+    let (allowed, wish) = match path {
+        "/v1/status" => ("GET", told.only(&[Name::Lang]).map(|()| Wish::Ask(Question::Status(view)))),
+        "/v1/diagnosis" => ("GET", told.only(&[Name::Lang, Name::Fresh]).map(|()| Wish::Ask(Question::Diagnosis(told.fresh)))),
+        "/v1/world" => ("GET", told.only(&[Name::Lang, Name::Fresh]).map(|()| Wish::Ask(Question::World(told.fresh)))),
+        "/metrics" => ("GET", told.only(&[Name::Lang]).map(|()| Wish::Ask(Question::Metrics))),
+        "/v1/incidents" if told.follow => ("GET", told.only(&[Name::Lang, Name::Follow]).map(|()| Wish::Follow)),
+        "/v1/incidents" => {
+            ("GET", told.only(&[Name::Lang, Name::Since, Name::Open, Name::Follow]).map(|()| Wish::Incidents(told.incidents)))
+        }
+        "/v1/grants" => ("POST", Err(Refusal::NotYetMade)),
+        _ => return Err(Refusal::NotFound),
+    };
+    if view == View::Clerk && path != "/v1/status" {
+        return Err(Refusal::NotForEverybody);
+    }
+    if method.as_str() == allowed { wish } else { Err(Refusal::Method(allowed)) }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Name {
+    Lang,
+    Fresh,
+    Follow,
+    Since,
+    Open,
+}
+
+/// What follows the question mark.
+struct Parameters {
+    names: Vec<Name>,
+    lang: Option<Lang>,
+    fresh: Freshness,
+    follow: bool,
+    incidents: Wanted,
+}
+
+impl Parameters {
+    fn of(query: &str) -> Result<Self, Refusal> {
+        let mut told = Self { names: Vec::new(), lang: None, fresh: Freshness::Latest, follow: false, incidents: Wanted::default() };
+        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            let name = told.take(&name, &value).ok_or(Refusal::Parameter)?;
+            if told.names.contains(&name) {
+                return Err(Refusal::Parameter);
+            }
+            told.names.push(name);
+        }
+        Ok(told)
+    }
+
+    fn take(&mut self, name: &str, value: &str) -> Option<Name> {
+        Some(match name {
+            "lang" => {
+                self.lang = Some(Lang::ALL.into_iter().find(|lang| lang.tag() == value)?);
+                Name::Lang
+            }
+            "fresh" => {
+                self.fresh = if switch(value)? { Freshness::Fresh } else { Freshness::Latest };
+                Name::Fresh
+            }
+            "follow" => {
+                self.follow = switch(value)?;
+                Name::Follow
+            }
+            "open" => {
+                self.incidents.only_open = switch(value)?;
+                Name::Open
+            }
+            "since" => {
+                self.incidents.since = Some(duration::parse(value).ok()?);
+                Name::Since
+            }
+            _ => return None,
+        })
+    }
+
+    fn only(&self, allowed: &[Name]) -> Result<(), Refusal> {
+        if self.names.iter().all(|name| allowed.contains(name)) { Ok(()) } else { Err(Refusal::Parameter) }
+    }
+}
+
+fn switch(value: &str) -> Option<bool> {
+    match value {
+        "1" => Some(true),
+        "0" => Some(false),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn get(view: View, target: &str) -> Result<Wish, Refusal> {
+        let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+        understand(view, &Method::GET, path, query, Lang::En).0
+    }
+
+    #[test]
+    fn every_question_is_understood() {
+        for (target, wish) in [
+            ("/v1/status", Wish::Ask(Question::Status(View::Whole))),
+            ("/v1/status?lang=zh-CN", Wish::Ask(Question::Status(View::Whole))),
+            ("/v1/diagnosis", Wish::Ask(Question::Diagnosis(Freshness::Latest))),
+            ("/v1/diagnosis?fresh=1&lang=en", Wish::Ask(Question::Diagnosis(Freshness::Fresh))),
+            ("/v1/world?fresh=0", Wish::Ask(Question::World(Freshness::Latest))),
+            ("/metrics", Wish::Ask(Question::Metrics)),
+            ("/v1/incidents?follow=1", Wish::Follow),
+            ("/v1/incidents", Wish::Incidents(Wanted::default())),
+            ("/v1/incidents?since=7d&open=1", Wish::Incidents(Wanted { since: Some(Duration::from_hours(7 * 24)), only_open: true })),
+        ] {
+            assert_eq!(get(View::Whole, target), Ok(wish), "{target}");
+        }
+    }
+
+    #[test]
+    fn what_means_nothing_is_refused() {
+        for (target, refusal) in [
+            ("/", Refusal::NotFound),
+            ("/v1", Refusal::NotFound),
+            ("/v1/status/", Refusal::NotFound),
+            ("/v1/../etc/passwd", Refusal::NotFound),
+            ("/v1/%73tatus", Refusal::NotFound),
+            ("/v1/status?fresh=1", Refusal::Parameter),
+            ("/v1/status?x", Refusal::Parameter),
+            ("/v1/status?lang=fr", Refusal::Parameter),
+            ("/v1/diagnosis?fresh=2", Refusal::Parameter),
+            ("/v1/diagnosis?fresh=1&fresh=1", Refusal::Parameter),
+            ("/v1/incidents?since=yesterday", Refusal::Parameter),
+            ("/v1/incidents?follow=1&open=1", Refusal::Parameter),
+            ("/v1/grants", Refusal::Method("POST")),
+        ] {
+            assert_eq!(get(View::Whole, target), Err(refusal), "{target}");
+        }
+        let post = understand(View::Whole, &Method::POST, "/v1/grants", None, Lang::En).0;
+        assert_eq!(post, Err(Refusal::NotYetMade));
+        let delete = understand(View::Whole, &Method::DELETE, "/v1/status", None, Lang::En).0;
+        assert_eq!(delete, Err(Refusal::Method("GET")));
+    }
+
+    #[test]
+    fn everybody_sees_the_status_and_nothing_else() {
+        assert_eq!(get(View::Clerk, "/v1/status"), Ok(Wish::Ask(Question::Status(View::Clerk))));
+        for target in ["/v1/diagnosis", "/v1/world?fresh=1", "/v1/incidents", "/v1/incidents?follow=1", "/metrics", "/v1/grants"] {
+            assert_eq!(get(View::Clerk, target), Err(Refusal::NotForEverybody), "{target}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_speaks_the_language_asked_for() {
+        let (refused, lang) = understand(View::Whole, &Method::GET, "/", Some("lang=zh-CN"), Lang::En);
+        assert_eq!(refused.map_err(|r| r.body(lang)), Err(r#"{"error":{"code":"not-found","text":"没有这个地址。"}}"#.to_owned()));
+    }
+}

@@ -1,0 +1,106 @@
+//! Recorded incidents as text.
+
+use super::Style;
+use super::open::{length, title};
+use super::text::{Ink, Page, clean};
+use crate::catalogue::Lang;
+use crate::model::{AgentEvent, Body, Change, IncidentBody, Phase, Record};
+use jiff::{Timestamp, Zoned};
+
+/// A list of the last record of each incident, the oldest first; ends in a line end.
+pub fn render_incidents(records: &[Record], left_out: bool, now: &Zoned, lang: Lang, style: Style) -> String {
+    let mut page = Page::new(style.width, style.color);
+    let incidents: Vec<(&Record, &IncidentBody)> = records
+        .iter()
+        .filter_map(|record| match &record.body {
+            Body::Incident(body) => Some((record, &**body)),
+            Body::Agent { .. } => None,
+        })
+        .collect();
+    if incidents.is_empty() {
+        page.paragraph("", lang.pick("没有记下故障。", "No incidents are recorded."), Ink::Plain);
+    }
+    if left_out {
+        page.paragraph("", lang.pick("更早的没有列出。", "Older ones are left out."), Ink::Dim);
+    }
+    for (record, body) in incidents {
+        let ink = if body.incident.phase == Phase::Resolved { Ink::Plain } else { Ink::Bad };
+        page.paragraph("- ", &incident(record, body, now, lang), ink);
+    }
+    page.finish()
+}
+
+/// One record as it is written, in one line without its end.
+pub fn record_line(record: &Record, now: &Zoned, lang: Lang) -> String {
+    let when = clock(record.time.wall, now, "%m-%d %H:%M:%S");
+    match &record.body {
+        Body::Incident(body) => {
+            let cause = &body.cause;
+            let what = clean(&title(cause, body.incident.kind, lang));
+            format!("{when} {}{}{what} [{}]", change(body.incident.change, lang), lang.pick("：", ": "), clean(&cause.code))
+        }
+        Body::Agent { agent, .. } => format!("{when} {}", event(agent, lang)),
+    }
+}
+
+/// From when to when, what, where.
+fn incident(record: &Record, body: &IncidentBody, now: &Zoned, lang: Lang) -> String {
+    let card = &body.incident;
+    let since = clock(card.since.wall, now, "%Y-%m-%d %H:%M");
+    let open = card.phase != Phase::Resolved;
+    let end = if open { lang.pick("现在", "now").to_owned() } else { clock(record.time.wall, now, "%m-%d %H:%M") };
+    let seconds = if open {
+        u64::try_from(now.timestamp().as_second() - card.since.wall.as_second()).ok()
+    } else {
+        card.duration_ms.map(|ms| ms / 1000)
+    };
+    let lasted = seconds.map(|seconds| lang.pick(format!("（{}）", length(seconds, lang)), format!(" ({})", length(seconds, lang))));
+    let mut line = format!(
+        "{since} - {end}{} {} [{}]",
+        lasted.unwrap_or_default(),
+        clean(&title(&body.cause, card.kind, lang)),
+        clean(&body.cause.code)
+    );
+    if !card.centres.is_empty() {
+        let centres = clean(&card.centres.join(lang.pick("、", ", ")));
+        line += &lang.pick(format!("，连不上{centres}"), format!("; cut off {centres}"));
+    }
+    if card.occurrences > 1 {
+        line += &lang.pick(format!("，{} 次", card.occurrences), format!("; {} times", card.occurrences));
+    }
+    line + &format!(" #{}", card.id.seq)
+}
+
+fn clock(when: Timestamp, now: &Zoned, pattern: &str) -> String {
+    when.to_zoned(now.time_zone().clone()).strftime(pattern).to_string()
+}
+
+/// What happened to an incident.
+fn change(change: Change, lang: Lang) -> &'static str {
+    let (zh, en) = match change {
+        Change::Raised | Change::ProvedLocally => ("出现故障", "opened"),
+        Change::Refined => ("原因更清楚了", "cause refined"),
+        Change::Joined => ("又有中心连不上", "another centre joined"),
+        Change::PartlyRecovered => ("恢复了一部分", "partly recovered"),
+        Change::Reopened => ("再次出现", "came back"),
+        Change::Recovered => ("已恢复", "recovered"),
+        Change::NotWatchedAnyMore => ("不再看守", "not watched any more"),
+        Change::Absorbed => ("并入断网故障", "absorbed by a disconnection"),
+    };
+    lang.pick(zh, en)
+}
+
+/// What happened to the agent.
+fn event(event: &AgentEvent, lang: Lang) -> &'static str {
+    let (zh, en) = match event {
+        AgentEvent::Started => ("值守开始", "the watch began"),
+        AgentEvent::Stopped { .. } => ("值守正常结束", "the watch ended in good order"),
+        AgentEvent::Gap { .. } => ("有一段时间没有值守", "nobody watched for a while"),
+        AgentEvent::PolicyChanged { .. } => ("配置变了", "the configuration changed"),
+        AgentEvent::SpoolGap { .. } => ("有些记录已经删除或丢失", "records are gone"),
+        AgentEvent::Coalesced { .. } => ("空间不够，合并了重复的记录", "repeats were joined for want of space"),
+        AgentEvent::TornTail { .. } => ("上次断电时有一条没写完", "a record was cut off, as by a power cut"),
+        AgentEvent::Tampered { .. } => ("记录被改动过", "the log is not as it was written"),
+    };
+    lang.pick(zh, en)
+}

@@ -1,0 +1,127 @@
+//! `status/1` as text. The document comes through a socket: nothing in it may steer the terminal, which [`Page`] sees to.
+
+use super::document::{Agent, LogState, Status, Step};
+use crate::catalogue::Lang;
+use crate::model::{Chain, Diagnosis, Isolation, PathItem, Subject};
+use crate::report::Style;
+use crate::report::text::{Ink, Page, draw};
+use jiff::Zoned;
+
+/// The whole text, ending in a line end. `now`: for how long incidents are open.
+pub fn render_status(status: &Status, now: &Zoned, lang: Lang, style: Style) -> String {
+    let mut page = Page::new(style.width, style.color);
+    let ink = match status.connected {
+        Some(true) if status.causes.is_empty() => Ink::Good,
+        Some(true) | None => Ink::Warn,
+        Some(false) => Ink::Bad,
+    };
+    page.paragraph("", &status.say.first, ink);
+    for line in [&status.say.act, &status.say.call].into_iter().flatten() {
+        page.paragraph("", line, Ink::Bold);
+    }
+    path(&mut page, status, lang);
+    open(&mut page, status, now, lang);
+    page.blank();
+    page.paragraph("", &status.say.never, Ink::Bold);
+    page.paragraph("", &status.say.isolation, Ink::Plain);
+    page.blank();
+    match &status.agent {
+        Some(agent) => about(&mut page, status, agent, lang),
+        None => page.paragraph(
+            "",
+            lang.pick(
+                "细节（地址、依据、记录）给 isonet 组的人和管理员看。",
+                "Details (addresses, evidence, records) are for the group isonet and the administrator.",
+            ),
+            Ink::Dim,
+        ),
+    }
+    page.finish()
+}
+
+/// As `diagnose` draws it; for a clerk nothing stands beside the layers.
+fn path(page: &mut Page, status: &Status, lang: Lang) {
+    if status.path.is_empty() {
+        return;
+    }
+    page.blank();
+    draw(page, &Diagnosis { path: status.path.iter().map(item).collect(), ..empty() }, lang);
+}
+
+fn item(step: &Step) -> PathItem {
+    PathItem {
+        chain: if step.chain == "local" { Chain::Local } else { Chain::Centre(step.chain.clone()) },
+        layer: step.layer,
+        subject: step.subject.clone().and_then(|text| Subject::try_from(text).ok()).unwrap_or(Subject::Terminal),
+        state: step.state,
+        fact: step.summary.clone().unwrap_or_default(),
+        ms: step.ms,
+    }
+}
+
+fn empty() -> Diagnosis {
+    Diagnosis {
+        connected: None,
+        services: Vec::new(),
+        isolation: Isolation::Unknown,
+        path: Vec::new(),
+        verdicts: Vec::new(),
+        notes: Vec::new(),
+        blind: Vec::new(),
+    }
+}
+
+fn open(page: &mut Page, status: &Status, now: &Zoned, lang: Lang) {
+    page.blank();
+    if status.open_incidents.is_empty() {
+        page.paragraph("", lang.pick("没有未恢复的故障。", "No incident is open."), Ink::Plain);
+        return;
+    }
+    page.paragraph("", lang.pick("未恢复的故障", "Open incidents"), Ink::Bold);
+    for incident in &status.open_incidents {
+        page.paragraph("  - ", &incident.line(now, lang), Ink::Plain);
+    }
+}
+
+/// The daemon's own affairs.
+fn about(page: &mut Page, status: &Status, agent: &Agent, lang: Lang) {
+    page.paragraph("", lang.pick("值守程序", "The watch"), Ink::Bold);
+    let looked = status.looked_at.as_deref().unwrap_or("-");
+    let line = match lang {
+        Lang::ZhCn => format!(
+            "版本 {}，进程 {}，从 {} 起值守；全面检查 {} 次，快速检查 {} 次，最近一次全面检查 {looked}",
+            agent.version, agent.pid, agent.started, agent.rounds, agent.pulses
+        ),
+        Lang::En => format!(
+            "version {}, process {}, watching since {}; rounds: {}, pulses: {}, the last round at {looked}",
+            agent.version, agent.pid, agent.started, agent.rounds, agent.pulses
+        ),
+    };
+    page.paragraph("  - ", &line, Ink::Plain);
+    let (words, ink) = log(agent, lang);
+    page.paragraph("  - ", &words, ink);
+    if let Some(trouble) = &agent.config_trouble {
+        page.paragraph("  - ", trouble, Ink::Warn);
+    }
+    for watcher in agent.watchers.iter().filter(|watcher| !watcher.sees) {
+        let because = watcher.because.as_deref().unwrap_or_default();
+        page.paragraph("  - ", &format!("{}{}{because}", watcher.name, lang.pick("：", ": ")), Ink::Warn);
+    }
+    if !agent.blind.is_empty() {
+        page.paragraph("  - ", lang.pick("看不到的：", "Not seen:"), Ink::Plain);
+        for gap in &agent.blind {
+            page.paragraph("    - ", &format!("{}{}{}", gap.what, lang.pick("：", ": "), gap.because), Ink::Dim);
+        }
+    }
+}
+
+fn log(agent: &Agent, lang: Lang) -> (String, Ink) {
+    let log = &agent.log;
+    let trouble = log.trouble.as_deref().unwrap_or_default();
+    match (log.state, lang) {
+        (LogState::Well, Lang::ZhCn) => (format!("记录正常，本次启动后写入 {} 条。{trouble}", log.recorded), Ink::Plain),
+        (LogState::Well, Lang::En) => (format!("The log is well; records since the start: {}. {trouble}", log.recorded), Ink::Plain),
+        (LogState::Failing, Lang::ZhCn) => (format!("记录写不进磁盘，{} 条在等。{trouble}", log.waiting), Ink::Bad),
+        (LogState::Failing, Lang::En) => (format!("Records do not reach the disk, {} wait. {trouble}", log.waiting), Ink::Bad),
+    }
+}

@@ -107,6 +107,8 @@ fn is_wanted(record: &Record, wanted: Wanted, now: Timestamp) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Terminal;
+    use crate::model::{ClockState, Stamp, TerminalCard, Time};
     use serde_json::json;
 
     const NOW: i64 = 1_000_000;
@@ -114,10 +116,12 @@ mod tests {
     /// A line of the log: which incident, where it stands, how many seconds ago.
     fn line(opened: u64, phase: &str, ago: i64) -> Vec<u8> {
         let at = Timestamp::from_second(NOW - ago).expect("it is in the calendar");
-        let time = json!({"wall": at, "boot_id": "b", "boot_ms": 1, "clock": "synchronised"});
+        let at = Stamp { boot_id: "b".to_owned(), boottime_ms: 1, wall: at, offset_s: 0, clock: ClockState::Synchronised };
+        let time = json!(Time::from(&at));
+        let card = TerminalCard::of(&Terminal::default(), None, None, "");
         let record = json!({
             "schema": "incident/1", "event_id": "", "epoch": "e", "seq": opened, "time": time, "kind": "incident",
-            "terminal": {"id": null, "institution": null, "site": null, "region": null, "line": null, "kind": "other", "agent": "", "policy": ""},
+            "terminal": card,
             "incident": {"id": format!("e/{opened}"), "fingerprint": "disconnection:local", "kind": "disconnection", "phase": phase, "rev": 1,
                 "opened_seq": opened, "change": "raised", "occurrences": 1, "flapping": false, "part_of": null, "resolution": null,
                 "centres": [], "since": time, "duration_ms": 0, "planned": null},

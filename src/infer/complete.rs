@@ -64,6 +64,7 @@ fn succeeded(sighting: &Sighting) -> Option<bool> {
         | Sighting::Resolvers(_)
         | Sighting::Vpn(..)
         | Sighting::CardReaders(_)
+        | Sighting::DialUp(_)
         | Sighting::Source(..)
         | Sighting::Upload(..)
         | Sighting::UploadSmall(..) => None,
@@ -88,6 +89,7 @@ fn lacks_rights(sighting: &Sighting) -> bool {
         }
         Sighting::Ping(_, outcome) | Sighting::Series(_, outcome) | Sighting::SeriesLarge(_, outcome) => needs_right(outcome),
         Sighting::Walk(_, outcome) => needs_right(outcome),
+        Sighting::DialUp(outcome) => needs_right(outcome),
         Sighting::Gateway(..)
         | Sighting::Links(_)
         | Sighting::Addresses(_)
@@ -166,7 +168,13 @@ mod tests {
     }
 
     fn world(at: u64, arp: ArpAnswer, centre: Outcome<Reply>) -> World {
-        let at = Stamp { boot_id: "boot".to_owned(), boottime_ms: at, wall: jiff::Timestamp::UNIX_EPOCH, clock: ClockState::Unknown };
+        let at = Stamp {
+            boot_id: "boot".to_owned(),
+            boottime_ms: at,
+            wall: jiff::Timestamp::UNIX_EPOCH,
+            offset_s: 0,
+            clock: ClockState::Unknown,
+        };
         let gateway = Gateway { neighbour: Neighbour::None, mac: None, arp, ping: Outcome::Unknown(Unseen::Skipped), expired_here: None };
         let device = IfName::new("eth0");
         [Sighting::Gateway(device, ip(GATEWAY), Outcome::Ok(gateway)), Sighting::Ping(ip("10.0.0.9"), centre)]

@@ -81,7 +81,10 @@ mod tests {
         assert_eq!(state_dir(&config, Owner::Root, env), Some("/var/lib/isonet".into()));
         assert_eq!(state_dir(&config, Owner::User, env), Some("/home/a/.local/state/isonet".into()));
         assert_eq!(state_dir(&config, Owner::User, |_| None), None);
-        assert_eq!(run_dir(&config, Owner::User, |_| Some("/run/user/1".to_owned())), Some("/run/user/1/isonet".into()));
+        assert_eq!(
+            run_dir(&config, Owner::User, |name| (name == "XDG_RUNTIME_DIR").then(|| "/run/user/1".to_owned())),
+            Some("/run/user/1/isonet".into())
+        );
         let told = Config { state_dir: Some("/x".into()), ..Config::default() };
         assert_eq!(state_dir(&told, Owner::Root, env), Some("/x".into()));
     }

@@ -23,24 +23,24 @@ impl Manager {
     }
 
     /// The loop has turned.
-    pub fn alive(&self) {
+    pub fn alive() {
         tell(&[NotifyState::Watchdog]);
     }
 
     /// Start or reload is over.
-    pub fn ready(&self) {
+    pub fn ready() {
         tell(&[NotifyState::Ready]);
     }
 
     /// A reload begins.
-    pub fn reloading(&self) {
+    pub fn reloading() {
         let since_boot = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
         let micros = i128::from(since_boot.tv_sec) * 1_000_000 + i128::from(since_boot.tv_nsec) / 1000;
         tell(&[NotifyState::Reloading, NotifyState::MonotonicUsec(micros)]);
     }
 
     /// The end begins.
-    pub fn stopping(&self) {
+    pub fn stopping() {
         tell(&[NotifyState::Stopping]);
     }
 

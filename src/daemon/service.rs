@@ -68,7 +68,7 @@ pub struct Orders {
 /// Runs until a signal ends it.
 pub async fn run(orders: Orders) -> Result<(), RunError> {
     let tasks = LocalSet::new();
-    Box::pin(tasks.run_until(async { Service::start(orders).await?.watch().await })).await
+    Box::pin(tasks.run_until(async { Box::pin(Service::start(orders)?.watch()).await })).await
 }
 
 /// Everything the loop owns.
@@ -119,7 +119,7 @@ enum Woke {
 }
 
 impl Service {
-    async fn start(orders: Orders) -> Result<Self, RunError> {
+    fn start(orders: Orders) -> Result<Self, RunError> {
         let signals = Signals::new()?;
         let now = clock::stamp();
         let config = Arc::new(orders.loaded.config.clone());
@@ -154,7 +154,7 @@ impl Service {
 
     async fn watch(mut self) -> Result<(), RunError> {
         let mut due = self.advance(Input::Due);
-        self.manager.ready();
+        Manager::ready();
         loop {
             let woke = self.wake(due).await;
             if !matches!(woke, Woke::Asked(_)) {
@@ -191,7 +191,7 @@ impl Service {
                     self.anchor_due = Instant::now() + ANCHOR_EVERY;
                 }
                 Woke::Alive => {
-                    self.manager.alive();
+                    Manager::alive();
                     self.alive_due = self.manager.alive_every().map(|every| Instant::now() + every);
                 }
                 Woke::Deaf(error) => {
@@ -241,7 +241,7 @@ impl Service {
         for effect in step.effects {
             match effect {
                 Effect::Look(look) => self.looks.begin(look),
-                Effect::Record(draft) => drafts.push(draft),
+                Effect::Record(draft) => drafts.push(*draft),
             }
         }
         for draft in &drafts {
@@ -279,7 +279,7 @@ impl Service {
 
     /// Reads the configuration again; one that is not right changes nothing and is said.
     fn reload(&mut self) -> Option<Box<Config>> {
-        self.manager.reloading();
+        Manager::reloading();
         let read = config::load(self.orders.file.as_deref());
         let config = match read {
             Ok(loaded) if loaded == self.orders.loaded => None,
@@ -301,12 +301,12 @@ impl Service {
                 None
             }
         };
-        self.manager.ready();
+        Manager::ready();
         config
     }
 
     async fn stop(self) -> Result<(), RunError> {
-        self.manager.stopping();
+        Manager::stopping();
         let now = clock::stamp();
         self.recorder.submit(vec![Draft::new(&now, What::Agent(AgentEvent::Stopped { reason: "signal".to_owned() }))]);
         self.recorder.close(&now, FAREWELL).await;

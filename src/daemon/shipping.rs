@@ -86,12 +86,6 @@ impl Shipping {
         }
         self.cursors.lock().unwrap_or_else(PoisonError::into_inner).slowest(self.names.iter().map(String::as_str))
     }
-
-    /// How far each sink has come.
-    pub fn positions(&self) -> Vec<(String, Option<Position>)> {
-        let cursors = self.cursors.lock().unwrap_or_else(PoisonError::into_inner);
-        self.names.iter().map(|name| (name.clone(), cursors.get(name).cloned())).collect()
-    }
 }
 
 /// What one sink's task needs besides the sink.

@@ -80,7 +80,7 @@ pub enum Effect {
     /// Look now.
     Look(Look),
     /// Write this down.
-    Record(Draft),
+    Record(Box<Draft>),
 }
 
 /// The outcome of a step.
@@ -335,7 +335,7 @@ impl Engine {
 }
 
 fn record(now: &Stamp, incident: Incident) -> Effect {
-    Effect::Record(Draft::new(&now, What::Incident(Box::new(incident))))
+    Effect::Record(Box::new(Draft::new(now, What::Incident(Box::new(incident)))))
 }
 
 fn interval_of(config: &Config) -> Duration {

@@ -4,6 +4,7 @@ use super::play::{Scenario, Written};
 use isonet::model::Phase;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 fn states() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -28,14 +29,14 @@ prop_compose! {
         let mut at = 0.0;
         let mut text = String::from("about = 'drawn'\nrecords = []\n");
         text += "config = \"\"\"\n[[centre]]\nname = 'a'\nhost = '10.0.0.1'\ntcp = [443]\n[[centre]]\nname = 'b'\nhost = '10.0.0.2'\ntcp = [443]\n\"\"\"\n";
-        text += &format!("events = {events:?}\n");
+        write!(text, "events = {events:?}\n").unwrap();
         if let Some((from, length)) = sleep {
-            text += &format!("sleeps = [[{from:?}, {:?}]]\n", from + length);
+            write!(text, "sleeps = [[{from:?}, {:?}]]\n", from + length).unwrap();
         }
         let end: f64 = steps.iter().map(|(length, ..)| length).sum();
-        text += &format!("until = {:?}\n", end + 60.0);
+        write!(text, "until = {:?}\n", end + 60.0).unwrap();
         for (length, a, b) in steps {
-            text += &format!("[[from]]\ns = {at:?}\na = '{a}'\nb = '{b}'\n");
+            write!(text, "[[from]]\ns = {at:?}\na = '{a}'\nb = '{b}'\n").unwrap();
             at += length;
         }
         text
@@ -86,7 +87,7 @@ proptest! {
         let mut blind = String::new();
         for line in text.lines() {
             let known = line.strip_prefix("a = ").or_else(|| line.strip_prefix("b = "));
-            blind += &known.map_or_else(|| format!("{line}\n"), |_| format!("{} = 'unknown'\n", &line[..1]));
+            blind.push_str(&known.map_or_else(|| format!("{line}\n"), |_| format!("{} = 'unknown'\n", &line[..1])));
         }
         prop_assert!(play(&blind).is_empty(), "{}", blind);
     }

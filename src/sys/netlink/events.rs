@@ -165,26 +165,26 @@ fn attributes(payload: &[u8], head: usize) -> impl Iterator<Item = (u16, &[u8])>
 /// Index, flags, and the attributes that matter: address, name, master.
 fn link(payload: &[u8]) -> Option<u64> {
     const HEAD: usize = 16;
-    digest(payload.get(4..12)?, attributes(payload, HEAD).filter(|(kind, _)| [1, 3, 10].contains(kind)))
+    Some(digest(payload.get(4..12)?, attributes(payload, HEAD).filter(|(kind, _)| [1, 3, 10].contains(kind))))
 }
 
 /// Everything but the lifetimes.
 fn address(payload: &[u8]) -> Option<u64> {
     const HEAD: usize = 8;
-    digest(payload.get(..HEAD)?, attributes(payload, HEAD).filter(|(kind, _)| *kind != libc::IFA_CACHEINFO))
+    Some(digest(payload.get(..HEAD)?, attributes(payload, HEAD).filter(|(kind, _)| *kind != libc::IFA_CACHEINFO)))
 }
 
 /// Everything but the lifetimes.
 fn route(payload: &[u8]) -> Option<u64> {
     const HEAD: usize = 12;
-    digest(payload.get(..HEAD)?, attributes(payload, HEAD).filter(|(kind, _)| *kind != libc::RTA_CACHEINFO))
+    Some(digest(payload.get(..HEAD)?, attributes(payload, HEAD).filter(|(kind, _)| *kind != libc::RTA_CACHEINFO)))
 }
 
-fn digest<'a>(head: &[u8], attributes: impl Iterator<Item = (u16, &'a [u8])>) -> Option<u64> {
+fn digest<'a>(head: &[u8], attributes: impl Iterator<Item = (u16, &'a [u8])>) -> u64 {
     let mut hasher = DefaultHasher::new();
     head.hash(&mut hasher);
     attributes.for_each(|attribute| attribute.hash(&mut hasher));
-    Some(hasher.finish())
+    hasher.finish()
 }
 
 /// Routes to our own and to broadcast addresses, and those that the kernel only remembers: they follow from addresses.

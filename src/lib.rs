@@ -7,6 +7,8 @@
 //!
 //! * [`model`]: the vocabulary. [`infer`]: what it means. [`catalogue`]: the words for it. [`report`]: the faces. All four are pure: no
 //!   I/O, no clock, no randomness, so that any answer can be replayed from what was seen.
+//! * [`incident`]: what becomes of it over time; pure, too. [`daemon`]: the loop that carries it. [`spool`]: the durable record log. [`sink`],
+//!   [`export`]: where records go.
 //! * [`config`]: what the agent is told. [`baseline`]: how the terminal was when it was enrolled.
 //! * [`spool`]: the durable record log. It promises nothing that is not on the disk.
 //! * [`sink`]: where records go. [`export`]: records in the forms that other programs know.

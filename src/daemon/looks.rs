@@ -44,6 +44,11 @@ impl Looks {
         (self.config, self.enrolment) = (config, enrolment);
     }
 
+    /// How this PC was when all was well, as the looks know it.
+    pub fn enrolment(&self) -> &Enrolment {
+        &self.enrolment
+    }
+
     /// Begins a look. Must be called within a [`LocalSet`](tokio::task::LocalSet).
     pub fn begin(&mut self, look: Look) {
         let began_ms = clock::stamp().boottime_ms;

@@ -185,7 +185,6 @@ impl Recorder {
         let config = &orders.loaded.config;
         self.rules.clone_from(&orders.loaded.rules);
         self.shipping.ship_to(config, orders.lang);
-        self.refused = false;
         self.config = Limits::from(&config.retention);
         if let Some(spool) = &self.spool {
             spool.set_card(card(config));
@@ -218,6 +217,11 @@ impl Recorder {
     /// The configuration on disk is not right.
     pub fn refuse_configuration(&mut self) {
         self.refused = true;
+    }
+
+    /// The configuration on disk is right, whether or not it is another one.
+    pub fn accept_configuration(&mut self) {
+        self.refused = false;
     }
 
     /// What hinders the log, in words.

@@ -216,13 +216,14 @@ impl Service {
             _ = self.signals.hangup.recv() => Woke::Reload,
             () = until(alive_due) => Woke::Alive,
             written = self.recorder.next() => Woke::Written(written),
-            heard = changed(self.events.as_mut(), &self.world) => match heard {
-                Ok(()) => Woke::Engine(Input::NetworkChanged),
-                Err(error) => Woke::Deaf(error),
-            },
+            // Before the kernel's word: looks are few, and that comes in storms.
             looked = self.looks.next() => match looked.world {
                 Some(world) => Woke::Round(looked.input, world),
                 None => Woke::Engine(looked.input),
+            },
+            heard = changed(self.events.as_mut(), &self.world) => match heard {
+                Ok(()) => Woke::Engine(Input::NetworkChanged),
+                Err(error) => Woke::Deaf(error),
             },
             () = self.changes.next() => Woke::Reload,
             () = sleep_until(self.anchor_due) => Woke::Anchor,
@@ -282,15 +283,19 @@ impl Service {
         Manager::reloading();
         let read = config::load(self.orders.file.as_deref());
         let config = match read {
-            Ok(loaded) if loaded == self.orders.loaded => None,
             Ok(loaded) => {
+                let enrolment = Enrolment::of(Some(&self.orders.state_dir));
+                self.recorder.accept_configuration();
+                if loaded == self.orders.loaded && enrolment == *self.looks.enrolment() {
+                    Manager::ready();
+                    return None;
+                }
                 tracing::info!("the configuration was read again");
                 self.config = Arc::new(loaded.config.clone());
                 self.orders.loaded = loaded;
                 let (at, took_ms) = (self.facing.at.clone(), self.facing.took_ms);
                 self.facing = Facing { at, took_ms, ..facing(&self.config, &self.orders) };
-                let enrolment = Arc::new(Enrolment::of(Some(&self.orders.state_dir)));
-                self.looks.reconfigure(Arc::clone(&self.config), enrolment);
+                self.looks.reconfigure(Arc::clone(&self.config), Arc::new(enrolment));
                 self.recorder.reconfigure(&self.orders, &clock::stamp());
                 Some(Box::new(self.orders.loaded.config.clone()))
             }

@@ -150,6 +150,12 @@ fn request(method: Method, url: &Url, padding: Option<&Padding>) -> Result<Reque
     builder.body(Full::new(body)).map_err(|error| Unseen::Error(format!("ask for {url}: {error}")))
 }
 
+/// The same request as [`get`] sends, as it goes over the wire.
+pub(super) fn plain_request(url: &Url) -> Vec<u8> {
+    let (path, host) = (&url[Position::BeforePath..Position::AfterQuery], &url[Position::BeforeHost..Position::AfterPort]);
+    format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nuser-agent: {AGENT}\r\naccept: */*\r\nconnection: close\r\n\r\n").into_bytes()
+}
+
 /// How far to read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Depth {

@@ -3,19 +3,29 @@
 //!
 //! A pulse names no cause and is not diagnosed. It asks an address that was seen to work; only a round finds new ones. So a pulse that
 //! fails says "look properly, now", and a pulse that succeeds says no more than that these few things work.
+//!
+//! What a pulse needs in memory it needs for every centre at once: the rare ways and the large ones (a closer look, TLS) are boxed, so that only
+//! who takes them pays for them. Every handshake is a full one: a resumed session would go on for as long as its ticket lasts behind a
+//! certificate that has expired or was exchanged, which applications that begin anew cannot use.
 
+mod name;
+mod page;
+
+use self::name::Question;
+use self::page::{Page, Request};
 use super::stream::Wall;
 use super::tls::Setup;
-use super::{dns, http, ping, tcp, tls};
+use super::{http, ping, tcp, tls};
 use crate::config::{Centre, CentreHttp, Config};
 use crate::infer::{World, http_is_well};
-use crate::model::{LookupSource, Outcome, Sighting, TlsKey};
+use crate::model::{LookupSource, Outcome, TlsKey};
 use crate::sys::clock;
 use futures_util::future::join_all;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Addresses of one centre that are asked before it is called unusable.
 const MOST_ADDRESSES: usize = 3;
@@ -26,9 +36,28 @@ pub struct Pulse {
     centres: Vec<Known>,
 }
 
+/// One pulse.
+#[derive(Clone, Copy)]
+struct Beat {
+    wall: Wall,
+    began: Instant,
+    patience: Duration,
+}
+
+impl Beat {
+    /// Until when a fresh connection is watched: long enough, and the same moment for all that began within a tenth of a second, so that
+    /// they wake the processor once.
+    fn watched(&self) -> Instant {
+        const STEP: u128 = 100;
+        let steps = (self.began.elapsed() + tcp::WATCH).as_millis() / STEP + 1;
+        self.began + Duration::from_millis(u64::try_from(steps * STEP).unwrap_or(u64::MAX))
+    }
+}
+
 /// One centre as a pulse knows it.
 struct Known {
     centre: Centre,
+    question: Question,
     services: BTreeMap<u16, Service>,
     learned: RefCell<Learned>,
 }
@@ -45,14 +74,34 @@ struct Learned {
 #[derive(Default)]
 struct Service {
     tls: Option<(String, Setup)>,
-    http: Option<CentreHttp>,
+    http: Option<Wanted>,
+}
+
+/// The page that is asked for.
+struct Wanted {
+    config: CentreHttp,
+    request: Request,
+    /// How its answers are read: they were not plain once.
+    careful: Cell<bool>,
+}
+
+impl Wanted {
+    fn new(config: &CentreHttp) -> Self {
+        // A text in the body has to be looked for in the body.
+        let careful = Cell::new(config.maintenance_marker.is_some());
+        Self { request: Request::new(&config.url), config: config.clone(), careful }
+    }
 }
 
 impl Pulse {
     /// Reads the certificate files once: a changed file is taken in with the next configuration.
     pub fn new(config: &Config) -> Self {
-        let centres =
-            config.centres.iter().map(|centre| Known { centre: centre.clone(), services: services(centre), learned: RefCell::default() });
+        let centres = config.centres.iter().map(|centre| Known {
+            centre: centre.clone(),
+            question: Question::new(&centre.host),
+            services: services(centre),
+            learned: RefCell::default(),
+        });
         Self { patience: config.probe.timeout, centres: centres.collect() }
     }
 
@@ -79,10 +128,10 @@ impl Pulse {
 
     /// Asks all centres at once. `None` = nothing is known of it that could be asked.
     pub async fn beat(&self) -> BTreeMap<String, Option<bool>> {
-        let wall = Wall::new(clock::wall());
+        let beat = Beat { wall: Wall::new(clock::wall()), began: Instant::now(), patience: self.patience };
         let asked = self.centres.iter().map(|known| async {
             let learned = known.learned.borrow().clone();
-            let usable = if learned.addresses.is_empty() { None } else { Some(known.usable(&learned, wall, self.patience).await) };
+            let usable = if learned.addresses.is_empty() { None } else { Some(known.usable(&learned, beat).await) };
             (known.centre.name.clone(), usable)
         });
         join_all(asked).await.into_iter().collect()
@@ -95,16 +144,15 @@ impl Known {
         if self.services.is_empty() { world.ping(ip).is_some_and(|o| o.ok().is_some()) } else { self.services.keys().all(connected) }
     }
 
-    async fn usable(&self, learned: &Learned, wall: Wall, patience: Duration) -> bool {
-        let (named, reached) = tokio::join!(self.is_named(learned, patience), self.is_reached(learned, wall, patience));
+    async fn usable(&self, learned: &Learned, beat: Beat) -> bool {
+        let (named, reached) = tokio::join!(self.is_named(learned, beat.patience), self.is_reached(learned, beat));
         named && reached
     }
 
     /// One name server suffices, the next is asked when the first fails: as the C library does.
     async fn is_named(&self, learned: &Learned, patience: Duration) -> bool {
         for resolver in &learned.resolvers {
-            let sighting = dns::query(*resolver, &self.centre.host, patience).await;
-            if matches!(&sighting, Sighting::Query(_, Outcome::Ok(answer)) if !answer.addresses.is_empty()) {
+            if self.question.is_answered(*resolver, learned.addresses.first().copied(), patience).await {
                 return true;
             }
         }
@@ -112,45 +160,68 @@ impl Known {
     }
 
     /// One address suffices.
-    async fn is_reached(&self, learned: &Learned, wall: Wall, patience: Duration) -> bool {
+    async fn is_reached(&self, learned: &Learned, beat: Beat) -> bool {
         let Some((first, others)) = learned.addresses.split_first() else { return false };
-        self.is_well_at(*first, wall, patience).await
-            || join_all(others.iter().map(|ip| self.is_well_at(*ip, wall, patience))).await.contains(&true)
+        self.is_well_at(*first, beat).await || Box::pin(join_all(others.iter().map(|ip| self.is_well_at(*ip, beat)))).await.contains(&true)
     }
 
-    async fn is_well_at(&self, ip: IpAddr, wall: Wall, patience: Duration) -> bool {
+    async fn is_well_at(&self, ip: IpAddr, beat: Beat) -> bool {
         if self.services.is_empty() {
-            return matches!(ping::ping(ip, None, patience).await, Sighting::Ping(_, Outcome::Ok(_)));
+            return ping::is_alive(ip, beat.patience).await;
         }
-        let all = self.services.iter().map(|(port, service)| service.is_well(SocketAddr::new(ip, *port), wall, patience));
+        let all = self.services.iter().map(|(port, service)| service.is_well(SocketAddr::new(ip, *port), beat));
         join_all(all).await.into_iter().all(|well| well)
     }
 }
 
 impl Service {
-    async fn is_well(&self, at: SocketAddr, wall: Wall, patience: Duration) -> bool {
-        if self.tls.is_none() && self.http.is_none() {
-            return matches!(tcp::connect_and_watch(at, patience).await, Sighting::Tcp(_, Outcome::Ok(_)));
-        }
-        let (_, Some(stream)) = tcp::connect(at, patience).await else { return false };
-        let Some((server_name, setup)) = &self.tls else { return self.page(stream, wall, patience).await };
-        let key = TlsKey { at, server_name: server_name.clone() };
-        let shaken = tls::handshake(&key, stream, setup, wall, patience).await;
-        // What could not be judged is no failure; the page behind it still tells.
-        match (shaken.outcome, shaken.stream) {
-            (Outcome::Ok(_) | Outcome::Unknown(_), Some(stream)) => self.page(stream, wall, patience).await,
-            (Outcome::Ok(_) | Outcome::Unknown(_), None) => true,
-            (Outcome::Failed(_), _) => false,
+    async fn is_well(&self, at: SocketAddr, beat: Beat) -> bool {
+        match self.look(at, beat).await {
+            Some(well) => well,
+            // It has to be looked at with more care, from now on.
+            None => Box::pin(self.look(at, beat)).await.unwrap_or(false),
         }
     }
 
-    async fn page<S>(&self, stream: S, wall: Wall, patience: Duration) -> bool
+    /// `None` = the answer was not plain, and was not looked at with care.
+    async fn look(&self, at: SocketAddr, beat: Beat) -> Option<bool> {
+        let (_, stream) = tcp::connect(at, beat.patience).await;
+        let Some(stream) = stream else { return Some(false) };
+        let Some((server_name, setup)) = &self.tls else {
+            return match &self.http {
+                Some(wanted) => wanted.look(stream, beat).await,
+                None => Some(tcp::stays(&stream, beat.watched()).await),
+            };
+        };
+        let key = TlsKey { at, server_name: server_name.clone() };
+        let shaken = Box::pin(tls::handshake(&key, stream, setup, beat.wall, beat.patience)).await;
+        match (shaken.outcome, shaken.stream, &self.http) {
+            (Outcome::Failed(_), _, _) => Some(false),
+            // What could not be judged is no failure; the page behind it still tells.
+            (Outcome::Ok(_) | Outcome::Unknown(_), Some(stream), Some(wanted)) => Box::pin(wanted.look(stream, beat)).await,
+            (Outcome::Ok(_) | Outcome::Unknown(_), _, _) => Some(true),
+        }
+    }
+}
+
+impl Wanted {
+    async fn look<S>(&self, stream: S, beat: Beat) -> Option<bool>
     where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
     {
-        let Some(wanted) = &self.http else { return true };
-        let outcome = http::get(stream, &wanted.url, wanted.maintenance_marker.as_deref(), wall, patience).await;
-        outcome.ok().is_some_and(|facts| http_is_well(wanted, facts))
+        if self.careful.get() {
+            let marker = self.config.maintenance_marker.as_deref();
+            let outcome = Box::pin(http::get(stream, &self.config.url, marker, beat.wall, beat.patience)).await;
+            return Some(outcome.ok().is_some_and(|facts| http_is_well(&self.config, facts)));
+        }
+        match self.request.send(stream, beat.patience).await {
+            Page::Status(status) => Some(self.config.status.contains(&status)),
+            Page::Broken => Some(false),
+            Page::Unclear => {
+                self.careful.set(true);
+                None
+            }
+        }
     }
 }
 
@@ -168,7 +239,7 @@ fn services(centre: &Centre) -> BTreeMap<u16, Service> {
         if config.url.scheme() == "https" && service.tls.is_none() {
             service.tls = Some((tls::bare(config.url.host_str().unwrap_or(&centre.host)).to_owned(), Setup::default()));
         }
-        service.http = Some(config.clone());
+        service.http = Some(Wanted::new(config));
     }
     services
 }

@@ -6,7 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// How long to watch a fresh connection on a port that is checked no further. A middlebox that accepts everything drops it within a
 /// round trip or two; a healthy diagnosis must not wait much longer than that for nothing.
@@ -44,6 +44,11 @@ pub async fn connect_and_watch(at: SocketAddr, patience: Duration) -> Sighting {
         // A byte, or a server that waits for the client to speak.
         Ok(Ok(())) | Err(_) => sighting,
     }
+}
+
+/// Watches a fresh connection until then. `false` = the peer ended it before a byte.
+pub(super) async fn stays(stream: &TcpStream, until: Instant) -> bool {
+    !matches!(timeout_at(until, first_byte(stream)).await, Ok(Err(_)))
 }
 
 async fn first_byte(stream: &TcpStream) -> Result<(), FailureKind> {

@@ -6,7 +6,7 @@ use crate::incident::{Input, Look};
 use crate::infer::{World, diagnose};
 use crate::probe::pulse::Pulse;
 use crate::probe::round;
-use crate::sys::clock;
+use crate::sys::{clock, memory};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,13 +29,15 @@ pub struct Looks {
     enrolment: Arc<Enrolment>,
     pulse: Rc<Pulse>,
     running: JoinSet<Looked>,
+    /// What it needed is not needed until the next one.
+    round_is_over: bool,
 }
 
 impl Looks {
     /// None yet.
     pub fn new(config: Arc<Config>, enrolment: Arc<Enrolment>) -> Self {
         let pulse = Rc::new(Pulse::new(&config));
-        Self { config, enrolment, pulse, running: JoinSet::new() }
+        Self { config, enrolment, pulse, running: JoinSet::new(), round_is_over: false }
     }
 
     /// From now on under another configuration. What is under way ends under the old one.
@@ -78,6 +80,10 @@ impl Looks {
                 Some(Ok(looked)) => {
                     if let Some(world) = &looked.world {
                         self.pulse.learn(world);
+                        self.round_is_over = true;
+                    } else if std::mem::take(&mut self.round_is_over) {
+                        // Not before what the round brought has been thought about and written down.
+                        memory::let_go();
                     }
                     return looked;
                 }

@@ -12,6 +12,7 @@ pub mod dialup;
 pub mod files;
 pub mod icmp;
 pub mod journald;
+pub mod memory;
 pub mod netlink;
 pub mod proc;
 pub mod resolv;

@@ -19,7 +19,7 @@ use super::{centre, counter, dns, gateway, local, loss, steady, tcp, vpn};
 use crate::baseline::{Enrolment, card_readers};
 use crate::config::{Config, Vpn};
 use crate::infer::{World, diagnose};
-use crate::model::{Certainty, Diagnosis, IfName, Layer, LookupSource, Observation, Outcome, QueryKey, Route, Sighting, Unseen, Verdict};
+use crate::model::{Cause, Certainty, Diagnosis, IfName, Layer, LookupSource, Observation, Outcome, QueryKey, Route, Sighting, Unseen, Verdict};
 use crate::sys::clock;
 use crate::sys::resolv;
 use crate::sys::wire::Wire;
@@ -143,7 +143,7 @@ async fn round(config: Arc<Config>, enrolment: Arc<Enrolment>, limit: Duration, 
             }
             () = tokio::time::sleep_until(ground.began + KERNEL), if !asked_kernel => {
                 asked_kernel = true;
-                if is_kernels_word(&diagnose(&world, &ground.config, &ground.enrolment)) {
+                if is_kernels_word(&diagnose(&world, &ground.config, &ground.enrolment), &world) {
                     cut = deadline.min(ground.began + GRACE);
                 }
             }
@@ -186,10 +186,14 @@ async fn judge_calm(ground: &Ground, mut world: World) -> Seen {
     Seen::Unsteady(world)
 }
 
-/// No signal, no address: the kernel itself says so, and whatever is still under way can only confirm it, slowly.
-fn is_kernels_word(diagnosis: &Diagnosis) -> bool {
-    let proven =
-        |verdict: &Verdict| verdict.disconnects && verdict.certainty == Certainty::Proven && verdict.cause.layer() <= Layer::Address;
+/// No signal, or no address on any card: the kernel itself says so, and whatever is still under way can only confirm it, slowly. While
+/// some card has an address, packets may still leave with that one, and only their fate tells more.
+fn is_kernels_word(diagnosis: &Diagnosis, world: &World) -> bool {
+    let addressed = world.addresses().and_then(Outcome::ok).is_none_or(|all| all.iter().any(|a| a.usable() && !a.net.addr().is_loopback()));
+    let proven = |verdict: &Verdict| {
+        let local = verdict.cause.layer() == Layer::Link || (verdict.cause == Cause::AddrNone && !addressed);
+        verdict.disconnects && verdict.certainty == Certainty::Proven && local
+    };
     diagnosis.verdicts.first().is_some_and(proven)
 }
 

@@ -12,16 +12,20 @@ use crate::model::{Errno, Failure, FailureKind, Lookup, LookupSource, Outcome, R
 use std::collections::HashSet;
 use std::io;
 use std::net::{IpAddr, ToSocketAddrs};
+use std::pin::pin;
 use std::thread;
 use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 /// Most `getaddrinfo` calls at once. They cannot be cancelled, and one against dead resolvers lasts tens of seconds.
 const MOST_CALLS: usize = 8;
 
 /// A quick "temporary failure" is a resolver's own word; a slow one is the silence of all of them.
 const QUICK: Duration = Duration::from_millis(1500);
+
+/// Patience before a name is asked for once more: several round trips of the slowest healthy line.
+const AGAIN: Duration = Duration::from_millis(700);
 
 /// Room for `getaddrinfo` and the name service modules it loads.
 const STACK: usize = 512 * 1024;
@@ -36,7 +40,7 @@ pub async fn lookup(name: &str, from_hosts: Option<Vec<IpAddr>>, patience: Durat
     let outcome = match (bare.parse(), from_hosts.filter(|addresses| !addresses.is_empty())) {
         (Ok(literal), _) => found(LookupSource::Literal, vec![literal]),
         (Err(_), Some(addresses)) => found(LookupSource::Hosts, addresses),
-        (Err(_), None) => match ask_system(name, begun + patience).await {
+        (Err(_), None) => match ask_twice(name, begun + patience).await {
             Answered::Addresses(addresses) => found(LookupSource::Dns, addresses),
             Answered::Error(error) => failed(&error, begun.elapsed()),
             Answered::Nothing => Outcome::Failed(Failure { kind: FailureKind::Silence, elapsed: begun.elapsed() }),
@@ -51,6 +55,24 @@ enum Answered {
     Error(io::Error),
     Nothing,
     NotAsked(Unseen),
+}
+
+/// Asks the system, and once more beside it when nothing has come for a while: the C library repeats a lost question only after five seconds,
+/// and one lost datagram is to decide nothing. The first word counts. Not while earlier calls hang: those resolvers are dead.
+async fn ask_twice(name: &str, deadline: Instant) -> Answered {
+    let mut first = pin!(ask_system(name, deadline));
+    let again = async {
+        sleep_until(Instant::now() + AGAIN).await;
+        if PLACES.available_permits() < MOST_CALLS / 2 {
+            return std::future::pending().await;
+        }
+        ask_system(name, deadline).await
+    };
+    tokio::select! {
+        biased;
+        answered = &mut first => answered,
+        answered = again => answered,
+    }
 }
 
 /// Calls `getaddrinfo` on a thread of its own, which outlives the deadline and ends with its call; it holds its place among

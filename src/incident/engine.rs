@@ -13,8 +13,8 @@ use std::time::Duration;
 
 /// A pulse is well within this, or a round is begun beside it: silence is to be looked into while it is still being waited for.
 const OVERDUE: Duration = Duration::from_millis(700);
-/// Between such rounds at least: a page that is always slow is no reason to look all day.
-const OVERDUE_GAP: Duration = Duration::from_mins(1);
+/// Between such rounds at least: a page that is always slow is no reason for more rounds than pulses.
+const OVERDUE_GAP: Duration = Duration::from_secs(15);
 /// Between looks while something is wrong or has just changed, unless the configured interval is shorter.
 const LIVELY: Duration = Duration::from_secs(5);
 /// Between pulses where a needed centre lies behind a VPN: tunnels die more often than lines, and are to be seen dead in fifteen seconds.

@@ -65,6 +65,13 @@ pub struct Orders {
     pub lang: Lang,
 }
 
+impl Orders {
+    /// Where the configuration is, or would be.
+    fn main(&self) -> PathBuf {
+        self.file.clone().unwrap_or_else(|| PathBuf::from(config::DEFAULT_FILE))
+    }
+}
+
 /// Runs until a signal ends it.
 pub async fn run(orders: Orders) -> Result<(), RunError> {
     let tasks = LocalSet::new();
@@ -130,11 +137,10 @@ impl Service {
         let manager = Manager::of_environment();
         control.serve(recorder.dir(), recorder.head().clone(), orders.lang);
         let facing = facing(&config, &orders);
-        let main = orders.file.clone().unwrap_or_else(|| PathBuf::from(config::DEFAULT_FILE));
         Ok(Self {
             engine: Engine::new(&config, open, phase(), &now),
             looks: Looks::new(Arc::clone(&config), enrolment),
-            changes: Changes::of(&main),
+            changes: Changes::of(&orders.main()),
             anchor_due: Instant::now() + ANCHOR_EVERY,
             alive_due: manager.alive_every().map(|every| Instant::now() + every),
             world: World::default(),
@@ -281,6 +287,8 @@ impl Service {
     /// Reads the configuration again; one that is not right changes nothing and is said.
     fn reload(&mut self) -> Option<Box<Config>> {
         Manager::reloading();
+        // A conf.d that is new, or another one, is watched from now on; before the files are read, so that no change falls in between.
+        self.changes = Changes::of(&self.orders.main());
         let read = config::load(self.orders.file.as_deref());
         let config = match read {
             Ok(loaded) => {

@@ -11,6 +11,10 @@ use crate::model::{Chain, Diagnosis, Draft, Incident, Stamp, What};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+/// A pulse is well within this, or a round is begun beside it: silence is to be looked into while it is still being waited for.
+const OVERDUE: Duration = Duration::from_millis(700);
+/// Between such rounds at least: a page that is always slow is no reason for more rounds than pulses.
+const OVERDUE_GAP: Duration = Duration::from_secs(15);
 /// Between looks while something is wrong or has just changed, unless the configured interval is shorter.
 const LIVELY: Duration = Duration::from_secs(5);
 /// Between pulses where a needed centre lies behind a VPN: tunnels die more often than lines, and are to be seen dead in fifteen seconds.
@@ -21,6 +25,8 @@ const LIVELY_FOR: Duration = Duration::from_secs(30);
 const RETRY: Duration = Duration::from_secs(1);
 /// Between two pulses for the sake of the kernel's events: they come in storms.
 const EVENT_GAP: Duration = Duration::from_millis(250);
+/// A round waits so long after an event, or it sees half of the change: a client that is still dying, an address without its route.
+const SETTLING: Duration = Duration::from_millis(50);
 /// Between two rounds at least: what the kernel proves is confirmed after this.
 const ROUND_GAP: Duration = Duration::from_millis(500);
 /// Between two rounds of which the second is run because somebody asks.
@@ -101,6 +107,10 @@ pub struct Engine {
     services: BTreeSet<String>,
     ledger: Ledger,
     latest: Option<Diagnosis>,
+    /// When that round began.
+    latest_ms: u64,
+    /// When the kernel last told of a change.
+    shaken_ms: u64,
     /// Milliseconds into the interval at which this terminal looks: a fleet must not look as one.
     phase_ms: u64,
     pulse: Clockwork,
@@ -147,6 +157,8 @@ impl Engine {
             services: services_of(config),
             ledger: Ledger::restored(open),
             latest: None,
+            latest_ms: 0,
+            shaken_ms: 0,
             phase_ms: millis(interval.mul_f64(phase.clamp(0.0, 1.0))),
             pulse: Clockwork::default(),
             round: Clockwork { due_ms: Some(now.boottime_ms), ..Clockwork::default() },
@@ -168,9 +180,10 @@ impl Engine {
         match input {
             Input::Due => {}
             Input::NetworkChanged => {
+                self.shaken_ms = at;
                 self.lively_until_ms = at + millis(LIVELY_FOR);
                 self.pulse.wish(at, EVENT_GAP);
-                self.round.wish(at, RETRY);
+                self.round.wish(at + millis(SETTLING), RETRY);
             }
             Input::RoundWanted => self.round.wish(at, ASKED_GAP),
             Input::Pulse { began_ms, services } => {
@@ -190,20 +203,24 @@ impl Engine {
                 if began_ms >= self.valid_from_ms {
                     let services = self.judged(&diagnosis);
                     self.take((now, began_ms), &services, Some(&diagnosis), &mut effects);
-                    self.latest = Some(*diagnosis);
+                    (self.latest, self.latest_ms) = (Some(*diagnosis), began_ms);
                 }
                 self.plan_pulse(at);
             }
             Input::Reconfigured(config) => self.reconfigure(&config, now, &mut effects),
         }
         self.plan_round(at);
+        if self.pulse_overdue().is_some_and(|due| due <= at) {
+            self.round.due_ms = Some(at);
+        }
         for (clockwork, look) in [(&mut self.pulse, Look::Pulse), (&mut self.round, Look::Round)] {
             if clockwork.is_due(at) {
                 clockwork.begin(at);
                 effects.push(Effect::Look(look));
             }
         }
-        let due = [self.pulse, self.round].iter().filter(|c| !c.running).filter_map(|c| c.due_ms).min();
+        let planned = [self.pulse, self.round].into_iter().filter(|c| !c.running).filter_map(|c| c.due_ms);
+        let due = planned.chain(self.pulse_overdue()).min();
         // While a look runs its end is the next step; the bound only tells a sleep from a long look.
         let due = due.unwrap_or(at + millis(CALM_ROUND)).max(at + 1);
         self.due_ms = Some(due);
@@ -243,7 +260,10 @@ impl Engine {
         effects: &mut Vec<Effect>,
     ) {
         let quiet = now.boottime_ms < self.quiet_until_ms;
-        let changed = self.ledger.advance(Sight { at: now, began_ms, services, diagnosis, quiet }, &self.rules);
+        let earlier = self.latest.as_ref().map(|latest| (self.latest_ms, latest)).filter(|_| diagnosis.is_none());
+        let shaken = began_ms < self.shaken_ms;
+        let sight = Sight { at: now, began_ms, services, diagnosis, earlier, shaken, quiet };
+        let changed = self.ledger.advance(sight, &self.rules);
         if !changed.is_empty() {
             self.changed_ms = now.boottime_ms;
         }
@@ -259,6 +279,14 @@ impl Engine {
         if self.ledger.trouble_in_doubt() && self.ledger.open().next().is_none() && !failed {
             self.round.wish(now.boottime_ms + millis(RETRY), ROUND_GAP);
         }
+    }
+
+    /// When the pulse that is under way will have taken long enough for a round to begin beside it.
+    fn pulse_overdue(&self) -> Option<u64> {
+        let began = self.pulse.began_ms.filter(|_| self.pulse.running && !self.round.running && !self.ledger.disconnected())?;
+        let due = began + millis(OVERDUE);
+        let lately = self.round.began_ms.is_some_and(|round| due < round + millis(OVERDUE_GAP));
+        (!lately).then_some(due)
     }
 
     fn plan_pulse(&mut self, now: u64) {

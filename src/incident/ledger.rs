@@ -42,6 +42,10 @@ pub struct Sight<'a> {
     pub services: &'a BTreeMap<String, Option<bool>>,
     /// What it means, where the look was a whole round.
     pub diagnosis: Option<&'a Diagnosis>,
+    /// What the last round meant and when it began, where the look was a pulse: it may have seen what the pulses have counted since.
+    pub earlier: Option<(u64, &'a Diagnosis)>,
+    /// The network changed while it was looked at: what was seen may be of two networks.
+    pub shaken: bool,
     /// The network or this program has only just come up: nothing is opened.
     pub quiet: bool,
 }

@@ -82,11 +82,13 @@ impl Outages {
                 book.still_failing(key, sight.at);
             }
         }
-        if let Some(diagnosis) = sight.diagnosis {
+        if let Some(diagnosis) = sight.diagnosis.filter(|_| !sight.shaken) {
             self.refine(diagnosis, sight.at, book);
-            if !sight.quiet {
-                self.raise(diagnosis, sight, rules, book);
-            }
+        }
+        // A pulse names no cause; but the third failure may be its, after a round has seen the same.
+        let named = sight.diagnosis.map(|diagnosis| (sight.began_ms, diagnosis)).or(sight.earlier);
+        if let Some((round_ms, diagnosis)) = named.filter(|_| !sight.quiet) {
+            self.raise(diagnosis, round_ms, sight, rules, book);
         }
         // A pulse sees less than what may have been broken: only a round closes.
         if sight.diagnosis.is_some() {
@@ -94,13 +96,16 @@ impl Outages {
         }
     }
 
-    fn raise(&mut self, diagnosis: &Diagnosis, sight: Sight<'_>, rules: &Thresholds, book: &mut Book) {
+    fn raise(&mut self, diagnosis: &Diagnosis, round_ms: u64, sight: Sight<'_>, rules: &Thresholds, book: &mut Book) {
         let at = sight.at;
+        let is_about = |service: &Service| sight.diagnosis.is_some() || (service.round_failed && service.first_ms <= round_ms);
         let failing = sight.services.iter().filter(|(_, usable)| **usable == Some(false)).map(|(name, _)| name.clone());
         for name in failing.collect::<Vec<_>>() {
-            let Some(service) = self.services.get_mut(&name).filter(|service| service.incident.is_none()) else { continue };
+            let Some(service) = self.services.get_mut(&name).filter(|service| service.incident.is_none() && is_about(service)) else {
+                continue;
+            };
             let found = candidates(diagnosis, &name);
-            let proved = found.first().is_some_and(|root| is_kernels_word(root)) && service.has_failed_for(HOLD, at);
+            let proved = found.first().is_some_and(|root| is_kernels_word(root)) && service.has_failed_for(HOLD, sight.began_ms);
             if !proved && service.failures.len() < usize::try_from(rules.raise.failures).unwrap_or(usize::MAX) {
                 continue;
             }
@@ -242,8 +247,9 @@ impl Service {
         }
     }
 
-    fn has_failed_for(&self, long: Duration, at: &Stamp) -> bool {
-        self.since.is_some() && at.boottime_ms.saturating_sub(self.first_ms) >= millis(long)
+    /// Between the beginnings of two looks: one that takes long still saw only what was when it began.
+    fn has_failed_for(&self, long: Duration, began_ms: u64) -> bool {
+        self.since.is_some() && began_ms.saturating_sub(self.first_ms) >= millis(long)
     }
 }
 

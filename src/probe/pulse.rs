@@ -21,14 +21,17 @@ use crate::infer::{World, http_is_well};
 use crate::model::{LookupSource, Outcome, TlsKey};
 use crate::sys::clock;
 use futures_util::future::join_all;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 /// Addresses of one centre that are asked before it is called unusable.
 const MOST_ADDRESSES: usize = 3;
+/// The next name server or address is asked when the one before has been silent for so long: where all are, a pulse takes no longer than one.
+const NEXT_AFTER: Duration = Duration::from_millis(500);
 
 /// What to ask, learned from the configuration and from rounds that went well.
 pub struct Pulse {
@@ -149,20 +152,17 @@ impl Known {
         named && reached
     }
 
-    /// One name server suffices, the next is asked when the first fails: as the C library does.
+    /// One name server suffices.
     async fn is_named(&self, learned: &Learned, patience: Duration) -> bool {
-        for resolver in &learned.resolvers {
-            if self.question.is_answered(*resolver, learned.addresses.first().copied(), patience).await {
-                return true;
-            }
-        }
-        learned.resolvers.is_empty()
+        let answers =
+            async |resolver: IpAddr, patience| self.question.is_answered(resolver, learned.addresses.first().copied(), patience).await;
+        learned.resolvers.is_empty() || any_in_turn(&learned.resolvers, patience, answers).await
     }
 
     /// One address suffices.
     async fn is_reached(&self, learned: &Learned, beat: Beat) -> bool {
-        let Some((first, others)) = learned.addresses.split_first() else { return false };
-        self.is_well_at(*first, beat).await || Box::pin(join_all(others.iter().map(|ip| self.is_well_at(*ip, beat)))).await.contains(&true)
+        let is_well = async |ip: IpAddr, patience| self.is_well_at(ip, Beat { patience, ..beat }).await;
+        any_in_turn(&learned.addresses, beat.patience, is_well).await
     }
 
     async fn is_well_at(&self, ip: IpAddr, beat: Beat) -> bool {
@@ -172,6 +172,23 @@ impl Known {
         let all = self.services.iter().map(|(port, service)| service.is_well(SocketAddr::new(ip, *port), beat));
         join_all(all).await.into_iter().all(|well| well)
     }
+}
+
+/// Whether one of them is well: each is asked once the one before has failed or been silent for [`NEXT_AFTER`], and all end together.
+async fn any_in_turn(hosts: &[IpAddr], patience: Duration, is_well: impl AsyncFn(IpAddr, Duration) -> bool) -> bool {
+    let mut asked = FuturesUnordered::new();
+    for (turn, ip) in (0..).zip(hosts) {
+        asked.push(is_well(*ip, patience.saturating_sub(NEXT_AFTER * turn).max(NEXT_AFTER)));
+        if let Ok(Some(true)) = timeout(NEXT_AFTER, asked.next()).await {
+            return true;
+        }
+    }
+    while let Some(well) = asked.next().await {
+        if well {
+            return true;
+        }
+    }
+    false
 }
 
 impl Service {
@@ -242,4 +259,46 @@ fn services(centre: &Centre) -> BTreeMap<u16, Service> {
         service.http = Some(Wanted::new(config));
     }
     services
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::{Instant, sleep};
+
+    const PATIENCE: Duration = Duration::from_secs(2);
+
+    /// 10.0.0.1 is silent, 10.0.0.2 refuses, 10.0.0.3 answers.
+    async fn asked(hosts: &[u8]) -> (bool, Duration) {
+        let hosts: Vec<IpAddr> = hosts.iter().map(|last| IpAddr::from([10, 0, 0, *last])).collect();
+        let began = Instant::now();
+        let answers = async |ip: IpAddr, patience| {
+            let (after, well) = match ip.to_string().as_str() {
+                "10.0.0.1" => (patience, false),
+                "10.0.0.2" => (Duration::from_millis(1), false),
+                _ => (Duration::from_millis(5), true),
+            };
+            sleep(after).await;
+            well
+        };
+        (any_in_turn(&hosts, PATIENCE, answers).await, began.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_next_is_asked_when_one_fails_or_is_silent_for_a_while() {
+        let ms = |ms| Duration::from_millis(ms);
+        assert_eq!(asked(&[3, 1]).await, (true, ms(5)), "nobody else is waited for");
+        assert_eq!(asked(&[2, 3]).await, (true, ms(6)));
+        assert_eq!(asked(&[1, 3]).await, (true, ms(505)));
+        assert_eq!(asked(&[1, 2, 3]).await, (true, ms(506)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_of_all_takes_no_longer_than_silence_of_one() {
+        for hosts in [&[1][..], &[1, 1], &[1, 1, 1], &[2, 1]] {
+            let (well, took) = asked(hosts).await;
+            assert!(!well && took <= PATIENCE + Duration::from_millis(1), "{hosts:?}: {took:?}");
+        }
+        assert!(!asked(&[]).await.0);
+    }
 }

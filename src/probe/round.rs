@@ -19,7 +19,9 @@ use super::{centre, counter, dns, gateway, local, loss, steady, tcp, vpn};
 use crate::baseline::{Enrolment, card_readers};
 use crate::config::{Config, Vpn};
 use crate::infer::{World, diagnose};
-use crate::model::{Cause, Certainty, Diagnosis, IfName, Layer, LookupSource, Observation, Outcome, QueryKey, Route, Sighting, Unseen, Verdict};
+use crate::model::{
+    Cause, Certainty, Diagnosis, IfName, Layer, LookupSource, Observation, Outcome, QueryKey, Route, Sighting, Unseen, Verdict,
+};
 use crate::sys::clock;
 use crate::sys::resolv;
 use crate::sys::wire::Wire;

@@ -17,7 +17,8 @@ const FILE: &str = "anchor";
 pub struct Anchor {
     /// The last record that was durable.
     pub head: Position,
-    /// Its hash.
+    /// Its hash. Not under the name of the seal's own: twice the same key is no JSON object.
+    #[serde(rename = "head-hash")]
     pub hash: Digest,
     /// When the agent was alive.
     pub at: Stamp,
@@ -114,6 +115,13 @@ mod tests {
             Some(AgentEvent::Gap { last_seen, length_ms, rebooted }) => (last_seen.as_second(), length_ms, rebooted),
             other => unreachable!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn what_is_sealed_can_be_read_again() {
+        let anchor = anchor("a", 8, 5);
+        let sealed = seal(&serde_json::to_vec(&anchor).expect("an anchor is JSON"));
+        assert_eq!(unseal::<Anchor>(&sealed).expect("as it was sealed"), anchor);
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub fn process_state(name: &str) -> ProcessState {
     let what = ProcessRefreshKind::nothing().with_exe(UpdateKind::Always).without_tasks();
     system.refresh_processes_specifics(ProcessesToUpdate::All, false, what);
     let home = network_namespace(Path::new("/proc/self"));
-    let found = system.processes().values().any(|process| is_called(process, name) && is_here(process, home.as_deref()));
+    let found = system.processes().values().any(|process| is_called(process, name) && is_here(process, home.as_deref()) && lives(process));
     match found {
         true => ProcessState::Running,
         // Mounted with `hidepid`, /proc shows a user only its own processes, and then nothing can be said of others.
@@ -55,6 +55,18 @@ fn cut(name: &[u8]) -> &[u8] {
 fn is_here(process: &Process, home: Option<&Path>) -> bool {
     let there = network_namespace(&Path::new("/proc").join(process.pid().to_string()));
     there.is_none() || home.is_none() || there.as_deref() == home
+}
+
+/// Whether it still has memory. A VPN client that dies keeps its name for as long as the kernel needs to take its tunnel down, a tenth of a
+/// second and more, and that is when the kernel's word of the tunnel brings a look.
+fn lives(process: &Process) -> bool {
+    let file = Path::new("/proc").join(process.pid().to_string()).join("statm");
+    !files::read_text(&file, 256).is_ok_and(|pages| is_without_memory(&pages))
+}
+
+/// The first number of `statm` is the whole size in pages.
+fn is_without_memory(statm: &str) -> bool {
+    statm.split_whitespace().next() == Some("0")
 }
 
 fn network_namespace(process: &Path) -> Option<std::path::PathBuf> {
@@ -105,6 +117,14 @@ mod tests {
         assert_eq!(process_state(name), ProcessState::Running, "{name}");
         assert_eq!(process_state("no-such-program-anywhere"), ProcessState::Absent);
         assert_eq!(process_state(""), ProcessState::Absent);
+    }
+
+    #[test]
+    fn a_process_without_memory_is_dying() {
+        assert!(is_without_memory("0 0 0 0 0 0 0\n"));
+        assert!(!is_without_memory("1510 803 712 55 0 212 0\n") && !is_without_memory(""));
+        let own = fs::read_to_string("/proc/self/statm").expect("every process may read its own");
+        assert!(!is_without_memory(&own), "{own}");
     }
 
     #[test]

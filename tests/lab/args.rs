@@ -15,6 +15,11 @@ the lab: stages real network faults in namespaces and asks `isonet diagnose` abo
   --list           name the cases
   --hold           bring one topology up, print how to enter it, wait for ENTER or a signal
   --stage CASE     with --hold: stage this case first
+  --watch          faults under a running `isonet run`: its record log is held against what was staged, its times against their goals
+                   (a pass of everything ends with this)
+  --rounds N       with --watch: stage each fault so often, under a fresh daemon
+  --health         a healthy site under a running `isonet run`, and what happens in its life: no incident (--watch has it beside the faults)
+  --healthy-for S  for so many seconds; default 150, with --full 300
   --no-product     only stage, prove and undo; do not ask the product
   --json           print the product's whole answer for each case that fails
   --keep DIR       keep every answer of the product as DIR/KIND.CASE.json
@@ -32,6 +37,8 @@ pub(crate) enum Task {
     Clean,
     Stub(Vec<String>),
     Hold,
+    Watch,
+    Health,
     Pass,
 }
 
@@ -46,6 +53,10 @@ pub(crate) struct Args {
     pub(crate) full: bool,
     pub(crate) json: bool,
     pub(crate) keep: Option<PathBuf>,
+    /// How often each fault is staged under the daemon.
+    pub(crate) rounds: usize,
+    /// How long healthy sites are watched, seconds.
+    pub(crate) healthy_for: Option<u64>,
 }
 
 impl Args {
@@ -60,6 +71,8 @@ impl Args {
             full: false,
             json: false,
             keep: None,
+            rounds: 1,
+            healthy_for: None,
         };
         let mut words = words;
         while let Some(word) = words.next() {
@@ -68,6 +81,8 @@ impl Args {
                 "--help" | "-h" => args.task = Task::Help,
                 "--list" => args.task = Task::List,
                 "--clean" => args.task = Task::Clean,
+                "--watch" => args.task = Task::Watch,
+                "--health" => args.task = Task::Health,
                 "--hold" => args.task = Task::Hold,
                 "--stub" => {
                     args.task = Task::Stub(words.collect());
@@ -78,6 +93,8 @@ impl Args {
                     let text = value("--seed")?;
                     args.seed = Some(text.parse().map_err(|_| format!("not a seed: {text}"))?);
                 }
+                "--rounds" => args.rounds = number(&value("--rounds")?)?,
+                "--healthy-for" => args.healthy_for = Some(number(&value("--healthy-for")?)?),
                 "--stage" => args.stage = Some(value("--stage")?),
                 "--keep" => args.keep = Some(value("--keep")?.into()),
                 "--no-product" => args.product = false,
@@ -103,9 +120,18 @@ impl Args {
         Ok(args)
     }
 
+    /// Everything is asked for: a whole pass ends with the daemon's proof.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.filters.is_empty() && self.product && self.kinds == Kind::ALL
+    }
+
     pub(crate) fn wants(&self, name: &str) -> bool {
         self.filters.is_empty() || self.filters.iter().any(|f| name.contains(f.as_str()))
     }
+}
+
+fn number<T: std::str::FromStr>(text: &str) -> Done<T> {
+    text.parse().map_err(|_| format!("not a number: {text}"))
 }
 
 fn kind(text: &str) -> Done<Kind> {

@@ -22,8 +22,9 @@ pub(crate) fn write_all(dir: &Path, name: &str, addresses: &[IpAddr], vpn: IpAdd
     let ca = authority("Centre private CA").map_err(|e| told(&e))?;
     let stranger = authority("Unknown CA").map_err(|e| told(&e))?;
     save(dir, "ca.pem", &ca.1)?;
-    let sheet: [(&str, &str, &Issuer<'_, KeyPair>, Days); 7] = [
+    let sheet: [(&str, &str, &Issuer<'_, KeyPair>, Days); 8] = [
         ("good", name, &ca.0, GOOD),
+        ("renewed", name, &ca.0, Days(-1, 120)),
         ("expired", name, &ca.0, Days(-400, -3)),
         ("early", name, &ca.0, Days(20, 400)),
         ("untrusted", name, &stranger.0, GOOD),

@@ -5,8 +5,9 @@
 //! ```
 //! For every case: stage it, prove by other tools (ping, dig, getent, curl, socat, ip) that the effect is there and that
 //! what must still work does, ask the product inside the terminal's namespace, compare with what was fixed beforehand,
-//! take it back, prove health. Nothing is asserted about time; timings are printed. Needs root and the programs of
-//! `NEEDS`; says so and stops where they are missing, unless `--full` demands them.
+//! take it back, prove health. Nothing is asserted about time; timings are printed. A pass of everything ends with the
+//! daemon's proof (`watch`), where times are asserted. Needs root and the programs of `NEEDS`; says so and stops where they
+//! are missing, unless `--full` demands them.
 #![allow(
     clippy::disallowed_methods,
     reason = "the lab measures and waits by the machine's clock; the product's rule about clocks is not meant here"
@@ -38,6 +39,7 @@ mod table;
 mod unstaged;
 mod verbs;
 mod vpns;
+mod watch;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -99,7 +101,7 @@ fn main() -> ExitCode {
                 println!("removed what run {pid} left");
             }
         }
-        Task::Hold | Task::Pass => return supervised(&args),
+        Task::Hold | Task::Pass | Task::Watch | Task::Health => return supervised(&args),
     }
     ExitCode::SUCCESS
 }
@@ -134,7 +136,9 @@ fn supervised(args: &Args) -> ExitCode {
     };
     let ended = catch_unwind(AssertUnwindSafe(|| match args.task {
         Task::Hold => hold::hold(args, &run).map(|()| true),
-        _ => pass::pass(args, &run),
+        Task::Watch => watch::watch(args, &run),
+        Task::Health => watch::health(args, &run),
+        _ => pass::pass(args, &run).and_then(|well| Ok(if args.is_whole() { watch::watch(args, &run)? && well } else { well })),
     }));
     drop(run);
     match ended {

@@ -307,10 +307,10 @@ fn subnet(v4: [u8; 4], bits4: u8, v6: &str) -> Subnet {
 }
 
 /// `SplitMix64`: small, known, and the same on every machine.
-struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    fn new(seed: u64) -> Dice {
+    pub(crate) fn new(seed: u64) -> Dice {
         Dice(seed)
     }
 
@@ -322,7 +322,7 @@ impl Dice {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, limit: u32) -> u32 {
+    pub(crate) fn below(&mut self, limit: u32) -> u32 {
         u32::try_from(self.next() % u64::from(limit)).expect("a remainder of a u32 fits")
     }
 

@@ -29,14 +29,14 @@ prop_compose! {
         let mut at = 0.0;
         let mut text = String::from("about = 'drawn'\nrecords = []\n");
         text += "config = \"\"\"\n[[centre]]\nname = 'a'\nhost = '10.0.0.1'\ntcp = [443]\n[[centre]]\nname = 'b'\nhost = '10.0.0.2'\ntcp = [443]\n\"\"\"\n";
-        write!(text, "events = {events:?}\n").unwrap();
+        writeln!(text, "events = {events:?}").unwrap();
         if let Some((from, length)) = sleep {
-            write!(text, "sleeps = [[{from:?}, {:?}]]\n", from + length).unwrap();
+            writeln!(text, "sleeps = [[{from:?}, {:?}]]", from + length).unwrap();
         }
         let end: f64 = steps.iter().map(|(length, ..)| length).sum();
-        write!(text, "until = {:?}\n", end + 60.0).unwrap();
+        writeln!(text, "until = {:?}", end + 60.0).unwrap();
         for (length, a, b) in steps {
-            write!(text, "[[from]]\ns = {at:?}\na = '{a}'\nb = '{b}'\n").unwrap();
+            writeln!(text, "[[from]]\ns = {at:?}\na = '{a}'\nb = '{b}'").unwrap();
             at += length;
         }
         text

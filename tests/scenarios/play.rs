@@ -28,6 +28,14 @@ pub struct Scenario {
     /// The kernel tells of a change of the network.
     #[serde(default)]
     pub events: Vec<f64>,
+    /// The kernel tells of something every so many seconds, beside `events`.
+    events_every: Option<f64>,
+    /// Another configuration comes into force.
+    #[serde(default)]
+    reconfigured: Vec<Reconfigured>,
+    /// The daemon ends and starts anew with the incidents that were open.
+    #[serde(default)]
+    restarts: Vec<f64>,
     /// The machine sleeps: from, to.
     #[serde(default)]
     pub sleeps: Vec<(f64, f64)>,
@@ -37,6 +45,13 @@ pub struct Scenario {
 
 fn long_ago() -> f64 {
     3600.0
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reconfigured {
+    s: f64,
+    config: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -58,6 +73,8 @@ pub struct Due {
     change: Option<String>,
     centres: Option<Vec<String>>,
     occurrences: Option<u32>,
+    rev: Option<u32>,
+    planned: Option<String>,
     history: Option<Vec<String>>,
 }
 
@@ -89,18 +106,27 @@ impl Scenario {
     }
 
     pub fn config(&self) -> Config {
-        let centre = "[[centre]]\nname = \"settlement\"\nhost = \"10.0.0.1\"\ntcp = [443]\n";
-        let text = if self.config.contains("[[centre]]") { self.config.clone() } else { format!("{}\n{centre}", self.config) };
-        toml::from_str(&text).unwrap()
+        config(&self.config)
+    }
+
+    /// What the kernel tells, and what else comes from outside, in order.
+    fn happenings(&self) -> Vec<(u64, Happening)> {
+        let regular = self.events_every.map(|every| (1_u32..).map(move |n| f64::from(n) * every).take_while(|s| *s < self.until));
+        let events = self.events.iter().copied().chain(regular.into_iter().flatten());
+        let mut all: Vec<(u64, Happening)> = events.map(|s| (ms(s), Happening::Event)).collect();
+        all.extend(self.reconfigured.iter().map(|it| (ms(it.s), Happening::Reconfigured(Box::new(config(&it.config))))));
+        all.extend(self.restarts.iter().map(|s| (ms(*s), Happening::Restart)));
+        all.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+        all
     }
 
     pub fn play(&self) -> Vec<Written> {
-        let config = self.config();
+        let mut config = self.config();
         let mut clock = Clock { now_ms: 0, booted_ms: ms(self.booted) };
         let mut engine = Engine::new(&config, Vec::new(), 0.5, &clock.stamp());
         let mut written = Vec::new();
         let mut looks: Vec<Running> = Vec::new();
-        let mut events: Vec<u64> = self.events.iter().map(|s| ms(*s)).collect();
+        let mut happenings = self.happenings();
         let mut step = engine.step(&clock.stamp(), Input::Due);
         loop {
             for effect in std::mem::take(&mut step.effects) {
@@ -116,7 +142,7 @@ impl Scenario {
             }
             let due = step.due_ms.saturating_sub(clock.booted_ms);
             let next_look = looks.iter().map(|look| look.ends_ms).min().unwrap_or(u64::MAX);
-            let next_event = events.iter().copied().min().unwrap_or(u64::MAX);
+            let next_event = happenings.last().map_or(u64::MAX, |(at, _)| *at);
             let mut at = due.min(next_look).min(next_event).max(clock.now_ms);
             if let Some((_, wakes)) = self.sleeps.iter().find(|(from, to)| ms(*from) <= at && at < ms(*to)) {
                 at = ms(*wakes);
@@ -127,9 +153,20 @@ impl Scenario {
             clock.now_ms = at;
             let input = if let Some(i) = looks.iter().position(|look| look.ends_ms <= at) {
                 looks.swap_remove(i).input
-            } else if let Some(i) = events.iter().position(|event| *event <= at) {
-                events.swap_remove(i);
-                Input::NetworkChanged
+            } else if next_event <= at {
+                match happenings.pop().unwrap().1 {
+                    Happening::Event => Input::NetworkChanged,
+                    Happening::Reconfigured(other) => {
+                        config = *other;
+                        Input::Reconfigured(Box::new(config.clone()))
+                    }
+                    Happening::Restart => {
+                        let open = engine.open().cloned().collect();
+                        engine = Engine::new(&config, open, 0.5, &clock.stamp());
+                        looks.clear();
+                        Input::Due
+                    }
+                }
             } else {
                 Input::Due
             };
@@ -148,6 +185,7 @@ impl Scenario {
         let services: BTreeMap<String, Option<bool>> =
             centres.map(|name| (name.clone(), usable(truth.get(&name).map_or("ok", String::as_str)))).collect();
         let silent = services.values().any(|usable| *usable == Some(false)) && !truth.values().any(|state| state.contains("proven"));
+        let silent = silent || truth.values().any(|state| state.contains("slow look"));
         let diagnosis = diagnosis(&services, &truth, config);
         let seen = |name: &String, usable: Option<bool>| {
             if truth.get(name).is_some_and(|state| state.contains("unseen by pulses")) { Some(true) } else { usable }
@@ -162,6 +200,19 @@ impl Scenario {
         };
         Running { ends_ms: clock.now_ms + took, input }
     }
+}
+
+enum Happening {
+    Event,
+    Reconfigured(Box<Config>),
+    Restart,
+}
+
+/// With one centre `settlement` unless it names others.
+fn config(text: &str) -> Config {
+    let centre = "[[centre]]\nname = \"settlement\"\nhost = \"10.0.0.1\"\ntcp = [443]\n";
+    let text = if text.contains("[[centre]]") { text.to_owned() } else { format!("{text}\n{centre}") };
+    toml::from_str(&text).unwrap()
 }
 
 struct Running {
@@ -186,7 +237,7 @@ fn ms(s: f64) -> u64 {
     (s * 1000.0).round() as u64
 }
 
-/// `ok; worse dns.slow` = works, with a degradation. `ok; blind icmp.echo` = works, and something cannot be seen.
+/// `...; slow look` = whoever looks waits to the end of his patience. `ok; worse dns.slow` = works, with a degradation. `ok; blind icmp.echo` = works, and something cannot be seen.
 fn usable(state: &str) -> Option<bool> {
     match state.split(';').next().unwrap().trim() {
         "ok" => Some(true),
@@ -202,7 +253,7 @@ fn diagnosis(services: &BTreeMap<String, Option<bool>>, truth: &BTreeMap<String,
         for part in state.split(';').map(str::trim) {
             let words: Vec<&str> = part.split_whitespace().collect();
             match words.as_slice() {
-                ["ok" | "unknown"] | ["unseen", "by", "pulses"] => {}
+                ["ok" | "unknown"] | ["unseen", "by", "pulses"] | ["slow", "look"] => {}
                 ["blind", what] => blind.push(Blind { what: (*what).to_owned(), because: Unseen::Capability("CAP_NET_RAW".to_owned()) }),
                 ["worse", code] => {
                     let verdict = Verdict::new(Cause::from_code(code).unwrap(), Subject::Line, Certainty::Proven);
@@ -267,6 +318,12 @@ impl Due {
         }
         if self.occurrences.is_some_and(|times| times != incident.occurrences) {
             return wrong("count");
+        }
+        if self.rev.is_some_and(|rev| rev != incident.rev) {
+            return wrong("revision");
+        }
+        if self.planned.as_ref().is_some_and(|note| Some(note) != incident.planned.as_ref()) {
+            return wrong("window");
         }
         let history: Vec<_> = incident.cause.history.iter().map(|earlier| earlier.code.clone()).collect();
         if self.history.as_ref().is_some_and(|due| *due != history) {

@@ -12,6 +12,18 @@ use crate::peers::{Front, SECOND_CENTRE};
 use crate::shell::Done;
 
 pub(super) const CASES: &[Case] = &[
+    // Every name is found by the first one: nothing is cut off.
+    Case {
+        name: "dns.timeout/second-resolver",
+        on: LEASED_AND_OPENVPN,
+        stage: second_resolver_dies,
+        prove: |lab| {
+            second_resolver_is_silent(lab)?;
+            lab.settles()
+        },
+        ask: Ask::default,
+        expect: Expect::broken(&["dns.timeout"], Proven).degraded(),
+    },
     Case {
         name: "combined/expired-and-second-resolver-dead",
         on: LEASED_AND_OPENVPN,

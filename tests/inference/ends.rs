@@ -147,6 +147,18 @@ fn loss_and_a_black_hole_are_both_named() {
     assert_eq!((names(&both), both.verdicts[1].certainty), (vec![Cause::LineLoss, Cause::PathMtuBlackHole], Certainty::Likely));
 }
 
+/// Every connect went through at once; only the small segments had to be repeated.
+#[test]
+fn loss_is_felt_where_small_segments_are_repeated_or_stall() {
+    let quick = Sighting::Tcp(at(CENTRE, 443), answer());
+    let small = |outcome| with(lossy(silent()), [quick.clone(), Sighting::UploadSmall(at(CENTRE, 443), outcome)]);
+    for stalled in [Outcome::Ok(Reply::once(Duration::from_millis(1300))), silent()] {
+        let both = ask(&leased(), small(stalled));
+        assert_eq!(names(&both), [Cause::LineLoss, Cause::PathMtuBlackHole], "{both:#?}");
+    }
+    assert_eq!(names(&ask(&leased(), small(answer()))), [Cause::PathMtuBlackHole], "nothing but echoes was lost");
+}
+
 #[test]
 fn an_upload_that_stalls_on_a_lossy_line_is_no_black_hole_by_itself() {
     let some_large = Outcome::Ok(Reply { rtt: Duration::from_millis(9), ttl: None, series: (20, 7) });

@@ -157,6 +157,11 @@ fn loss_is_felt_where_small_segments_are_repeated_or_stall() {
         assert_eq!(names(&both), [Cause::LineLoss, Cause::PathMtuBlackHole], "{both:#?}");
     }
     assert_eq!(names(&ask(&leased(), small(answer()))), [Cause::PathMtuBlackHole], "nothing but echoes was lost");
+    // A slow service takes large segments as slowly as small ones.
+    let slow = || Outcome::Ok(Reply::once(Duration::from_millis(900)));
+    let taken = [Sighting::Upload(at(CENTRE, 443), slow()), Sighting::UploadSmall(at(CENTRE, 443), slow())];
+    let rationed = [counted(GATEWAY, 20), counted(CENTRE, 11), counted(RESOLVER, 12)];
+    silent_about(&ask(&leased(), with(with(healthy(), rationed), taken)));
 }
 
 #[test]

@@ -70,6 +70,10 @@ fn dead_resolver(way: &Way<'_>, ip: IpAddr, host: &str) -> Option<Verdict> {
         (Cause::DnsNxdomain, _) => (Cause::DnsWrongResolver, Certainty::Likely),
         other => other,
     };
+    // On a lossy line silence is what gets lost; a name server that answers echoes is not called dead for it.
+    if cause == Cause::DnsTimeout && way.scene.alive(ip).is_some() && super::loss::judge(way).is_some() {
+        return None;
+    }
     let dead = Verdict::new(cause, Subject::Resolver(ip), certainty).degrades(Severity::Low);
     Some(dead.because([evidence::query(format!("{host} @{ip}"), outcome)]))
 }

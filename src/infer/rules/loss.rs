@@ -89,8 +89,17 @@ fn felt(way: &Way<'_>) -> bool {
     let near = |ip: IpAddr| [world.ping(ip), world.series(ip)].into_iter().flatten().any(|o| o.ok().is_some_and(|reply| reply.rtt < NEAR));
     let ours = |ip: IpAddr| way.outer.contains(&ip) || way.inner.contains(&ip);
     world.observations().any(|o| match &o.sighting {
-        // Small segments pass where large ones vanish: what stalls them is loss.
-        Sighting::Tcp(at, outcome) | Sighting::UploadSmall(at, outcome) if ours(at.ip()) && near(at.ip()) => match outcome {
+        // Small segments pass where large ones vanish: what delays or stalls them is loss. A service that is merely slow takes the large ones too.
+        Sighting::UploadSmall(at, outcome) if ours(at.ip()) && near(at.ip()) => {
+            let large_lost = world.upload(*at).is_some_and(|large| large.failure().is_some());
+            let small_late = match outcome {
+                Outcome::Ok(reply) => reply.rtt >= NEAR,
+                Outcome::Failed(failure) => failure.kind == FailureKind::Silence,
+                Outcome::Unknown(_) => false,
+            };
+            large_lost && small_late
+        }
+        Sighting::Tcp(at, outcome) if ours(at.ip()) && near(at.ip()) => match outcome {
             Outcome::Ok(reply) => reply.rtt >= REPEATED,
             Outcome::Failed(failure) => failure.kind == FailureKind::Silence,
             Outcome::Unknown(_) => false,

@@ -28,12 +28,15 @@ pub fn judge(way: &Way<'_>) -> Option<Verdict> {
     let measured: Vec<(IpAddr, &Reply)> =
         way.outer.iter().chain(&way.inner).filter_map(|ip| Some((*ip, series(*ip)?))).filter(|(ip, _)| !way.is_first_hop(*ip)).collect();
     // Whoever gets everything through clears the line that all share.
-    if measured.is_empty() || measured.iter().any(|(_, reply)| !is_lossy(reply)) || !felt(way) {
+    let felt = felt(way);
+    if measured.is_empty() || measured.iter().any(|(_, reply)| !is_lossy(reply)) || !(felt || measured.len() > 1 && stalls(way)) {
         return None;
     }
     let gateway = way.uplink.gateway.and_then(|ip| Some((ip, series(ip)?)));
     let proof = measured.iter().map(|(ip, reply)| counted(*ip, reply)).chain(gateway.map(|(ip, reply)| counted(ip, reply)));
-    let verdict = |cause, subject, certainty| Verdict::new(cause, subject, certainty).because(proof.clone());
+    // A transfer that stalls may stall for another reason: beside it, echoes that several hosts leave out are worth a mention and no more.
+    let sure = |certainty| if felt { certainty } else { Certainty::Possible };
+    let verdict = |cause, subject, certainty| Verdict::new(cause, subject, sure(certainty)).because(proof.clone());
     match gateway {
         // Lost before the gateway: the shop's own cable, card or radio.
         Some((_, reply)) if is_lossy(reply) => {
@@ -81,6 +84,15 @@ fn is_lossy(reply: &Reply) -> bool {
 fn counted(ip: IpAddr, reply: &Reply) -> Evidence {
     let counted = evidence::state("icmp.series", ip, format!("answer {}/{}", reply.series.1, reply.series.0));
     Evidence { n: u32::from(reply.series.0), ..counted }
+}
+
+/// A large transfer to a living host of this way came to a standstill.
+fn stalls(way: &Way<'_>) -> bool {
+    let silent = |outcome: &Outcome<Reply>| outcome.failure().is_some_and(|failure| failure.kind == FailureKind::Silence);
+    way.scene.world.observations().any(|o| match &o.sighting {
+        Sighting::Upload(at, outcome) => way.targets.contains(&at.ip()) && way.scene.alive(at.ip()).is_some() && silent(outcome),
+        _ => false,
+    })
 }
 
 /// Something other than an echo was repeated, or never answered by a host that is alive.

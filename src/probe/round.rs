@@ -201,7 +201,9 @@ fn is_kernels_word(diagnosis: &Diagnosis, world: &World) -> bool {
 
 /// Nothing that is still under way can change this answer: all is well, or what is wrong is proven.
 fn is_settled(diagnosis: &Diagnosis) -> bool {
-    let proven = |verdict: &Verdict| verdict.disconnects && verdict.certainty == Certainty::Proven;
+    // Where large packets vanish, small ones may be lost, too: that is counted to the end.
+    let settles = |verdict: &Verdict| verdict.cause != Cause::PathMtuBlackHole;
+    let proven = |verdict: &Verdict| verdict.disconnects && verdict.certainty == Certainty::Proven && settles(verdict);
     diagnosis.connected == Some(true) || diagnosis.verdicts.first().is_some_and(proven)
 }
 

@@ -190,3 +190,15 @@ fn a_black_hole_on_a_clean_line_is_proven_without_any_echo() {
     // A host that forbids large echoes has nothing wrong with it.
     silent_about(&ask(&leased(), with(healthy(), clean)));
 }
+
+#[test]
+fn a_look_up_that_got_lost_on_a_lossy_line_is_the_lines_fault_first() {
+    let lost = [counted(GATEWAY, 20), counted(CENTRE, 11), counted(RESOLVER, 12)];
+    let delayed = Sighting::Tcp(at(CENTRE, 443), Outcome::Ok(Reply::once(Duration::from_millis(1020))));
+    let unnamed = Sighting::Lookup("settle.centre.example".to_owned(), silent());
+    let diagnosis = ask(&leased(), with(with(healthy(), lost), [delayed, unnamed]));
+    if diagnosis.connected == Some(false) {
+        assert_eq!(diagnosis.verdicts[0].cause, Cause::LineLoss, "{diagnosis:#?}");
+    }
+    assert!(diagnosis.verdicts.iter().any(|v| v.cause == Cause::LineLoss), "{diagnosis:#?}");
+}

@@ -167,6 +167,8 @@ fn unresolved(way: &Way<'_>, host: &str, lookup: &Outcome<Lookup>) -> Standing {
         }
     }
     if verdicts.is_empty() {
+        // Every name server answers us, and the system's own question got lost: on a line that loses packets that is what was to be expected.
+        verdicts.extend(super::loss::judge(way).map(|loss| loss.because([asked.clone()])));
         let strange = Verdict::new(Cause::DnsTimeout, Subject::Name(host.to_owned()), Certainty::Possible);
         verdicts.push(strange.because([asked]));
     }

@@ -202,3 +202,13 @@ fn a_look_up_that_got_lost_on_a_lossy_line_is_the_lines_fault_first() {
     }
     assert!(diagnosis.verdicts.iter().any(|v| v.cause == Cause::LineLoss), "{diagnosis:#?}");
 }
+
+#[test]
+fn a_name_server_that_is_silent_on_a_lossy_line_is_not_proven_dead() {
+    let lost = [counted(GATEWAY, 20), counted(CENTRE, 11), counted(RESOLVER, 12)];
+    let unnamed = Sighting::Lookup("settle.centre.example".to_owned(), silent());
+    let key = QueryKey { resolver: ip(RESOLVER), name: "settle.centre.example".to_owned() };
+    let diagnosis = ask(&leased(), with(with(healthy(), lost), [unnamed, Sighting::Query(key, silent())]));
+    assert_eq!(diagnosis.verdicts[0].cause, Cause::LineLoss, "{diagnosis:#?}");
+    assert!(diagnosis.verdicts.iter().all(|v| v.cause != Cause::DnsTimeout || v.certainty == Certainty::Possible), "{diagnosis:#?}");
+}

@@ -13,6 +13,7 @@ pub fn question(kind: &str, lang: Lang) -> Option<&'static str> {
         ("http.upload", _) => ("传一段大数据", "large data to"),
         ("http.upload-small-segments", _) => ("同样的数据分成小块再传", "the same in small pieces to"),
         ("icmp.series", _) => ("连发几个探测包给", "several test packets to"),
+        ("exchange.series", _) => ("连发几个小请求给", "several small requests to"),
         ("wire.answer", _) => ("网口上收到的", "arrived at the network card from"),
         ("address.enrolled", _) => ("登记的地址", "registered address of"),
         ("address.conflict", _) => ("本机地址", "address"),

@@ -51,7 +51,7 @@ pub fn unseen_what(what: &str, lang: Lang) -> Option<&'static str> {
         "route.list" | "route.lookup" => ("本机的路由", "this PC's routing"),
         "gateway" | "gateway.arp" | "gateway.ping" => ("路由器有没有反应", "whether the router responds"),
         "path.walk" => ("路上的各段", "the steps on the way"),
-        "icmp.echo" | "icmp.series" | "udp.datagram" => ("对方对探测包的回应", "answers to test packets"),
+        "icmp.echo" | "icmp.series" | "exchange.series" | "udp.datagram" => ("对方对探测包的回应", "answers to test packets"),
         "wire.answer" => ("网口上收到了什么", "what arrives at the network card"),
         "link.dial-up" => ("这台电脑有没有设宽带拨号", "whether this PC dials up its line (PPPoE)"),
         "usb.readers" => ("读卡器在不在", "whether the card reader is there"),

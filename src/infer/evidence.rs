@@ -7,6 +7,9 @@ use crate::model::{
 use std::fmt::Display;
 use std::time::Duration;
 
+/// The result of what brought no answer.
+pub const SILENCE: &str = "silence";
+
 /// Milliseconds with a resolution of a microsecond.
 pub fn ms(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
@@ -91,7 +94,7 @@ pub fn arp(target: impl Display, gateway: &Gateway) -> Evidence {
         ArpAnswer::Answered(elapsed) => {
             Evidence { ms: Some(ms(*elapsed)), ..state("gateway.arp", target, gateway.mac.as_deref().unwrap_or("answer")) }
         }
-        ArpAnswer::Silent => state("gateway.arp", target, "silence"),
+        ArpAnswer::Silent => state("gateway.arp", target, SILENCE),
         ArpAnswer::Unknown(unseen) => state("gateway.arp", target, unseen_text(unseen)),
     }
 }
@@ -127,7 +130,7 @@ pub fn hop(target: impl Display, hop: &Hop) -> Evidence {
 /// A failure as a short fact.
 pub fn failure_text(failure: &Failure) -> String {
     match &failure.kind {
-        FailureKind::Silence => "silence".to_owned(),
+        FailureKind::Silence => SILENCE.to_owned(),
         FailureKind::Local(errno) => errno.to_string(),
         FailureKind::Icmp(error) => icmp_text(error),
         FailureKind::Refused => "RST".to_owned(),

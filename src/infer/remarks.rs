@@ -122,6 +122,7 @@ fn unseen(sighting: &Sighting) -> Option<(&'static str, &Unseen)> {
         Sighting::Walk(_, o) => ("path.walk", of(o)),
         Sighting::Ping(_, o) => ("icmp.echo", of(o)),
         Sighting::Series(_, o) | Sighting::SeriesLarge(_, o) => ("icmp.series", of(o)),
+        Sighting::Exchanges(_, o) => ("exchange.series", of(o)),
         Sighting::OnWire(_, o) => ("wire.answer", of(o)),
         Sighting::CardReaders(o) => ("usb.readers", of(o)),
         Sighting::DialUp(o) => ("link.dial-up", of(o)),

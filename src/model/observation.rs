@@ -68,6 +68,8 @@ pub enum Sighting {
     Series(IpAddr, Outcome<Reply>),
     /// The same with packets as large as the card sends, which nobody may divide.
     SeriesLarge(IpAddr, Outcome<Reply>),
+    /// A series of small exchanges with a port that answers, handshakes or questions: what gets lost of what is no echo.
+    Exchanges(SocketAddr, Outcome<Reply>),
     /// An answer from this address arrived at a card, whether or not it got any further.
     OnWire(IpAddr, Outcome<()>),
     /// A UDP datagram to a port, for what the network says back (a port-unreachable is an answer of the host).
@@ -138,6 +140,7 @@ impl Sighting {
             Self::Ping(to, _) => Self::Ping(to, Outcome::Unknown(why)),
             Self::Series(to, _) => Self::Series(to, Outcome::Unknown(why)),
             Self::SeriesLarge(to, _) => Self::SeriesLarge(to, Outcome::Unknown(why)),
+            Self::Exchanges(to, _) => Self::Exchanges(to, Outcome::Unknown(why)),
             Self::OnWire(to, _) => Self::OnWire(to, Outcome::Unknown(why)),
             Self::Udp(to, _) => Self::Udp(to, Outcome::Unknown(why)),
             Self::Tcp(to, _) => Self::Tcp(to, Outcome::Unknown(why)),

@@ -11,21 +11,22 @@
 //! What would accuse somebody counts only if this PC stood still meanwhile ([`steady`](super::steady)). Otherwise everything is asked once
 //! more where there is time, and taken back where there is none.
 
+mod count;
 mod ground;
 
 use super::awake::awake;
 use super::reach::reach;
-use super::{centre, counter, dns, gateway, local, loss, steady, tcp, vpn};
+use super::{centre, counter, dns, gateway, local, steady, tcp, vpn};
 use crate::baseline::{Enrolment, card_readers};
 use crate::config::{Config, Vpn};
-use crate::infer::{World, diagnose};
+use crate::infer::{SILENCE, World, diagnose};
 use crate::model::{
     Cause, Certainty, Diagnosis, IfName, Layer, LookupSource, Observation, Outcome, QueryKey, Route, Sighting, Unseen, Verdict,
 };
 use crate::sys::clock;
 use crate::sys::resolv;
 use crate::sys::wire::Wire;
-use ground::{Ground, asked_resolvers, begin, default_gateways, is_tunnel, known_hosts, mtu_towards};
+use ground::{Ground, asked_resolvers, begin, default_gateways, is_tunnel, known_hosts};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -80,6 +81,8 @@ enum Weight {
     Deciding,
     /// It explains a failure.
     Supporting,
+    /// The same; it tells a silence by chance from one for good.
+    Counting,
     /// It hears what others bring about, and never ends by itself.
     Listening,
 }
@@ -155,7 +158,10 @@ async fn round(config: Arc<Config>, enrolment: Arc<Enrolment>, limit: Duration, 
         if looks.awaited == 0 && receiver.is_empty() {
             break;
         }
-        if looks.deciding == 0 && cut == deadline && receiver.is_empty() && is_settled(&diagnose(&world, &ground.config, &ground.enrolment))
+        if looks.deciding == 0
+            && cut == deadline
+            && receiver.is_empty()
+            && is_settled(&diagnose(&world, &ground.config, &ground.enrolment), looks.counting)
         {
             cut = deadline.min(Instant::now().max(ground.began + GRACE));
         }
@@ -199,10 +205,10 @@ fn is_kernels_word(diagnosis: &Diagnosis, world: &World) -> bool {
     diagnosis.verdicts.first().is_some_and(proven)
 }
 
-/// Nothing that is still under way can change this answer: all is well, or what is wrong is proven.
-fn is_settled(diagnosis: &Diagnosis) -> bool {
-    // Where large packets vanish, small ones may be lost, too: that is counted to the end.
-    let settles = |verdict: &Verdict| verdict.cause != Cause::PathMtuBlackHole;
+/// Nothing that is still under way can change this answer: all is well, or what is wrong is proven. A silence proves nothing while it is
+/// being counted what the way loses.
+fn is_settled(diagnosis: &Diagnosis, counting: usize) -> bool {
+    let settles = |verdict: &Verdict| counting == 0 || verdict.evidence.iter().all(|line| line.result != SILENCE);
     let proven = |verdict: &Verdict| verdict.disconnects && verdict.certainty == Certainty::Proven && settles(verdict);
     diagnosis.connected == Some(true) || diagnosis.verdicts.first().is_some_and(proven)
 }
@@ -212,10 +218,12 @@ fn is_settled(diagnosis: &Diagnosis) -> bool {
 struct Looks {
     running: JoinSet<Weight>,
     deciding: usize,
+    counting: usize,
     awaited: usize,
     begun: usize,
     followed: BTreeSet<Lead>,
     counted: BTreeSet<IpAddr>,
+    exchanged: BTreeSet<IpAddr>,
     centres: BTreeSet<IpAddr>,
     hosts: usize,
 }
@@ -225,6 +233,7 @@ impl Looks {
         self.begun += usize::from(weight != Weight::Listening);
         self.awaited += usize::from(weight != Weight::Listening);
         self.deciding += usize::from(weight == Weight::Deciding);
+        self.counting += usize::from(weight == Weight::Counting);
         self.running.spawn_local(async move {
             look.await;
             weight
@@ -234,6 +243,7 @@ impl Looks {
     fn ended(&mut self, weight: Weight) {
         self.awaited -= usize::from(weight != Weight::Listening);
         self.deciding -= usize::from(weight == Weight::Deciding);
+        self.counting -= usize::from(weight == Weight::Counting);
     }
 
     fn progress(&self) -> Progress {
@@ -283,11 +293,13 @@ impl Looks {
                 let follow = found.addresses.iter().filter(|ip| found.source != LookupSource::Dns || ground.leave().may_follow(**ip));
                 follow.for_each(|ip| self.lead(ground, Lead::Host(*ip)));
             }
-            Sighting::Query(QueryKey { name, .. }, Outcome::Ok(answer)) if name != "*" => {
+            Sighting::Query(QueryKey { name, resolver }, Outcome::Ok(answer)) if name != "*" => {
+                self.count_questions(ground, *resolver, name);
                 let follow = answer.addresses.iter().filter(|ip| ground.leave().may_follow(**ip));
                 follow.for_each(|ip| self.lead(ground, Lead::Host(*ip)));
             }
             Sighting::Ping(ip, Outcome::Ok(_)) => self.count_losses(ground, *ip),
+            Sighting::Tcp(at, Outcome::Ok(_)) if self.centres.contains(&at.ip()) => self.count_handshakes(ground, *at),
             Sighting::Gateway(_, ip, Outcome::Ok(gateway)) if gateway.ping.ok().is_some() => self.count_losses(ground, *ip),
             Sighting::RouteTo(ip, Outcome::Ok(Route { device: Some(device), gateway: Some(gateway), .. }))
                 if !is_tunnel(ground, device) =>
@@ -295,28 +307,6 @@ impl Looks {
                 self.lead(ground, Lead::Gateway(device.clone(), *gateway, *ip));
             }
             _ => {}
-        }
-    }
-
-    /// Who answers is asked again and again, if there is trouble at all.
-    fn count_losses(&mut self, ground: &Rc<Ground>, ip: IpAddr) {
-        // Without a centre there is nothing that losses could hinder.
-        if ground.config.centres.is_empty() || !self.counted.insert(ip) {
-            return;
-        }
-        let g = Rc::clone(ground);
-        self.start(Weight::Supporting, async move {
-            tokio::time::sleep_until(g.began + TROUBLE).await;
-            g.emit(loss::series(ip, None, g.left()).await).await;
-        });
-        if self.centres.contains(&ip) {
-            let g = Rc::clone(ground);
-            self.start(Weight::Supporting, async move {
-                tokio::time::sleep_until(g.began + TROUBLE).await;
-                if let Some(mtu) = mtu_towards(&g, ip).await {
-                    g.emit(loss::series_large(ip, mtu, g.left()).await).await;
-                }
-            });
         }
     }
 

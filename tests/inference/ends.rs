@@ -156,10 +156,8 @@ fn loss_is_felt_where_small_segments_are_repeated_or_stall() {
         let both = ask(&leased(), small(stalled));
         assert_eq!(names(&both), [Cause::LineLoss, Cause::PathMtuBlackHole], "{both:#?}");
     }
-    // Nothing but echoes was lost, beside a transfer that stalls: possible, and no more.
-    let echoes = ask(&leased(), small(answer()));
-    assert_eq!(names(&echoes), [Cause::PathMtuBlackHole, Cause::LineLoss]);
-    assert_eq!(echoes.verdicts[1].certainty, Certainty::Possible);
+    // Nothing but echoes was lost, beside a transfer that stalls: hosts may ration them.
+    assert_eq!(names(&ask(&leased(), small(answer()))), [Cause::PathMtuBlackHole]);
     // A slow service takes large segments as slowly as small ones.
     let slow = || Outcome::Ok(Reply::once(Duration::from_millis(900)));
     let taken = [Sighting::Upload(at(CENTRE, 443), slow()), Sighting::UploadSmall(at(CENTRE, 443), slow())];
@@ -175,8 +173,10 @@ fn an_upload_that_stalls_on_a_lossy_line_is_no_black_hole_by_itself() {
         assert_eq!(names(&diagnosis), [Cause::LineLoss], "{diagnosis:#?}");
     }
     // Too few small ones returned to wonder about the large ones.
-    let unlucky = with(lossy(silent()), [counted(CENTRE, 2)]);
-    assert_eq!(names(&ask(&leased(), unlucky)), [Cause::LineLoss]);
+    for (centre, resolver) in [(2, 12), (3, 4)] {
+        let unlucky = with(lossy(silent()), [counted(CENTRE, centre), counted(RESOLVER, resolver)]);
+        assert_eq!(names(&ask(&leased(), unlucky)), [Cause::LineLoss]);
+    }
     // A connect that had to be repeated is loss enough for doubt.
     let repeated = Sighting::Tcp(at(CENTRE, 443), Outcome::Ok(Reply::once(Duration::from_millis(1020))));
     silent_about(&ask(&leased(), with(with(healthy(), stalled()), [repeated])));
@@ -203,12 +203,76 @@ fn a_look_up_that_got_lost_on_a_lossy_line_is_the_lines_fault_first() {
     assert!(diagnosis.verdicts.iter().any(|v| v.cause == Cause::LineLoss), "{diagnosis:#?}");
 }
 
+/// The centre is known by its name only, and nobody tells it.
 #[test]
 fn a_name_server_that_is_silent_on_a_lossy_line_is_not_proven_dead() {
-    let lost = [counted(GATEWAY, 20), counted(CENTRE, 11), counted(RESOLVER, 12)];
-    let unnamed = Sighting::Lookup("settle.centre.example".to_owned(), silent());
+    let mut config = leased();
+    config.centres[0].addresses.clear();
+    let key = || QueryKey { resolver: ip(RESOLVER), name: "settle.centre.example".to_owned() };
+    let echo = || Sighting::Ping(ip(RESOLVER), answer());
+    let nameless = |counted: Vec<Sighting>| {
+        let mut seen = terminal();
+        seen.extend([alive_gateway(), resolvers(&[RESOLVER]), lookup(silent()), Sighting::Query(key(), silent()), echo()]);
+        seen.push(Sighting::RouteTo(ip(RESOLVER), Outcome::Ok(route(RESOLVER, "eth0", Some(GATEWAY)))));
+        seen.extend(counted);
+        ask(&config, seen)
+    };
+    let lossy = nameless(vec![counted(GATEWAY, 20), counted(RESOLVER, 12)]);
+    root(&lossy, Cause::LineLoss, Certainty::Likely);
+    assert!(lossy.verdicts.iter().all(|v| v.cause != Cause::DnsTimeout || v.certainty == Certainty::Possible), "{lossy:#?}");
+    // On a clean line its silence is its own.
+    root(&nameless(vec![counted(GATEWAY, 20), counted(RESOLVER, 20)]), Cause::DnsTimeout, Certainty::Proven);
+}
+
+fn exchanged(host: &str, port: u16, answered: u16) -> Sighting {
+    Sighting::Exchanges(at(host, port), Outcome::Ok(Reply { rtt: Duration::from_millis(9), ttl: None, series: (12, answered) }))
+}
+
+/// Neither a connect nor a question was late; what is counted without echoes tells.
+#[test]
+fn loss_is_felt_in_exchanges_that_are_no_echoes() {
+    let quick = || Sighting::Tcp(at(CENTRE, 443), answer());
+    let seen = |more: Vec<Sighting>| with(with(lossy(silent()), [quick(), Sighting::UploadSmall(at(CENTRE, 443), answer())]), more);
+    for (host, port) in [(CENTRE, 443), (RESOLVER, 53)] {
+        let both = ask(&leased(), seen(vec![exchanged(host, port, 6)]));
+        root(&both, Cause::LineLoss, Certainty::Proven);
+        assert_eq!(names(&both), [Cause::LineLoss, Cause::PathMtuBlackHole]);
+        let shown =
+            both.verdicts[0].evidence.iter().any(|line| line.k == "exchange.series" && line.result == "answer 6/12" && line.n == 12);
+        assert!(shown, "{both:#?}");
+    }
+    // Twins: hosts that ration echoes and answer everything else; losses towards somebody this way does not lead to.
+    for harmless in [exchanged(CENTRE, 443, 12), exchanged("10.77.0.1", 53, 6)] {
+        let rationed = [counted(GATEWAY, 20), counted(CENTRE, 11), counted(RESOLVER, 12), harmless];
+        silent_about(&ask(&leased(), with(healthy(), rationed)));
+    }
+}
+
+/// A centre that forbids echoes, on a line that loses packets: its stalled upload may be bad luck, and nothing there can tell.
+#[test]
+fn a_stalled_upload_proves_no_black_hole_where_only_others_show_the_losses() {
     let key = QueryKey { resolver: ip(RESOLVER), name: "settle.centre.example".to_owned() };
-    let diagnosis = ask(&leased(), with(with(healthy(), lost), [unnamed, Sighting::Query(key, silent())]));
-    assert_eq!(diagnosis.verdicts[0].cause, Cause::LineLoss, "{diagnosis:#?}");
-    assert!(diagnosis.verdicts.iter().all(|v| v.cause != Cause::DnsTimeout || v.certainty == Certainty::Possible), "{diagnosis:#?}");
+    let slow = Sighting::Query(key, Outcome::Ok(Answer { addresses: vec![ip(CENTRE)], elapsed: Duration::from_millis(700) }));
+    let forbidden = Sighting::Ping(ip(CENTRE), silent());
+    let seen =
+        |answered| with(with(healthy(), stalled()), [forbidden.clone(), counted(GATEWAY, 20), counted(RESOLVER, answered), slow.clone()]);
+    root(&ask(&leased(), seen(20)), Cause::PathMtuBlackHole, Certainty::Proven);
+    let lossy = ask(&leased(), seen(8));
+    assert_eq!(names(&lossy), [Cause::LineLoss], "{lossy:#?}");
+}
+
+/// A tunnel may carry a large packet in two pieces, of which the line loses one more easily.
+#[test]
+fn in_a_tunnel_more_large_echoes_get_lost_by_chance() {
+    let seen = |answered: u16| {
+        let up = [query(knows(CENTRE)), lookup(found(&[CENTRE], LookupSource::Dns)), Sighting::Tcp(at(CENTRE, 443), answer())];
+        let echoes = [CENTRE, RESOLVER, SERVER].map(|host| counted(host, answered));
+        let large = Sighting::SeriesLarge(ip(CENTRE), silent());
+        let late = Sighting::UploadSmall(at(CENTRE, 443), Outcome::Ok(Reply::once(Duration::from_millis(1400))));
+        let answers = [Sighting::Ping(ip(INSIDE), answer()), Sighting::Ping(ip(CENTRE), answer()), tls(silent())];
+        let outer = with(with(dead_tunnel(vec![Sighting::Udp(at(SERVER, 1194), answer())]), up), answers);
+        with(with(with(outer, echoes), stalled()), [late, large, counted(GATEWAY, 20)])
+    };
+    assert_eq!(names(&ask(&tunnelled(), seen(7))), [Cause::LineLoss]);
+    assert_eq!(names(&ask(&tunnelled(), seen(11))), [Cause::LineLoss, Cause::PathMtuBlackHole]);
 }

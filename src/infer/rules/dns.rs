@@ -161,20 +161,12 @@ fn unresolved(way: &Way<'_>, host: &str, lookup: &Outcome<Lookup>) -> Standing {
             None => verdicts.push(reachable(Verdict::new(cause, subject(cause, *ip, host), certainty).because([proof]), scene, *ip)),
         }
     }
-    // On a line that loses packets, silence is what was to be expected: it proves nobody dead.
-    let silent = !verdicts.is_empty() && verdicts.iter().all(|verdict| verdict.cause == Cause::DnsTimeout);
-    if let Some(loss) = super::loss::judge(way).filter(|_| silent) {
-        verdicts.iter_mut().for_each(|verdict| verdict.certainty = Certainty::Possible);
-        verdicts.insert(0, loss.because([asked.clone()]));
-    }
     if verdicts.len() > 1 {
         for verdict in &mut verdicts {
             verdict.certainty = verdict.certainty.min(Certainty::Likely);
         }
     }
     if verdicts.is_empty() {
-        // Every name server answers us, and the system's own question got lost: on a line that loses packets that is what was to be expected.
-        verdicts.extend(super::loss::judge(way).map(|loss| loss.because([asked.clone()])));
         let strange = Verdict::new(Cause::DnsTimeout, Subject::Name(host.to_owned()), Certainty::Possible);
         verdicts.push(strange.because([asked]));
     }

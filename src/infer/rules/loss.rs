@@ -4,13 +4,16 @@
 use crate::infer::evidence;
 use crate::infer::scene::Way;
 use crate::model::{Cause, Certainty, Evidence, FailureKind, Outcome, Reason, Reply, Severity, Sighting, Subject, Verdict};
-use std::net::IpAddr;
+use std::fmt::Display;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// Once in so many lines, echoes that vanish by chance look like those that vanish by size.
 const BAD_LUCK: f64 = 0.01;
 /// Fewer echoes than this are no statistics.
 const ENOUGH: u16 = 10;
+/// A host that returned fewer echoes than this may forbid or ration them.
+const SOME: u16 = 3;
 /// A connect that had to be repeated takes a second and a round trip: the first repetition of TCP (RFC 6298).
 const REPEATED: Duration = Duration::from_millis(950);
 /// On a way that answers echoes this fast, such a delay is no distance.
@@ -23,20 +26,15 @@ pub fn degradations(way: &Way<'_>) -> Vec<Verdict> {
 
 /// The loss on this way, if there is one.
 pub fn judge(way: &Way<'_>) -> Option<Verdict> {
-    let world = way.scene.world;
-    let series = |ip: IpAddr| world.series(ip).and_then(Outcome::ok).filter(|reply| reply.series.0 >= ENOUGH);
-    let measured: Vec<(IpAddr, &Reply)> =
-        way.outer.iter().chain(&way.inner).filter_map(|ip| Some((*ip, series(*ip)?))).filter(|(ip, _)| !way.is_first_hop(*ip)).collect();
+    let measured = measured(way);
     // Whoever gets everything through clears the line that all share.
-    let felt = felt(way);
-    if measured.is_empty() || measured.iter().any(|(_, reply)| !is_lossy(reply)) || !(felt || measured.len() > 1 && stalls(way)) {
+    if measured.is_empty() || measured.iter().any(|(_, reply)| !is_lossy(reply)) || !felt(way) {
         return None;
     }
-    let gateway = way.uplink.gateway.and_then(|ip| Some((ip, series(ip)?)));
-    let proof = measured.iter().map(|(ip, reply)| counted(*ip, reply)).chain(gateway.map(|(ip, reply)| counted(ip, reply)));
-    // A transfer that stalls may stall for another reason: beside it, echoes that several hosts leave out are worth a mention and no more.
-    let sure = |certainty| if felt { certainty } else { Certainty::Possible };
-    let verdict = |cause, subject, certainty| Verdict::new(cause, subject, sure(certainty)).because(proof.clone());
+    let gateway = way.uplink.gateway.and_then(|ip| Some((ip, series(way, ip)?)));
+    let echoes = measured.iter().map(|(ip, reply)| counted(*ip, reply)).chain(gateway.map(|(ip, reply)| counted(ip, reply)));
+    let proof: Vec<_> = echoes.chain(exchanges(way).map(|(at, reply)| line_of("exchange.series", at, reply))).collect();
+    let verdict = |cause, subject, certainty| Verdict::new(cause, subject, certainty).because(proof.clone());
     match gateway {
         // Lost before the gateway: the shop's own cable, card or radio.
         Some((_, reply)) if is_lossy(reply) => {
@@ -51,6 +49,17 @@ pub fn judge(way: &Way<'_>) -> Option<Verdict> {
     }
 }
 
+/// How the echoes of this host were counted, if they were.
+fn series<'a>(way: &Way<'a>, ip: IpAddr) -> Option<&'a Reply> {
+    way.scene.world.series(ip).and_then(Outcome::ok).filter(|reply| reply.series.0 >= ENOUGH)
+}
+
+/// The same of everybody beyond the first hop.
+fn measured<'a>(way: &Way<'a>) -> Vec<(IpAddr, &'a Reply)> {
+    let beyond = way.outer.iter().chain(&way.inner).filter(|ip| !way.is_first_hop(**ip));
+    beyond.filter_map(|ip| Some((*ip, series(way, *ip)?))).collect()
+}
+
 /// Something was lost on the way to this host, or had to be repeated: what stalls there may stall for that.
 pub fn is_suspected(way: &Way<'_>, ip: IpAddr) -> bool {
     let world = way.scene.world;
@@ -60,19 +69,22 @@ pub fn is_suspected(way: &Way<'_>, ip: IpAddr) -> bool {
         _ => false,
     };
     let near = [world.ping(ip), world.series(ip)].into_iter().flatten().any(|o| o.ok().is_some_and(|reply| reply.rtt < NEAR));
-    counted || (near && world.observations().any(repeated))
+    counted || (near && world.observations().any(repeated)) || judge(way).is_some()
 }
 
 /// Not one of the large echoes came back where small ones did, and so many of those that this is no bad luck.
 pub fn only_large(way: &Way<'_>, ip: IpAddr) -> Option<[Evidence; 2]> {
-    let world = way.scene.world;
-    let small = world.series(ip)?.ok()?;
-    let large = world.series_large(ip)?;
+    let small = series(way, ip)?;
+    let large = way.scene.world.series_large(ip)?;
     let silent = large.failure().is_some_and(|failure| failure.kind == FailureKind::Silence);
-    let share = f64::from(small.series.1) / f64::from(small.series.0.max(1));
+    // All share the line: together they tell best how much it loses.
+    let (sent, answered) = measured(way).iter().fold((0, 0), |sum, (_, reply)| (sum.0 + reply.series.0, sum.1 + reply.series.1));
+    let share = f64::from(answered) / f64::from(sent.max(1));
+    // A tunnel may carry a large packet in two pieces, each way: all of them must arrive.
+    let share = if way.inner.contains(&ip) { share * share } else { share };
     let luck = (1.0 - share).powi(i32::from(small.series.0));
     let all_lost = evidence::ping(format!("{ip} large"), large);
-    (silent && small.series.0 >= ENOUGH && luck < BAD_LUCK).then(|| [counted(ip, small), all_lost])
+    (silent && small.series.1 >= SOME && luck < BAD_LUCK).then(|| [counted(ip, small), all_lost])
 }
 
 /// More than one in ten.
@@ -82,16 +94,19 @@ fn is_lossy(reply: &Reply) -> bool {
 }
 
 fn counted(ip: IpAddr, reply: &Reply) -> Evidence {
-    let counted = evidence::state("icmp.series", ip, format!("answer {}/{}", reply.series.1, reply.series.0));
+    line_of("icmp.series", ip, reply)
+}
+
+fn line_of(k: &str, target: impl Display, reply: &Reply) -> Evidence {
+    let counted = evidence::state(k, target, format!("answer {}/{}", reply.series.1, reply.series.0));
     Evidence { n: u32::from(reply.series.0), ..counted }
 }
 
-/// A large transfer to a living host of this way came to a standstill.
-fn stalls(way: &Way<'_>) -> bool {
-    let silent = |outcome: &Outcome<Reply>| outcome.failure().is_some_and(|failure| failure.kind == FailureKind::Silence);
-    way.scene.world.observations().any(|o| match &o.sighting {
-        Sighting::Upload(at, outcome) => way.targets.contains(&at.ip()) && way.scene.alive(at.ip()).is_some() && silent(outcome),
-        _ => false,
+/// Series of what is no echo, with whom this way leads to.
+fn exchanges<'a>(way: &'a Way<'_>) -> impl Iterator<Item = (SocketAddr, &'a Reply)> {
+    way.scene.world.observations().filter_map(|o| match &o.sighting {
+        Sighting::Exchanges(at, Outcome::Ok(reply)) if way.outer.contains(&at.ip()) || way.inner.contains(&at.ip()) => Some((*at, reply)),
+        _ => None,
     })
 }
 
@@ -100,27 +115,28 @@ fn felt(way: &Way<'_>) -> bool {
     let world = way.scene.world;
     let near = |ip: IpAddr| [world.ping(ip), world.series(ip)].into_iter().flatten().any(|o| o.ok().is_some_and(|reply| reply.rtt < NEAR));
     let ours = |ip: IpAddr| way.outer.contains(&ip) || way.inner.contains(&ip);
-    world.observations().any(|o| match &o.sighting {
-        // Small segments pass where large ones vanish: what delays or stalls them is loss. A service that is merely slow takes the large ones too.
-        Sighting::UploadSmall(at, outcome) if ours(at.ip()) && near(at.ip()) => {
-            let large_lost = world.upload(*at).is_some_and(|large| large.failure().is_some());
-            let small_late = match outcome {
-                Outcome::Ok(reply) => reply.rtt >= NEAR,
+    exchanges(way).any(|(_, reply)| is_lossy(reply))
+        || world.observations().any(|o| match &o.sighting {
+            // Small segments pass where large ones vanish: what delays or stalls them is loss. A service that is merely slow takes the large ones too.
+            Sighting::UploadSmall(at, outcome) if ours(at.ip()) && near(at.ip()) => {
+                let large_lost = world.upload(*at).is_some_and(|large| large.failure().is_some());
+                let small_late = match outcome {
+                    Outcome::Ok(reply) => reply.rtt >= NEAR,
+                    Outcome::Failed(failure) => failure.kind == FailureKind::Silence,
+                    Outcome::Unknown(_) => false,
+                };
+                large_lost && small_late
+            }
+            Sighting::Tcp(at, outcome) if ours(at.ip()) && near(at.ip()) => match outcome {
+                Outcome::Ok(reply) => reply.rtt >= REPEATED,
                 Outcome::Failed(failure) => failure.kind == FailureKind::Silence,
                 Outcome::Unknown(_) => false,
-            };
-            large_lost && small_late
-        }
-        Sighting::Tcp(at, outcome) if ours(at.ip()) && near(at.ip()) => match outcome {
-            Outcome::Ok(reply) => reply.rtt >= REPEATED,
-            Outcome::Failed(failure) => failure.kind == FailureKind::Silence,
-            Outcome::Unknown(_) => false,
-        },
-        Sighting::Query(key, outcome) if ours(key.resolver) && near(key.resolver) => match outcome {
-            Outcome::Ok(answer) => answer.elapsed >= NEAR,
-            Outcome::Failed(failure) => failure.kind == FailureKind::Silence,
-            Outcome::Unknown(_) => false,
-        },
-        _ => false,
-    })
+            },
+            Sighting::Query(key, outcome) if ours(key.resolver) && near(key.resolver) => match outcome {
+                Outcome::Ok(answer) => answer.elapsed >= NEAR,
+                Outcome::Failed(failure) => failure.kind == FailureKind::Silence,
+                Outcome::Unknown(_) => false,
+            },
+            _ => false,
+        })
 }

@@ -89,7 +89,8 @@ async fn ask(at: SocketAddr, mut question: Vec<u8>, (name, record): (&Name, Reco
     }
 }
 
-fn question(name: &Name, record: RecordType) -> Option<Vec<u8>> {
+/// The question for one family of addresses, as a datagram but for its number.
+pub(in crate::probe) fn question(name: &Name, record: RecordType) -> Option<Vec<u8>> {
     let mut message = Message::query();
     message.metadata.recursion_desired = true;
     message.add_query(Query::query(name.clone(), record));

@@ -424,3 +424,43 @@ async fn look_at_gateway(ground: &Ground, device: &IfName, ip: IpAddr, beyond: I
     let beyond = (beyond != ip).then_some(beyond);
     ground.emit(gateway::gateway(device, ip, neighbour, beyond, ground.patience()).await).await;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::is_settled;
+    use crate::infer::SILENCE;
+    use crate::model::{Cause, Certainty, Diagnosis, Evidence, Isolation, Subject, Verdict};
+
+    fn proven(result: &str) -> Diagnosis {
+        let evidence = Evidence {
+            k: "dns.query".to_owned(),
+            target: "10.20.0.53".to_owned(),
+            result: result.to_owned(),
+            ms: None,
+            n: 1,
+            boot_ms: None,
+        };
+        let verdict = Verdict::new(Cause::DnsTimeout, Subject::Terminal, Certainty::Proven).because([evidence]);
+        Diagnosis {
+            connected: Some(false),
+            services: Vec::new(),
+            isolation: Isolation::Unknown,
+            path: Vec::new(),
+            verdicts: vec![verdict],
+            notes: Vec::new(),
+            blind: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn silence_settles_nothing_while_losses_are_counted() {
+        assert!(!is_settled(&proven(SILENCE), 1));
+        assert!(is_settled(&proven(SILENCE), 0));
+        assert!(is_settled(&proven("RST"), 1));
+    }
+
+    #[test]
+    fn what_works_needs_no_more_looks() {
+        assert!(is_settled(&Diagnosis { connected: Some(true), ..proven(SILENCE) }, 1));
+    }
+}

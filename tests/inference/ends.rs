@@ -276,3 +276,23 @@ fn in_a_tunnel_more_large_echoes_get_lost_by_chance() {
     assert_eq!(names(&ask(&tunnelled(), seen(7))), [Cause::LineLoss]);
     assert_eq!(names(&ask(&tunnelled(), seen(11))), [Cause::LineLoss, Cause::PathMtuBlackHole]);
 }
+
+/// The centre works; the second name server lives and left one question without an answer.
+#[test]
+fn a_name_server_that_lost_a_question_on_a_lossy_line_is_not_called_dead() {
+    const SECOND: &str = "10.20.0.54";
+    let key = QueryKey { resolver: ip(SECOND), name: "settle.centre.example".to_owned() };
+    let seen = |answered: u16| {
+        let second = [
+            resolvers(&[RESOLVER, SECOND]),
+            Sighting::RouteTo(ip(SECOND), Outcome::Ok(route(SECOND, "eth0", Some(GATEWAY)))),
+            Sighting::Ping(ip(SECOND), answer()),
+            Sighting::Query(key.clone(), silent()),
+        ];
+        let counts =
+            [counted(GATEWAY, 20), counted(CENTRE, answered), counted(RESOLVER, answered), exchanged(CENTRE, 443, answered.min(12))];
+        ask(&leased(), with(with(healthy(), second), counts))
+    };
+    assert_eq!(names(&seen(8)), [Cause::LineLoss]);
+    assert_eq!(names(&seen(20)), [Cause::DnsTimeout]);
+}

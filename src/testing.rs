@@ -1,8 +1,9 @@
-//! What property tests share: how many cases, and bytes as an enemy would send them. Tests only.
+//! What tests share: how many cases a property has, bytes as an enemy would send them, and the plainest card, address and route.
 //!
 //! A parser of bytes that others write has its properties in a module named `any_bytes`, by which `tests/run --full` finds them and runs
 //! each a hundred thousand times. `PROPTEST_CASES` sets the number anywhere.
 
+use crate::model::{Address, IfName, Link, LinkKind, Route, RouteKind};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -41,4 +42,42 @@ fn changed(mut bytes: Vec<u8>, (what, at, other, value): &Change) -> Vec<u8> {
         _ => bytes.swap(at, other),
     }
     bytes
+}
+
+/// A card that is up and has a signal.
+pub fn link(name: &str, kind: LinkKind) -> Link {
+    Link {
+        name: IfName::new(name),
+        index: 2,
+        kind,
+        up: true,
+        carrier: true,
+        mac: None,
+        master: None,
+        carrier_changes: 1,
+        speed_mbps: None,
+        full_duplex: None,
+        rx_bytes: 0,
+        tx_bytes: 0,
+        rx_errors: 0,
+        mtu: 1500,
+    }
+}
+
+/// A usable address with its prefix.
+pub fn address(link: &str, net: &str) -> Address {
+    Address { link: IfName::new(link), net: net.parse().expect("a prefix"), duplicate: false, tentative: false }
+}
+
+/// A route of the main table.
+pub fn route(destination: &str, device: &str, gateway: Option<&str>) -> Route {
+    Route {
+        destination: destination.parse().expect("a prefix"),
+        kind: RouteKind::Unicast,
+        device: Some(IfName::new(device)),
+        gateway: gateway.map(|ip| ip.parse().expect("an address")),
+        source: None,
+        table: 254,
+        metric: 0,
+    }
 }

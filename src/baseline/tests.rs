@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::config::{Config, Firewall as Wanted, Vpn};
-use crate::model::{Address, Link, LinkKind, Outcome, ResolverSetup, Route, RouteKind, RouteTable, Sighting, Stamp};
+use crate::model::{Link, LinkKind, Outcome, ResolverSetup, RouteTable, Sighting, Stamp};
+use crate::testing::{address, link, route};
 use proptest::prelude::*;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -67,49 +68,12 @@ fn usb(root: &Path, port: &str, (vendor, product, serial): (&str, &str, Option<&
     }
 }
 
-fn link(name: &str, kind: LinkKind, mac: Option<&str>) -> Link {
-    Link {
-        name: IfName::new(name),
-        index: 2,
-        kind,
-        up: true,
-        carrier: true,
-        mac: mac.map(str::to_owned),
-        master: None,
-        carrier_changes: 1,
-        speed_mbps: None,
-        full_duplex: None,
-        rx_bytes: 0,
-        tx_bytes: 0,
-        rx_errors: 0,
-        mtu: 1500,
-    }
-}
-
-fn route(destination: &str, gateway: Option<&str>, device: &str) -> Route {
-    Route {
-        destination: destination.parse().expect("a prefix"),
-        kind: RouteKind::Unicast,
-        device: Some(IfName::new(device)),
-        gateway: gateway.map(|ip| ip.parse().expect("an address")),
-        source: None,
-        table: 254,
-        metric: 0,
-    }
-}
-
 pub(crate) fn kernel() -> Vec<Sighting> {
-    let address = |link: &str, net: &str| Address {
-        link: IfName::new(link),
-        net: net.parse().expect("a prefix"),
-        duplicate: false,
-        tentative: false,
-    };
     vec![
         Sighting::Links(Outcome::Ok(vec![
-            link("lo", LinkKind::Loopback, None),
-            link("eth0", LinkKind::Ethernet, Some("52:54:00:00:00:01")),
-            link("tun0", LinkKind::Tun, None),
+            link("lo", LinkKind::Loopback),
+            Link { mac: Some("52:54:00:00:00:01".to_owned()), ..link("eth0", LinkKind::Ethernet) },
+            link("tun0", LinkKind::Tun),
         ])),
         Sighting::Addresses(Outcome::Ok(vec![
             address("lo", "127.0.0.1/8"),
@@ -118,9 +82,9 @@ pub(crate) fn kernel() -> Vec<Sighting> {
         ])),
         Sighting::Routes(Outcome::Ok(RouteTable {
             routes: vec![
-                route("0.0.0.0/0", Some("10.1.0.1"), "eth0"),
-                route("10.1.0.0/24", None, "eth0"),
-                route("10.20.0.0/16", None, "tun0"),
+                route("0.0.0.0/0", "eth0", Some("10.1.0.1")),
+                route("10.1.0.0/24", "eth0", None),
+                route("10.20.0.0/16", "tun0", None),
             ],
         })),
         Sighting::Resolvers(Outcome::Ok(ResolverSetup { servers: vec!["10.20.0.2".parse().expect("an address")], stub: None })),
@@ -188,7 +152,7 @@ fn what_an_engineer_must_accept_is_listed() {
     std::fs::remove_file(root.join("etc/machine-id")).expect("removed");
     let mut sightings = kernel();
     sightings[2] = Sighting::Routes(Outcome::Ok(RouteTable {
-        routes: vec![route("0.0.0.0/0", Some("10.1.0.1"), "eth0"), route("0.0.0.0/1", Some("192.168.43.1"), "usb0")],
+        routes: vec![route("0.0.0.0/0", "eth0", Some("10.1.0.1")), route("0.0.0.0/1", "usb0", Some("192.168.43.1"))],
     }));
     let stamp = stamp();
     let none = Seen::Seen(Firewall { tables: 0, rules: 0 });

@@ -62,41 +62,11 @@ pub fn is_same(before: Option<&Ground>, after: Option<&Ground>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Outcome, RouteKind, RouteTable, Unseen};
-
-    fn link(name: &str, kind: LinkKind) -> Link {
-        Link {
-            name: IfName::new(name),
-            index: 2,
-            kind,
-            up: true,
-            carrier: true,
-            mac: None,
-            master: None,
-            carrier_changes: 1,
-            speed_mbps: None,
-            full_duplex: None,
-            rx_bytes: 0,
-            tx_bytes: 0,
-            rx_errors: 0,
-            mtu: 1500,
-        }
-    }
-
-    fn address(link: &str, net: &str) -> Address {
-        Address { link: IfName::new(link), net: net.parse().unwrap(), duplicate: false, tentative: false }
-    }
+    use crate::model::{Outcome, RouteTable, Unseen};
+    use crate::testing::{address, link, route};
 
     fn default_by(device: &str) -> Route {
-        Route {
-            destination: "0.0.0.0/0".parse().unwrap(),
-            kind: RouteKind::Unicast,
-            device: Some(IfName::new(device)),
-            gateway: Some("192.168.1.1".parse().unwrap()),
-            source: None,
-            table: 254,
-            metric: 0,
-        }
+        route("0.0.0.0/0", device, Some("192.168.1.1"))
     }
 
     fn snapshot(links: Vec<Link>, addresses: Vec<Address>, routes: Vec<Route>) -> Snapshot {

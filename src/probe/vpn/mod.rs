@@ -242,22 +242,7 @@ mod tests {
 
     #[tokio::test]
     async fn counters_that_cannot_be_read_are_an_error_and_not_nothing() {
-        let link = Link {
-            name: crate::model::IfName::new("tun0"),
-            index: 0x7fff_fff0,
-            kind: crate::model::LinkKind::Tun,
-            up: true,
-            carrier: true,
-            mac: None,
-            master: None,
-            carrier_changes: 0,
-            speed_mbps: None,
-            full_duplex: None,
-            rx_bytes: 0,
-            tx_bytes: 0,
-            rx_errors: 0,
-            mtu: 1500,
-        };
+        let link = Link { index: 0x7fff_fff0, ..crate::testing::link("tun0", crate::model::LinkKind::Tun) };
         let counters: Counters = RefCell::new(Ok(Traffic::default()));
         assert_eq!(sample(Some(&link), None, &counters).await, None);
         assert!(matches!(counters.take_unseen(), Some(Unseen::Error(why)) if why.contains("counters")));

@@ -178,17 +178,10 @@ fn is_ppp(route: &Route, links: &[Link]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing;
 
     fn route(destination: &str, device: &str, gateway: Option<&str>, table: u32, metric: u32) -> Route {
-        Route {
-            destination: destination.parse().expect("a prefix"),
-            kind: RouteKind::Unicast,
-            device: Some(IfName::new(device)),
-            gateway: gateway.map(|ip| ip.parse().expect("an address")),
-            source: None,
-            table,
-            metric,
-        }
+        Route { table, metric, ..testing::route(destination, device, gateway) }
     }
 
     fn device(routes: &[Route], server: &str) -> Option<String> {

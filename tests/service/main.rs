@@ -13,3 +13,4 @@ mod peer;
 mod reload;
 mod run;
 mod site;
+mod soak;

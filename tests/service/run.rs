@@ -66,6 +66,17 @@ impl Run {
         }
     }
 
+    /// Takes in what it tells for so long.
+    pub fn listen(&mut self, time: Duration) {
+        self.hears_within("nobody tells this", time);
+        self.told.clear();
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Its own log.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.errors).unwrap()

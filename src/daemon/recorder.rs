@@ -1,5 +1,5 @@
-//! The log as the loop sees it: drafts go in, words about what is on disk come out. Never waits for the disk; the threads of the log and of
-//! the anchor do.
+//! The log as the loop sees it: drafts go in, words about what is on disk come out. Never waits for the disk; the thread of the
+//! log does.
 
 use super::service::Orders;
 use super::shipping::{self, Shipping};
@@ -8,12 +8,11 @@ use crate::catalogue::{Lang, RuleSet};
 use crate::config::Config;
 use crate::config::policy::{self, Policy};
 use crate::model::{AgentEvent, Cause, Draft, Incident, IncidentId, RuleReference, Stamp, TerminalCard, What};
-use crate::spool::{
-    Anchor, Claims, Digest, Disk, DiskError, Health, Known, Limits, News, OpenError, Position, Recorded, Spool, State, gap,
-};
+use crate::spool::{Anchor, Claims, Disk, DiskError, Health, Known, Limits, News, OpenError, Position, Recorded, Spool, State, gap};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -43,12 +42,12 @@ pub enum RecorderError {
 /// The writer of the log, seen from the loop.
 pub struct Recorder {
     spool: Option<Spool>,
-    state: Disk,
+    state: Arc<Disk>,
     dir: PathBuf,
     config: Limits,
     words: mpsc::Receiver<News>,
     shipping: Shipping,
-    head: (Position, Digest),
+    head: Position,
     rules: Option<RuleSet>,
     names: BTreeMap<u64, IncidentId>,
     health: Health,
@@ -78,16 +77,15 @@ impl Recorder {
         cursors.arrange(started.order);
         let missed = gap(anchor.as_ref(), started.last.as_ref(), now);
         let health = spool.health();
-        let hash = anchor.map_or(Digest::ZERO, |anchor| anchor.hash);
         let shipping = Shipping::new(&dir, cursors, started.head.clone());
         let mut recorder = Self {
             spool: Some(spool),
-            state: own,
+            state: Arc::new(own),
             dir,
             config: Limits::from(&config.retention),
             words,
             shipping,
-            head: (started.head, hash),
+            head: started.head,
             rules: orders.loaded.rules.clone(),
             names: BTreeMap::new(),
             health,
@@ -139,7 +137,7 @@ impl Recorder {
             }
             News::Recorded(recorded) => {
                 if let Some(last) = recorded.last() {
-                    self.head = (last.at.clone(), last.hash);
+                    self.head = last.at.clone();
                     self.shipping.on_disk(&last.at);
                 }
                 self.keep_policy(&recorded);
@@ -156,7 +154,7 @@ impl Recorder {
 
     /// The last record that is on disk.
     pub fn head(&self) -> &Position {
-        &self.head.0
+        &self.head
     }
 
     /// How the log is doing.
@@ -169,14 +167,11 @@ impl Recorder {
         &self.dir
     }
 
-    /// Writes the sign of life, and lets go of what is too old.
-    pub fn anchor(&mut self, now: &Stamp) {
-        let anchor = Anchor { head: self.head.0.clone(), hash: self.head.1, at: now.clone() };
-        if let Err(error) = anchor.store(&self.state) {
-            tracing::warn!(%error, "the sign of life was not written");
-        }
+    /// Has the sign of life written, and lets go of what is too old.
+    pub fn anchor(&self, now: &Stamp) {
         if let Some(spool) = &self.spool {
             spool.tidy(self.config, self.shipping.acknowledged(), now.clone());
+            spool.anchor(Arc::clone(&self.state) as _, now.clone());
         }
     }
 
@@ -241,9 +236,10 @@ impl Recorder {
         self.refused.then(|| lang.pick(zh, en).to_owned())
     }
 
-    /// Waits until all is on disk, at most so long, and writes the last sign of life.
+    /// Waits until all is on disk, the last sign of life as well; at most so long.
     pub async fn close(mut self, now: &Stamp, patience: Duration) {
         if let Some(spool) = self.spool.take() {
+            spool.anchor(Arc::clone(&self.state) as _, now.clone());
             let closed = tokio::task::spawn_blocking(move || spool.close());
             if let Ok(Ok(health)) = timeout(patience, closed).await
                 && health.waiting > 0
@@ -254,7 +250,6 @@ impl Recorder {
         while let Ok(news) = self.words.try_recv() {
             self.take(news);
         }
-        self.anchor(now);
     }
 }
 

@@ -160,7 +160,7 @@ impl Service {
 
     async fn watch(mut self) -> Result<(), RunError> {
         let mut due = self.advance(Input::Due);
-        Manager::ready();
+        self.manager.ready();
         loop {
             let woke = self.wake(due).await;
             if !matches!(woke, Woke::Asked(_)) {
@@ -197,7 +197,7 @@ impl Service {
                     self.anchor_due = Instant::now() + ANCHOR_EVERY;
                 }
                 Woke::Alive => {
-                    Manager::alive();
+                    self.manager.alive();
                     self.alive_due = self.manager.alive_every().map(|every| Instant::now() + every);
                 }
                 Woke::Deaf(error) => {
@@ -286,7 +286,7 @@ impl Service {
 
     /// Reads the configuration again; one that is not right changes nothing and is said.
     fn reload(&mut self) -> Option<Box<Config>> {
-        Manager::reloading();
+        self.manager.reloading();
         // A conf.d that is new, or another one, is watched from now on; before the files are read, so that no change falls in between.
         self.changes = Changes::of(&self.orders.main());
         let read = config::load(self.orders.file.as_deref());
@@ -295,7 +295,7 @@ impl Service {
                 let enrolment = Enrolment::of(Some(&self.orders.state_dir));
                 self.recorder.accept_configuration();
                 if loaded == self.orders.loaded && enrolment == *self.looks.enrolment() {
-                    Manager::ready();
+                    self.manager.ready();
                     return None;
                 }
                 tracing::info!("the configuration was read again");
@@ -314,12 +314,12 @@ impl Service {
                 None
             }
         };
-        Manager::ready();
+        self.manager.ready();
         config
     }
 
     async fn stop(self) -> Result<(), RunError> {
-        Manager::stopping();
+        self.manager.stopping();
         let now = clock::stamp();
         self.recorder.submit(vec![Draft::new(&now, What::Agent(AgentEvent::Stopped { reason: "signal".to_owned() }))]);
         self.recorder.close(&now, FAREWELL).await;

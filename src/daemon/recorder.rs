@@ -128,8 +128,9 @@ impl Recorder {
         }
     }
 
-    /// Takes it in; gives what is on disk now and was not before.
-    pub fn take(&mut self, news: News) -> Vec<Recorded> {
+    /// Takes it in; gives what is on disk now and was not before. Only of incidents that are open by their key the names are kept: one that
+    /// comes back brings its name along.
+    pub fn take(&mut self, news: News, is_open: impl Fn(u64) -> bool) -> Vec<Recorded> {
         match news {
             News::Health(health) => {
                 self.health = health;
@@ -142,12 +143,13 @@ impl Recorder {
                 }
                 self.keep_policy(&recorded);
                 self.names.extend(recorded.iter().filter_map(|record| record.incident.clone()));
+                self.names.retain(|key, _| is_open(*key));
                 recorded
             }
         }
     }
 
-    /// The name under which the log has an incident of this run; `None` = it is not on disk yet.
+    /// The name under which the log has an open incident of this run; `None` = it is not on disk yet.
     pub fn name(&self, key: u64) -> Option<&IncidentId> {
         self.names.get(&key)
     }
@@ -155,6 +157,18 @@ impl Recorder {
     /// The last record that is on disk.
     pub fn head(&self) -> &Position {
         &self.head
+    }
+
+    /// How many names are kept.
+    #[cfg(test)]
+    pub fn names_held(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Everything handed over has been dealt with, and the loop has been told.
+    #[cfg(test)]
+    pub fn is_idle(&self) -> bool {
+        self.spool.as_ref().is_none_or(Spool::is_idle)
     }
 
     /// How the log is doing.
@@ -248,7 +262,7 @@ impl Recorder {
             }
         }
         while let Ok(news) = self.words.try_recv() {
-            self.take(news);
+            self.take(news, |_| false);
         }
     }
 }

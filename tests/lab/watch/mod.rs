@@ -7,6 +7,7 @@
 mod daemon;
 mod faults;
 mod health;
+mod renewals;
 mod table;
 
 use std::collections::BTreeSet;

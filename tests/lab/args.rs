@@ -19,11 +19,12 @@ the lab: stages real network faults in namespaces and asks `isonet diagnose` abo
                    (a pass of everything ends with this)
   --rounds N       with --watch: stage each fault so often, under a fresh daemon
   --health         a healthy site under a running `isonet run`, and what happens in its life: no incident (--watch has it beside the faults)
-  --healthy-for S  for so many seconds; default 150, with --full 300
+  --healthy-for S  for so many seconds; default 150, with --full 300, with --quick 45
   --no-product     only stage, prove and undo; do not ask the product
   --json           print the product's whole answer for each case that fails
   --keep DIR       keep every answer of the product as DIR/KIND.CASE.json
   --full           fail instead of skipping when something is missing
+  --quick          of the daemon's proof only the most telling faults, and a short life in health; says what is left out
   --clean          remove what dead runs left, and stop
 ";
 
@@ -51,6 +52,7 @@ pub(crate) struct Args {
     pub(crate) filters: Vec<String>,
     pub(crate) product: bool,
     pub(crate) full: bool,
+    pub(crate) quick: bool,
     pub(crate) json: bool,
     pub(crate) keep: Option<PathBuf>,
     /// How often each fault is staged under the daemon.
@@ -69,6 +71,7 @@ impl Args {
             filters: Vec::new(),
             product: true,
             full: false,
+            quick: false,
             json: false,
             keep: None,
             rounds: 1,
@@ -99,6 +102,7 @@ impl Args {
                 "--keep" => args.keep = Some(value("--keep")?.into()),
                 "--no-product" => args.product = false,
                 "--full" => args.full = true,
+                "--quick" => args.quick = true,
                 "--json" => args.json = true,
                 // What cargo test and nextest say to every test binary.
                 "--format" => {

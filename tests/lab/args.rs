@@ -43,6 +43,16 @@ pub(crate) enum Task {
     Pass,
 }
 
+/// How much is staged under the daemon, and whether anything may be missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// The most telling of it.
+    Quick,
+    Usual,
+    /// All of it, and it fails where something is missing.
+    Full,
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct Args {
     pub(crate) task: Task,
@@ -51,8 +61,7 @@ pub(crate) struct Args {
     pub(crate) stage: Option<String>,
     pub(crate) filters: Vec<String>,
     pub(crate) product: bool,
-    pub(crate) full: bool,
-    pub(crate) quick: bool,
+    pub(crate) depth: Depth,
     pub(crate) json: bool,
     pub(crate) keep: Option<PathBuf>,
     /// How often each fault is staged under the daemon.
@@ -70,8 +79,7 @@ impl Args {
             stage: None,
             filters: Vec::new(),
             product: true,
-            full: false,
-            quick: false,
+            depth: Depth::Usual,
             json: false,
             keep: None,
             rounds: 1,
@@ -101,8 +109,8 @@ impl Args {
                 "--stage" => args.stage = Some(value("--stage")?),
                 "--keep" => args.keep = Some(value("--keep")?.into()),
                 "--no-product" => args.product = false,
-                "--full" => args.full = true,
-                "--quick" => args.quick = true,
+                "--full" => args.depth = Depth::Full,
+                "--quick" => args.depth = Depth::Quick,
                 "--json" => args.json = true,
                 // What cargo test and nextest say to every test binary.
                 "--format" => {

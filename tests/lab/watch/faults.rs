@@ -1,6 +1,6 @@
 //! Which faults are staged under the daemon, where, and by when they must be known. The staging and the proof of its effect are the cases'.
 
-use crate::args::Args;
+use crate::args::{Args, Depth};
 use crate::cases::{self, Case};
 use crate::plan::Kind;
 use crate::shell::Done;
@@ -126,7 +126,7 @@ const QUICK: [(Kind, &str); 9] = [
 impl Site {
     /// The faults that are asked for here.
     pub(crate) fn due(&self, args: &Args) -> Vec<(&'static str, Goal)> {
-        let asked = |name: &str| if args.quick { QUICK.contains(&(self.kind, name)) } else { args.wants(name) };
+        let asked = |name: &str| if args.depth == Depth::Quick { QUICK.contains(&(self.kind, name)) } else { args.wants(name) };
         self.faults.iter().copied().filter(|(name, _)| asked(name)).collect()
     }
 }

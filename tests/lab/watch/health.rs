@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal
 
 use super::daemon::{Daemon, now_ms};
 use super::renewals::{DHCP_SERVER, OPENVPN_EVERY_S, Renewals};
-use crate::args::Args;
+use crate::args::{Args, Depth};
 use crate::ask::Ask;
 use crate::check::{eventually, holds};
 use crate::lab::{Lab, Place, Role, VpnWords};
@@ -30,8 +30,9 @@ const BLINK: (u32, u32) = (50, 300);
 /// What setting the signal down and up may add, until the kernel's half second is in danger.
 const BLINK_LIMIT_MS: u64 = 450;
 
-/// How long healthy sites are watched in every full run, and in a quick one.
+/// How long healthy sites are watched.
 const FULL_S: u64 = 300;
+const USUAL_S: u64 = 150;
 const QUICK_S: u64 = 45;
 
 const RENEWED: &str = "the lease is renewed";
@@ -83,10 +84,10 @@ pub(super) fn beside(args: &Args, seed: u64) -> Done<Child> {
     let own = std::env::current_exe().map_err(|e| format!("cannot find the lab's binary: {e}"))?;
     let mut command = Command::new(own);
     command.args(["--health", "--seed", &seed.to_string()]).env(BESIDE, "1").stdin(Stdio::null());
-    for (word, given) in [("--full", args.full), ("--quick", args.quick)] {
-        if given {
-            command.arg(word);
-        }
+    match args.depth {
+        Depth::Full => drop(command.arg("--full")),
+        Depth::Quick => drop(command.arg("--quick")),
+        Depth::Usual => {}
     }
     if let Some(seconds) = args.healthy_for {
         command.args(["--healthy-for", &seconds.to_string()]);
@@ -102,15 +103,15 @@ pub(crate) fn health(args: &Args, run: &Run) -> Done<bool> {
     if std::env::var_os(BESIDE).is_some() {
         set_parent_process_death_signal(Some(Signal::TERM)).map_err(|e| format!("cannot follow the process that started this: {e}"))?;
     }
-    if args.full && find("udhcpc").is_none() {
+    if args.depth == Depth::Full && find("udhcpc").is_none() {
         return Err("programs are missing; apt-get install --no-install-recommends udhcpc".to_owned());
     }
     let seed = args.seed.unwrap_or_else(fresh_seed);
     // As long as the faults beside it take; in a quick run much shorter.
-    let seconds = args.healthy_for.unwrap_or(match (args.full, args.quick) {
-        (true, _) => FULL_S,
-        (false, true) => QUICK_S,
-        (false, false) => 150,
+    let seconds = args.healthy_for.unwrap_or(match args.depth {
+        Depth::Full => FULL_S,
+        Depth::Quick => QUICK_S,
+        Depth::Usual => USUAL_S,
     });
     println!("health: seed {seed} (again with --health --seed {seed}), {seconds} s");
     let product = lend_product(run)?;
@@ -126,7 +127,7 @@ pub(crate) fn health(args: &Args, run: &Run) -> Done<bool> {
     for why in wrong.iter().filter_map(|site| site.as_ref().err()) {
         println!("FAIL    health {why}");
     }
-    let short = usize::from(args.quick && seconds < FULL_S);
+    let short = usize::from(args.depth == Depth::Quick && seconds < FULL_S);
     if short > 0 {
         println!(
             "SKIPPED health: only {seconds} s of a healthy life, for want of time; --full watches {FULL_S} s, in which WireGuard renews its keys"

@@ -56,7 +56,7 @@ fn nothing_grows_while_faults_come_and_go() {
             }
             run.listen(Duration::from_millis(900));
         }
-        config(if seen.len() % 2 == 0 { "zh-CN" } else { "en" });
+        config(if seen.len().is_multiple_of(2) { "zh-CN" } else { "en" });
         run.signal(Signal::HUP);
         let mut status = site.command(env!("CARGO_BIN_EXE_isonet"));
         status.arg("--config").arg(site.path("isonet.toml")).args(["status", "--json"]);

@@ -94,6 +94,7 @@ fn agent_zh(event: &AgentEvent) -> String {
         AgentEvent::Coalesced { count } => format!("磁盘写不进去，合并或略去了 {count} 条重复的记录。"),
         AgentEvent::TornTail { bytes } => format!("本地记录末尾有 {bytes} 字节没写完，像是断电造成的，已另存。"),
         AgentEvent::Tampered { file, line, .. } => format!("本地记录与写入时不一致：{file} 第 {line} 行。"),
+        AgentEvent::Unreadable { file, why } => format!("本地记录 {file} 读不出来：{why}。像是磁盘或权限的问题，不说明有人改动过。"),
     }
 }
 
@@ -126,6 +127,11 @@ fn agent_en(event: &AgentEvent) -> String {
             format!("The last {bytes} bytes of the local log were not finished, as after a power cut; they were set aside.")
         }
         AgentEvent::Tampered { file, line, .. } => format!("The local log is not as it was written: {file}, line {line}."),
+        AgentEvent::Unreadable { file, why } => {
+            format!(
+                "{file} of the local log cannot be read: {why}. Look at the disk and at the rights; it does not mean that it was changed."
+            )
+        }
     }
 }
 

@@ -73,7 +73,7 @@ impl Recorder {
         let (spool, started) = Spool::start(disk, Some(Disk::look(&dir)), &claims, card(config), news)?;
         let anchor = match anchor {
             Known::Is(anchor) => Some(anchor),
-            Known::Absent | Known::Unreadable => None,
+            Known::Absent | Known::Unreadable | Known::Refused(_) => None,
         };
         cursors.arrange(started.order);
         let missed = gap(anchor.as_ref(), started.last.as_ref(), now);

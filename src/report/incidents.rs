@@ -101,6 +101,7 @@ fn event(event: &AgentEvent, lang: Lang) -> &'static str {
         AgentEvent::Coalesced { .. } => ("空间不够，合并了重复的记录", "repeats were joined for want of space"),
         AgentEvent::TornTail { .. } => ("上次断电时有一条没写完", "a record was cut off, as by a power cut"),
         AgentEvent::Tampered { .. } => ("记录被改动过", "the log is not as it was written"),
+        AgentEvent::Unreadable { .. } => ("有一段记录读不出来", "a part of the log cannot be read"),
     };
     lang.pick(zh, en)
 }

@@ -3,10 +3,11 @@
 use super::SEGMENT_SIZE;
 use super::checkpoint::{self, Checkpoint};
 use super::compose;
+use super::known::Known;
 use super::machine;
 use super::name::SegmentName;
 use super::place::{Place, Position, Segment};
-use super::recover::{self, Claims, Cut, Decision, Earlier, Ended, Epochs, Found, Known, Last, OpenError, Renewal, Started};
+use super::recover::{self, Claims, Cut, Decision, Earlier, Ended, Epochs, Eyes, Found, Last, OpenError, Renewal, Started};
 use super::seal::{Digest, Line};
 use super::store::{Store, Tail};
 use crate::model::{AgentEvent, Body, Incident, IncidentId, Phase, Record, Stamp, TerminalCard};
@@ -114,7 +115,8 @@ impl<S: Store> Log<S> {
         settle_end(&store, &listed);
         let hint = Checkpoint::load(&store);
         let hinted = hint.as_ref().filter(|h| listed.last() == Some(&h.epoch)).map(|h| h.seq);
-        let found = recover::scan(&store, &listed, hint.filter(|_| hinted.is_some()), &own).map_err(OpenError::List)?;
+        let found = recover::scan(&store, &listed, hint.filter(|_| hinted.is_some()), Eyes { own: &own, each: &mut |_| {} })
+            .map_err(OpenError::List)?;
         let decision = recover::decide(&named, claims, &found, hinted);
         Ok(Self::start(store, named, claims, found, decision, now))
     }
@@ -123,9 +125,14 @@ impl<S: Store> Log<S> {
         let mut events = decision.events;
         events.extend(found.torn.map(|bytes| AgentEvent::TornTail { bytes }));
         let mut reported = found.reported;
+        for unreadable in found.unreadable {
+            if reported.insert((unreadable.file.clone(), 0)) {
+                events.push(unreadable.event());
+            }
+        }
         for damage in found.damages {
             if reported.insert((damage.file.clone(), damage.line)) {
-                events.push(AgentEvent::Tampered { file: damage.file, line: damage.line, why: damage.why });
+                events.push(damage.event());
             }
         }
         // Parts are exchanged one at a time: each start remembers those that are there now.
@@ -215,6 +222,7 @@ impl<S: Store> Log<S> {
     pub fn tell(&mut self, event: AgentEvent) {
         let fresh = match &event {
             AgentEvent::Tampered { file, line, .. } => self.reported.insert((file.clone(), *line)),
+            AgentEvent::Unreadable { file, .. } => self.reported.insert((file.clone(), 0)),
             _ => true,
         };
         if fresh {

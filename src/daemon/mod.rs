@@ -13,6 +13,7 @@ mod answers;
 mod changes;
 pub mod control;
 mod looks;
+mod lost;
 mod manager;
 mod metrics;
 mod recorder;

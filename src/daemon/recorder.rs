@@ -1,6 +1,7 @@
 //! The log as the loop sees it: drafts go in, words about what is on disk come out. Never waits for the disk; the threads of the log and of
 //! the anchor do.
 
+use super::lost::Lost;
 use super::service::Orders;
 use super::shipping::{self, Shipping};
 use crate::baseline::{machine_fingerprint, machine_id_hash, this_terminal};
@@ -9,7 +10,7 @@ use crate::config::Config;
 use crate::config::policy::{self, Policy};
 use crate::model::{AgentEvent, Cause, Draft, Incident, IncidentId, RuleReference, Stamp, TerminalCard, What};
 use crate::spool::{
-    Anchor, Claims, Digest, Disk, DiskError, Health, Known, Limits, News, OpenError, Position, Recorded, Spool, State, gap,
+    Anchor, Claims, Cursors, Digest, Disk, DiskError, Health, Known, Limits, News, OpenError, Position, Recorded, Spool, State, gap,
 };
 use std::collections::BTreeMap;
 use std::io;
@@ -53,14 +54,51 @@ pub struct Recorder {
     names: BTreeMap<u64, IncidentId>,
     health: Health,
     refused: bool,
+    /// There is no log in this run.
+    lost: Option<Lost>,
     /// A policy to be remembered when the record with this ticket is on disk.
     policy: Option<(u64, Policy)>,
     state_dir: PathBuf,
 }
 
 impl Recorder {
-    /// Opens the log below `state` and records the start; gives the incidents that it left open.
+    /// Opens the log below `state` and records the start; gives the incidents that it left open. Where the directory cannot be used, the
+    /// service goes on without a log and says so.
     pub fn open(orders: &Orders, now: &Stamp) -> Result<(Self, Vec<Incident>), RecorderError> {
+        match Self::with_log(orders, now) {
+            Err(error) => match Lost::of(&error) {
+                Some(lost) => Ok((Self::without_log(orders, lost, now), Vec::new())),
+                None => Err(error),
+            },
+            opened => opened,
+        }
+    }
+
+    fn without_log(orders: &Orders, lost: Lost, now: &Stamp) -> Self {
+        tracing::error!("{}", lost.told(orders.lang));
+        let (state, config) = (orders.state_dir.as_path(), &orders.loaded.config);
+        let (_, words) = mpsc::channel(1);
+        let (dir, head) = (state.join("spool"), Position { epoch: String::new(), seq: 0 });
+        let failing = State::Failing { since: now.clone(), why: lost.why.clone() };
+        Self {
+            spool: None,
+            state: Disk::look(state),
+            shipping: Shipping::new(&dir, Cursors::none(Disk::look(&state.join("cursors"))), head.clone()),
+            dir,
+            config: Limits::from(&config.retention),
+            words,
+            head: (head, Digest::ZERO),
+            rules: orders.loaded.rules.clone(),
+            names: BTreeMap::new(),
+            health: Health { state: failing, waiting: 0, given_up: 0 },
+            refused: false,
+            lost: Some(lost),
+            policy: None,
+            state_dir: state.to_owned(),
+        }
+    }
+
+    fn with_log(orders: &Orders, now: &Stamp) -> Result<(Self, Vec<Incident>), RecorderError> {
         let (state, config) = (orders.state_dir.as_path(), &orders.loaded.config);
         let dir = state.join("spool");
         let disk = Disk::own(&dir)?;
@@ -92,6 +130,7 @@ impl Recorder {
             names: BTreeMap::new(),
             health,
             refused: false,
+            lost: None,
             policy: None,
             state_dir: state.to_owned(),
         };
@@ -171,6 +210,10 @@ impl Recorder {
 
     /// Writes the sign of life, and lets go of what is too old.
     pub fn anchor(&mut self, now: &Stamp) {
+        // Without a log there is nothing to claim about its end.
+        if self.lost.is_some() {
+            return;
+        }
         let anchor = Anchor { head: self.head.0.clone(), hash: self.head.1, at: now.clone() };
         if let Err(error) = anchor.store(&self.state) {
             tracing::warn!(%error, "the sign of life was not written");
@@ -184,7 +227,9 @@ impl Recorder {
     pub fn reconfigure(&mut self, orders: &Orders, now: &Stamp) {
         let config = &orders.loaded.config;
         self.rules.clone_from(&orders.loaded.rules);
-        self.shipping.ship_to(config, orders.lang);
+        if self.lost.is_none() {
+            self.shipping.ship_to(config, orders.lang);
+        }
         self.config = Limits::from(&config.retention);
         if let Some(spool) = &self.spool {
             spool.set_card(card(config));
@@ -226,6 +271,9 @@ impl Recorder {
 
     /// What hinders the log, in words.
     pub fn trouble(&self, lang: Lang) -> Option<String> {
+        if let Some(lost) = &self.lost {
+            return Some(lost.told(lang));
+        }
         let State::Failing { why, .. } = &self.health.state else { return None };
         let waiting = self.health.waiting;
         Some(match lang {

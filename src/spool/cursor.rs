@@ -48,9 +48,14 @@ pub struct Cursors<S> {
 }
 
 impl<S: Store> Cursors<S> {
+    /// None at all, where their directory cannot be used.
+    pub fn none(store: S) -> Self {
+        Self { order: Vec::new(), at: BTreeMap::new(), unreadable: BTreeMap::new(), store }
+    }
+
     /// Reads them from their directory. One that cannot be read is as if it were not there, but [`claim`](Self::claim) says so.
     pub fn open(store: S) -> io::Result<Self> {
-        let mut cursors = Self { order: Vec::new(), at: BTreeMap::new(), unreadable: BTreeMap::new(), store };
+        let mut cursors = Self::none(store);
         for (file, _) in cursors.store.list()? {
             let Some(sink) = file.strip_suffix(SUFFIX).filter(|name| is_name(name)) else { continue };
             let read = match cursors.store.read(&file, 0) {

@@ -4,7 +4,7 @@ use crate::ground::{Ground, assert_schema, others_can_run, wait_for};
 use rustix::process::Signal;
 use std::time::Duration;
 
-const NOBODY: &[&str] = &["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+pub(crate) const NOBODY: &[&str] = &["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
 
 #[test]
 fn status_reads_well_in_both_languages_and_as_json() {

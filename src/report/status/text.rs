@@ -121,7 +121,9 @@ fn log(agent: &Agent, lang: Lang) -> (String, Ink) {
     match (log.state, lang) {
         (LogState::Well, Lang::ZhCn) => (format!("记录正常，本次启动后写入 {} 条。{trouble}", log.recorded), Ink::Plain),
         (LogState::Well, Lang::En) => (format!("The log is well; records since the start: {}. {trouble}", log.recorded), Ink::Plain),
-        (LogState::Failing, Lang::ZhCn) => (format!("记录写不进磁盘，{} 条在等。{trouble}", log.waiting), Ink::Bad),
-        (LogState::Failing, Lang::En) => (format!("Records do not reach the disk, {} wait. {trouble}", log.waiting), Ink::Bad),
+        // It says all of it.
+        (LogState::Failing, _) if !trouble.is_empty() => (trouble.to_owned(), Ink::Bad),
+        (LogState::Failing, Lang::ZhCn) => (format!("记录写不进磁盘，{} 条在等。", log.waiting), Ink::Bad),
+        (LogState::Failing, Lang::En) => (format!("Records do not reach the disk, {} wait.", log.waiting), Ink::Bad),
     }
 }

@@ -38,6 +38,8 @@
 //! the missing numbers. A new epoch begins where that cannot be had: the `epoch` file, the anchor or a cursor is there and
 //! unreadable, all records are gone, the last record of the log is damaged so that its number is uncertain, or the machine is another one
 //! (a cloned disk image). After a clone the earlier epochs belong to the other machine: they are kept, but neither shipped nor taken up.
+//! Otherwise the open incidents are taken up and go on under their names; each is first recorded again (`updated`, same `rev`), so that what is
+//! open in the newest epoch stands in it. One that does not is over, and nobody knows since when.
 //!
 //! # Writing
 //!

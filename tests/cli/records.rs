@@ -1,6 +1,6 @@
 //! `export` and `schema`: what is written for other programs.
 
-use crate::ground::{Ground, mode};
+use crate::ground::{Ground, isonet, mode};
 
 #[path = "../records/samples.rs"]
 mod samples;
@@ -170,6 +170,70 @@ fn a_file_that_may_not_be_read_is_no_tampering() {
             assert!(!said.contains(word), "{ran:?}");
         }
     }
+}
+
+/// The records of a day without the end of its outage.
+fn ongoing() -> Vec<Record> {
+    day().into_iter().take(3).collect()
+}
+
+fn keep(ground: &Ground, records: &[Record]) {
+    ground.write(&segment(1), chained(records).concat());
+    let epoch = json!({"epoch": EPOCH, "fingerprint": "", "earlier": []});
+    ground.write("state/spool/epoch", seal(epoch.to_string().as_bytes()));
+}
+
+#[test]
+fn without_a_daemon_incidents_come_from_the_files() {
+    let ground = Ground::new();
+    keep(&ground, &day());
+    let run = |arguments: &str| {
+        let ran = ground.shell(&format!("TZ=Asia/Shanghai exec {} --config {} {arguments}", isonet(), ground.path("isonet.toml").display()));
+        ran.assert_status(0);
+        assert!(ran.err.is_empty(), "{ran:?}");
+        ran
+    };
+    let ran = run("incidents --lang en");
+    let lines: Vec<&str> = ran.out.lines().filter(|line| line.starts_with("- ")).collect();
+    assert_eq!(lines.len(), 3, "{ran:?}");
+    assert!(lines[0].contains("2026-11-18 19:06 - 11-18 19:06") && ran.out.contains("times #2"), "{ran:?}");
+    assert!(ran.out.contains("[dns.slow]") && ran.out.contains("- now ("), "{ran:?}");
+    let ran = run("incidents --open --lang zh-CN");
+    assert_eq!(ran.out.matches("- 现在").count(), 2, "{ran:?}");
+    let document: Value = serde_json::from_str(&run("incidents --json").out).unwrap();
+    assert_eq!((&document["schema"], document["incidents"].as_array().unwrap().len()), (&"incidents/1".into(), 3));
+    assert_eq!(document["lost"], json!([]));
+    keep(&ground, &ongoing());
+    assert!(run("incidents --lang en").out.contains("- now ("));
+}
+
+#[test]
+fn what_a_lost_epoch_left_open_is_over() {
+    let ground = Ground::new();
+    keep(&ground, &ongoing());
+    let later = "019a9c3e-7b1c-7a00-8000-5f2d9c1e4b7b";
+    let anew = Record { epoch: later.to_owned(), ..day().remove(0) };
+    ground.write(&format!("state/spool/{later}-{:020}.jsonl", 1), chained(&[anew]).concat());
+    let epoch = json!({"epoch": later, "fingerprint": "", "earlier": [{"epoch": EPOCH, "ended": "lost"}]});
+    ground.write("state/spool/epoch", seal(epoch.to_string().as_bytes()));
+    for (lang, words, none) in [("en", "- nobody knows when", "No incidents are"), ("zh-CN", "- 不知何时", "没有记下故障")] {
+        assert!(ground.run(&format!("incidents --lang {lang}")).out.contains(words));
+        assert!(ground.run(&format!("incidents --open --lang {lang}")).out.contains(none));
+    }
+    let document: Value = serde_json::from_str(&ground.run("incidents --json").out).unwrap();
+    assert_eq!(document["lost"], json!([format!("{EPOCH}/2")]));
+}
+
+#[test]
+fn incidents_of_files_that_cannot_be_read_or_are_not_there_are_said() {
+    let ground = Ground::new();
+    ground.run("incidents --lang en").assert_status(69);
+    keep(&ground, &ongoing());
+    std::fs::set_permissions(ground.path("state"), mode(0o755)).unwrap();
+    std::fs::set_permissions(ground.path("state/spool"), mode(0o700)).unwrap();
+    let Some(ran) = ground.run_as_nobody("incidents --lang en") else { return };
+    ran.assert_status(69);
+    assert!(ran.err.contains("state/spool") && ran.err.contains("Permission denied") && ran.out.is_empty(), "{ran:?}");
 }
 
 #[test]

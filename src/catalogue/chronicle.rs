@@ -1,6 +1,6 @@
 //! What a record says, in one sentence: for logs that people read.
 
-use super::{Lang, certainty, text, unseen_what};
+use super::{Lang, among, certainty, text, unseen_what};
 use crate::model::{AgentEvent, Body, Cause, Change, IncidentBody, IncidentKind, Phase};
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ pub fn title(code: &str, object: &str, lang: Lang) -> String {
         Some(cause) => text(cause, lang).title.to_owned(),
         None if code == "agent.degraded" => {
             let what = unseen_what(object, lang).unwrap_or(object);
-            lang.pick(format!("isonet 看不到{what}"), format!("isonet cannot see {what}"))
+            lang.pick(among("isonet 看不到", what, ""), format!("isonet cannot see {what}"))
         }
         None => lang.pick("原因还没查清", "the cause is not known yet").to_owned(),
     }

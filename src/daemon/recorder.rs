@@ -9,6 +9,7 @@ use crate::catalogue::{Lang, RuleSet};
 use crate::config::Config;
 use crate::config::policy::{self, Policy};
 use crate::model::{AgentEvent, Cause, Draft, Incident, IncidentId, RuleReference, Stamp, TerminalCard, What};
+use crate::report::SinkState;
 use crate::spool::{
     Anchor, Claims, Cursors, Digest, Disk, DiskError, Health, Known, Limits, News, OpenError, Position, Recorded, Spool, State, gap,
 };
@@ -191,6 +192,11 @@ impl Recorder {
     /// The name under which the log has an incident of this run; `None` = it is not on disk yet.
     pub fn name(&self, key: u64) -> Option<&IncidentId> {
         self.names.get(&key)
+    }
+
+    /// How far each sink is.
+    pub fn sinks(&self, now: &Stamp) -> Vec<SinkState> {
+        self.shipping.sinks(now)
     }
 
     /// The last record that is on disk.

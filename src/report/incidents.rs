@@ -3,7 +3,7 @@
 use super::Style;
 use super::open::{length, title};
 use super::text::{Ink, Page, clean};
-use crate::catalogue::Lang;
+use crate::catalogue::{Lang, among};
 use crate::model::{AgentEvent, Body, Change, IncidentBody, IncidentId, Phase, Record};
 use jiff::{Timestamp, Zoned};
 
@@ -79,7 +79,7 @@ fn incident(record: &Record, body: &IncidentBody, end: End, now: &Zoned, lang: L
     );
     if !card.centres.is_empty() {
         let centres = clean(&card.centres.join(lang.pick("、", ", ")));
-        line += &lang.pick(format!("，连不上{centres}"), format!("; cut off {centres}"));
+        line += &lang.pick(among("，连不上", &centres, ""), format!("; cut off {centres}"));
     }
     if card.occurrences > 1 {
         line += &lang.pick(format!("，{} 次", card.occurrences), format!("; {} times", card.occurrences));

@@ -188,7 +188,8 @@ fn without_a_daemon_incidents_come_from_the_files() {
     let ground = Ground::new();
     keep(&ground, &day());
     let run = |arguments: &str| {
-        let ran = ground.shell(&format!("TZ=Asia/Shanghai exec {} --config {} {arguments}", isonet(), ground.path("isonet.toml").display()));
+        let ran =
+            ground.shell(&format!("TZ=Asia/Shanghai exec {} --config {} {arguments}", isonet(), ground.path("isonet.toml").display()));
         ran.assert_status(0);
         assert!(ran.err.is_empty(), "{ran:?}");
         ran

@@ -35,3 +35,7 @@ pub mod sys;
 
 #[cfg(test)]
 mod testing;
+
+// The tests of inference and those in here share their worlds.
+#[cfg(test)]
+extern crate self as isonet;

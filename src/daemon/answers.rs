@@ -65,6 +65,12 @@ impl Answers {
         self.made.clear();
     }
 
+    /// How much is kept: documents, and clients that wait.
+    #[cfg(test)]
+    pub fn held(&self) -> usize {
+        self.made.len() + self.waiting.len()
+    }
+
     /// Answers, or lets it wait for a round that begins from now (`boottime_ms`) on.
     pub fn take(&mut self, asked: Asked, now_ms: u64, held: &Held<'_>) -> Next {
         match asked.question {

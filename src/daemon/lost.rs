@@ -2,6 +2,7 @@
 
 use super::recorder::RecorderError;
 use crate::catalogue::Lang;
+use crate::model::Stamp;
 use crate::spool::{DiskError, OpenError};
 use std::error::Error;
 use std::io;
@@ -11,19 +12,21 @@ use std::io;
 pub struct Lost {
     /// Operation, object and cause, language-free.
     pub why: String,
+    /// Since when.
+    pub since: Stamp,
     kind: io::ErrorKind,
 }
 
 impl Lost {
     /// `None` = this ends the service: somebody else has the log, or the system is out of threads.
-    pub fn of(error: &RecorderError) -> Option<Self> {
+    pub fn of(error: &RecorderError, now: &Stamp) -> Option<Self> {
         if let RecorderError::Disk(DiskError::InUse(_)) | RecorderError::Open(OpenError::Thread(_)) = error {
             return None;
         }
         let chain = || std::iter::successors(Some(error as &dyn Error), |error| (*error).source());
         let kind = chain().find_map(|error| error.downcast_ref::<io::Error>()).map_or(io::ErrorKind::Other, io::Error::kind);
         let why = chain().map(ToString::to_string).collect::<Vec<_>>().join(": ");
-        Some(Self { why, kind })
+        Some(Self { why, since: now.clone(), kind })
     }
 
     /// What is wrong, what it means, and what to do.
@@ -59,7 +62,7 @@ mod tests {
     use std::path::PathBuf;
 
     fn lost(source: io::Error) -> Option<Lost> {
-        Lost::of(&RecorderError::Disk(DiskError::Open { path: PathBuf::from("/x/spool"), source }))
+        Lost::of(&RecorderError::Disk(DiskError::Open { path: PathBuf::from("/x/spool"), source }), &crate::sys::clock::stamp())
     }
 
     #[test]
@@ -85,6 +88,6 @@ mod tests {
 
     #[test]
     fn another_daemon_is_no_hindrance_to_watch_beside() {
-        assert_eq!(Lost::of(&RecorderError::Disk(DiskError::InUse(PathBuf::from("/x")))), None);
+        assert_eq!(Lost::of(&RecorderError::Disk(DiskError::InUse(PathBuf::from("/x"))), &crate::sys::clock::stamp()), None);
     }
 }

@@ -1,5 +1,5 @@
-//! The log as the loop sees it: drafts go in, words about what is on disk come out. Never waits for the disk; the threads of the log and of
-//! the anchor do.
+//! The log as the loop sees it: drafts go in, words about what is on disk come out. Never waits for the disk; the thread of the
+//! log does.
 
 use super::lost::Lost;
 use super::service::Orders;
@@ -11,13 +11,15 @@ use crate::config::policy::{self, Policy};
 use crate::model::{AgentEvent, Cause, Draft, Incident, IncidentId, RuleReference, Stamp, TerminalCard, What};
 use crate::report::SinkState;
 use crate::spool::{
-    Anchor, Claims, Cursors, Digest, Disk, DiskError, Health, Known, Limits, News, OpenError, Position, Recorded, Spool, State, gap,
+    Anchor, Claims, Cursors, Disk, DiskError, Health, Known, Limits, News, OpenError, Position, Recorded, Spool, State, gap,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, spawn_blocking, spawn_local};
 use tokio::time::timeout;
 
 /// Words of the writer that wait for the loop. It takes them at once; the writer would rather lose a word than wait, and the next tells more.
@@ -45,20 +47,23 @@ pub enum RecorderError {
 /// The writer of the log, seen from the loop.
 pub struct Recorder {
     spool: Option<Spool>,
-    state: Disk,
+    state: Arc<Disk>,
     dir: PathBuf,
     config: Limits,
     words: mpsc::Receiver<News>,
     shipping: Shipping,
-    head: (Position, Digest),
+    head: Position,
     rules: Option<RuleSet>,
     names: BTreeMap<u64, IncidentId>,
-    health: Health,
     refused: bool,
     /// There is no log in this run.
     lost: Option<Lost>,
-    /// A policy to be remembered when the record with this ticket is on disk.
-    policy: Option<(u64, Policy)>,
+    /// The last one that was told, or remembered from an earlier run.
+    policy: Option<Policy>,
+    /// Policies to be remembered, each when the record with this ticket is on disk.
+    untold: VecDeque<(u64, Policy)>,
+    /// Remembers the one before.
+    remembering: Option<JoinHandle<()>>,
     state_dir: PathBuf,
 }
 
@@ -67,34 +72,34 @@ impl Recorder {
     /// service goes on without a log and says so.
     pub fn open(orders: &Orders, now: &Stamp) -> Result<(Self, Vec<Incident>), RecorderError> {
         match Self::with_log(orders, now) {
-            Err(error) => match Lost::of(&error) {
-                Some(lost) => Ok((Self::without_log(orders, lost, now), Vec::new())),
+            Err(error) => match Lost::of(&error, now) {
+                Some(lost) => Ok((Self::without_log(orders, lost), Vec::new())),
                 None => Err(error),
             },
             opened => opened,
         }
     }
 
-    fn without_log(orders: &Orders, lost: Lost, now: &Stamp) -> Self {
+    fn without_log(orders: &Orders, lost: Lost) -> Self {
         tracing::error!("{}", lost.told(orders.lang));
         let (state, config) = (orders.state_dir.as_path(), &orders.loaded.config);
         let (_, words) = mpsc::channel(1);
         let (dir, head) = (state.join("spool"), Position { epoch: String::new(), seq: 0 });
-        let failing = State::Failing { since: now.clone(), why: lost.why.clone() };
         Self {
             spool: None,
-            state: Disk::look(state),
+            state: Arc::new(Disk::look(state)),
             shipping: Shipping::new(&dir, Cursors::none(Disk::look(&state.join("cursors"))), head.clone()),
             dir,
             config: Limits::from(&config.retention),
             words,
-            head: (head, Digest::ZERO),
+            head,
             rules: orders.loaded.rules.clone(),
             names: BTreeMap::new(),
-            health: Health { state: failing, waiting: 0, given_up: 0 },
             refused: false,
             lost: Some(lost),
             policy: None,
+            untold: VecDeque::new(),
+            remembering: None,
             state_dir: state.to_owned(),
         }
     }
@@ -116,23 +121,22 @@ impl Recorder {
         };
         cursors.arrange(started.order);
         let missed = gap(anchor.as_ref(), started.last.as_ref(), now);
-        let health = spool.health();
-        let hash = anchor.map_or(Digest::ZERO, |anchor| anchor.hash);
         let shipping = Shipping::new(&dir, cursors, started.head.clone());
         let mut recorder = Self {
             spool: Some(spool),
-            state: own,
+            state: Arc::new(own),
             dir,
             config: Limits::from(&config.retention),
             words,
             shipping,
-            head: (started.head, hash),
+            head: started.head,
             rules: orders.loaded.rules.clone(),
             names: BTreeMap::new(),
-            health,
             refused: false,
             lost: None,
-            policy: None,
+            policy: last_policy(state),
+            untold: VecDeque::new(),
+            remembering: None,
             state_dir: state.to_owned(),
         };
         let open = started.open.into_iter().map(|(id, incident)| {
@@ -170,26 +174,26 @@ impl Recorder {
         }
     }
 
-    /// Takes it in; gives what is on disk now and was not before.
-    pub fn take(&mut self, news: News) -> Vec<Recorded> {
+    /// Takes it in; gives what is on disk now and was not before. Only of incidents that are open by their key the names are kept: one that
+    /// comes back brings its name along.
+    pub fn take(&mut self, news: News, is_open: impl Fn(u64) -> bool) -> Vec<Recorded> {
         match news {
-            News::Health(health) => {
-                self.health = health;
-                Vec::new()
-            }
+            // It is asked for when somebody wants to know.
+            News::Health(_) => Vec::new(),
             News::Recorded(recorded) => {
                 if let Some(last) = recorded.last() {
-                    self.head = (last.at.clone(), last.hash);
+                    self.head = last.at.clone();
                     self.shipping.on_disk(&last.at);
                 }
                 self.keep_policy(&recorded);
                 self.names.extend(recorded.iter().filter_map(|record| record.incident.clone()));
+                self.names.retain(|key, _| is_open(*key));
                 recorded
             }
         }
     }
 
-    /// The name under which the log has an incident of this run; `None` = it is not on disk yet.
+    /// The name under which the log has an open incident of this run; `None` = it is not on disk yet.
     pub fn name(&self, key: u64) -> Option<&IncidentId> {
         self.names.get(&key)
     }
@@ -201,12 +205,28 @@ impl Recorder {
 
     /// The last record that is on disk.
     pub fn head(&self) -> &Position {
-        &self.head.0
+        &self.head
     }
 
-    /// How the log is doing.
-    pub fn health(&self) -> &Health {
-        &self.health
+    /// How many names are kept.
+    #[cfg(test)]
+    pub fn names_held(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Everything handed over has been dealt with, and the loop has been told.
+    #[cfg(test)]
+    pub fn is_idle(&self) -> bool {
+        self.spool.as_ref().is_none_or(Spool::is_idle)
+    }
+
+    /// How the log is doing, now.
+    pub fn health(&self) -> Health {
+        let without = || {
+            let failing = |lost: &Lost| State::Failing { since: lost.since.clone(), why: lost.why.clone() };
+            Health { state: self.lost.as_ref().map_or(State::Well, failing), waiting: 0, given_up: 0 }
+        };
+        self.spool.as_ref().map_or_else(without, Spool::health)
     }
 
     /// Where its files are.
@@ -214,18 +234,11 @@ impl Recorder {
         &self.dir
     }
 
-    /// Writes the sign of life, and lets go of what is too old.
-    pub fn anchor(&mut self, now: &Stamp) {
-        // Without a log there is nothing to claim about its end.
-        if self.lost.is_some() {
-            return;
-        }
-        let anchor = Anchor { head: self.head.0.clone(), hash: self.head.1, at: now.clone() };
-        if let Err(error) = anchor.store(&self.state) {
-            tracing::warn!(%error, "the sign of life was not written");
-        }
+    /// Has the sign of life written, and lets go of what is too old.
+    pub fn anchor(&self, now: &Stamp) {
         if let Some(spool) = &self.spool {
             spool.tidy(self.config, self.shipping.acknowledged(), now.clone());
+            spool.anchor(Arc::clone(&self.state) as _, now.clone());
         }
     }
 
@@ -243,25 +256,33 @@ impl Recorder {
         self.tell_policy(config, now);
     }
 
-    /// Records what changed since the last policy. What cannot be read or written of it is said; the log goes on without.
+    /// Records what changed since the last policy.
     fn tell_policy(&mut self, config: &Config, now: &Stamp) {
-        let last = Policy::load(&self.state_dir).unwrap_or_else(|error| {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the last policy is not known");
-            None
-        });
         let policy = Policy::of(config);
-        if let (Some(event), Some(spool)) = (policy.after(last.as_ref()), &self.spool) {
+        if let (Some(event), Some(spool)) = (policy.after(self.policy.as_ref()), &self.spool) {
             let (ticket, _) = spool.record(of_agent(event, now));
-            self.policy = Some((ticket, policy));
+            self.policy = Some(policy.clone());
+            self.untold.push_back((ticket, policy));
         }
     }
 
-    /// Remembers the policy whose change is on disk now: a crash in between tells the change twice, never not at all.
+    /// Remembers the policy whose change is on disk now: a crash in between tells the change twice, never not at all. The disk is waited for
+    /// elsewhere, one policy after the other.
     fn keep_policy(&mut self, recorded: &[Recorded]) {
-        if let Some((_, policy)) = self.policy.take_if(|(ticket, _)| recorded.iter().any(|record| record.ticket == Some(*ticket)))
-            && let Err(error) = policy.store(&self.state_dir)
-        {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the policy was not written");
+        let is_told = |(ticket, _): &(u64, Policy)| recorded.iter().any(|record| record.ticket == Some(*ticket));
+        let told = self.untold.iter().rposition(is_told).and_then(|last| self.untold.drain(..=last).next_back());
+        if let Some((_, policy)) = told {
+            let (dir, before) = (self.state_dir.clone(), self.remembering.take());
+            self.remembering = Some(spawn_local(async move {
+                if let Some(before) = before {
+                    // Whatever became of it, this one comes after it.
+                    let _ = before.await;
+                }
+                let stored = spawn_blocking(move || policy.store(&dir)).await;
+                if let Ok(Err(error)) = stored {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "the policy was not written");
+                }
+            }));
         }
     }
 
@@ -280,8 +301,7 @@ impl Recorder {
         if let Some(lost) = &self.lost {
             return Some(lost.told(lang));
         }
-        let State::Failing { why, .. } = &self.health.state else { return None };
-        let waiting = self.health.waiting;
+        let Health { state: State::Failing { why, .. }, waiting, .. } = self.health() else { return None };
         Some(match lang {
             Lang::ZhCn => format!("记录写不进磁盘（{why}），{waiting} 条等着。"),
             Lang::En => format!("Records cannot be written to disk ({why}); {waiting} are waiting."),
@@ -295,10 +315,11 @@ impl Recorder {
         self.refused.then(|| lang.pick(zh, en).to_owned())
     }
 
-    /// Waits until all is on disk, at most so long, and writes the last sign of life.
+    /// Waits until all is on disk, the last sign of life as well; at most so long for each.
     pub async fn close(mut self, now: &Stamp, patience: Duration) {
         if let Some(spool) = self.spool.take() {
-            let closed = tokio::task::spawn_blocking(move || spool.close());
+            spool.anchor(Arc::clone(&self.state) as _, now.clone());
+            let closed = spawn_blocking(move || spool.close());
             if let Ok(Ok(health)) = timeout(patience, closed).await
                 && health.waiting > 0
             {
@@ -306,10 +327,20 @@ impl Recorder {
             }
         }
         while let Ok(news) = self.words.try_recv() {
-            self.take(news);
+            self.take(news, |_| false);
         }
-        self.anchor(now);
+        if let Some(remembering) = self.remembering.take() {
+            let _ = timeout(patience, remembering).await;
+        }
     }
+}
+
+/// What cannot be read of it is said; the log goes on without.
+fn last_policy(state: &Path) -> Option<Policy> {
+    Policy::load(state).unwrap_or_else(|error| {
+        tracing::warn!(error = &error as &dyn std::error::Error, "the last policy is not known");
+        None
+    })
 }
 
 fn card(config: &Config) -> TerminalCard {
@@ -318,4 +349,55 @@ fn card(config: &Config) -> TerminalCard {
 
 fn of_agent(event: AgentEvent, now: &Stamp) -> Draft {
     Draft::new(now, What::Agent(event))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Loaded;
+    use crate::model::{Body, ClockState};
+    use crate::spool::Reader;
+    use tokio::task::LocalSet;
+
+    fn orders(state: &Path, text: &str) -> Orders {
+        let config = toml::from_str(text).expect("a configuration");
+        let loaded = Loaded { config, rules: None, sources: Vec::new(), notes: Vec::new(), files: Vec::new() };
+        Orders { loaded, file: None, state_dir: state.to_owned(), run_dir: None, lang: Lang::En }
+    }
+
+    fn now() -> Stamp {
+        Stamp { boot_id: "b".to_owned(), boottime_ms: 1, wall: jiff::Timestamp::UNIX_EPOCH, offset_s: 0, clock: ClockState::Unknown }
+    }
+
+    /// All changes of the policy in the log, from and to.
+    fn told(state: &Path) -> Vec<(Option<String>, String)> {
+        let mut reader = Reader::after(Disk::look(&state.join("spool")), Position { epoch: String::new(), seq: 0 });
+        let entries = reader.next(usize::MAX, None).expect("a log");
+        let changes = entries.iter().filter_map(|entry| match entry.record().expect("a record").body {
+            Body::Agent { agent: AgentEvent::PolicyChanged { from, to, .. }, .. } => Some((from, to)),
+            _ => None,
+        });
+        changes.collect()
+    }
+
+    #[tokio::test]
+    async fn a_policy_that_is_changed_back_before_the_first_change_is_on_disk_is_told_both_times() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (first, second) = (orders(dir.path(), ""), orders(dir.path(), "[probe]\ninterval = '60s'"));
+        let run = async |change_back| {
+            let (mut recorder, _) = Recorder::open(&first, &now()).expect("a log");
+            if change_back {
+                recorder.reconfigure(&second, &now());
+                recorder.reconfigure(&first, &now());
+            }
+            recorder.close(&now(), Duration::from_secs(30)).await;
+        };
+        LocalSet::new().run_until(run(true)).await;
+        let (one, other) = (Policy::of(&first.loaded.config), Policy::of(&second.loaded.config).digest);
+        let due = [(None, one.digest.clone()), (Some(one.digest.clone()), other.clone()), (Some(other), one.digest.clone())];
+        assert_eq!(told(dir.path()), due);
+        assert_eq!(Policy::load(dir.path()).expect("remembered"), Some(one));
+        LocalSet::new().run_until(run(false)).await;
+        assert_eq!(told(dir.path()).len(), 3, "nothing has changed since");
+    }
 }

@@ -3,7 +3,7 @@
 use super::answers::{Answers, Held, Next};
 use super::changes::Changes;
 use super::control::{Asked, Control, ControlError};
-use super::looks::Looks;
+use super::looks::{Looks, Network, Prober};
 use super::manager::Manager;
 use super::recorder::{Recorder, RecorderError};
 use super::status;
@@ -13,7 +13,7 @@ use crate::catalogue::Lang;
 use crate::config::{self, Config, Loaded};
 use crate::incident::{Effect, Engine, Input};
 use crate::infer::World;
-use crate::model::{AgentEvent, Draft, Outcome, What};
+use crate::model::{AgentEvent, Draft, Outcome, Stamp, What};
 use crate::report::Facing;
 use crate::spool::News;
 use crate::sys::clock;
@@ -75,11 +75,34 @@ impl Orders {
 /// Runs until a signal ends it.
 pub async fn run(orders: Orders) -> Result<(), RunError> {
     let tasks = LocalSet::new();
-    Box::pin(tasks.run_until(async { Box::pin(Service::start(orders)?.watch()).await })).await
+    Box::pin(tasks.run_until(async { Box::pin(Service::start(orders, Outside::here)?.watch()).await })).await
+}
+
+/// What the loop takes from the world around it, besides files and signals.
+struct Outside {
+    now: fn() -> Stamp,
+    prober: Box<dyn Prober>,
+    /// `None` = the kernel cannot be heard.
+    events: Option<Events>,
+    /// Where in the interval this terminal looks, 0 to 1.
+    phase: f64,
+}
+
+impl Outside {
+    /// This PC and its network.
+    fn here(config: &Arc<Config>, enrolment: &Arc<Enrolment>) -> Self {
+        Self {
+            now: clock::stamp,
+            prober: Box::new(Network::new(config, enrolment)),
+            events: Events::open().inspect_err(|why| tracing::warn!(?why, "changes of the network are not heard")).ok(),
+            phase: phase(),
+        }
+    }
 }
 
 /// Everything the loop owns.
 struct Service {
+    now: fn() -> Stamp,
     orders: Orders,
     config: Arc<Config>,
     engine: Engine,
@@ -126,20 +149,21 @@ enum Woke {
 }
 
 impl Service {
-    fn start(orders: Orders) -> Result<Self, RunError> {
+    fn start(orders: Orders, outside: impl FnOnce(&Arc<Config>, &Arc<Enrolment>) -> Outside) -> Result<Self, RunError> {
         let signals = Signals::new()?;
-        let now = clock::stamp();
         let config = Arc::new(orders.loaded.config.clone());
         let enrolment = Arc::new(Enrolment::of(Some(&orders.state_dir)));
         let mut control = sockets(orders.run_dir.as_deref())?;
+        let Outside { now: clock, prober, events, phase } = outside(&config, &enrolment);
+        let now = clock();
         let (recorder, open) = Recorder::open(&orders, &now)?;
-        let events = Events::open().inspect_err(|why| tracing::warn!(?why, "changes of the network are not heard")).ok();
         let manager = Manager::of_environment();
         control.serve(recorder.dir(), recorder.head().clone(), orders.lang);
-        let facing = facing(&config, &orders);
+        let facing = facing(&config, &orders, &now);
         Ok(Self {
-            engine: Engine::new(&config, open, phase(), &now),
-            looks: Looks::new(Arc::clone(&config), enrolment),
+            now: clock,
+            engine: Engine::new(&config, open, phase, &now),
+            looks: Looks::new(Arc::clone(&config), enrolment, prober),
             changes: Changes::of(&orders.main()),
             anchor_due: Instant::now() + ANCHOR_EVERY,
             alive_due: manager.alive_every().map(|every| Instant::now() + every),
@@ -160,56 +184,56 @@ impl Service {
 
     async fn watch(mut self) -> Result<(), RunError> {
         let mut due = self.advance(Input::Due);
-        Manager::ready();
-        loop {
-            let woke = self.wake(due).await;
-            if !matches!(woke, Woke::Asked(_)) {
-                self.answers.outdated();
-            }
-            match woke {
-                Woke::Engine(Input::Due) => {
-                    self.tally.late(due.elapsed());
-                    due = self.advance(Input::Due);
-                }
-                Woke::Engine(input) => due = self.advance(input),
-                Woke::Round(input, world) => due = self.take_round(input, world),
-                Woke::Written(news) => {
-                    let mut recorded = self.recorder.take(news);
-                    self.tally.recorded += recorded.len() as u64;
-                    if let Some(last) = recorded.pop() {
-                        self.control.recorded(last.at);
-                    }
-                }
-                Woke::Asked(asked) => {
-                    let now_ms = clock::stamp().boottime_ms;
-                    if self.answer(|answers, held| answers.take(asked, now_ms, held)) == Next::Round {
-                        due = self.advance(Input::RoundWanted);
-                    }
-                    continue;
-                }
-                Woke::Reload => {
-                    if let Some(config) = self.reload() {
-                        due = self.advance(Input::Reconfigured(config));
-                    }
-                }
-                Woke::Anchor => {
-                    self.recorder.anchor(&clock::stamp());
-                    self.anchor_due = Instant::now() + ANCHOR_EVERY;
-                }
-                Woke::Alive => {
-                    Manager::alive();
-                    self.alive_due = self.manager.alive_every().map(|every| Instant::now() + every);
-                }
-                Woke::Deaf(error) => {
-                    tracing::error!(%error, "the kernel's word of changes broke off");
-                    self.events = Events::open().ok();
-                    due = self.advance(Input::NetworkChanged);
-                }
-                Woke::Stop => return self.stop().await,
-            }
-            let line = status::line(self.engine.latest(), &self.facing, &self.recorder, self.orders.lang);
-            self.manager.status(&line);
+        self.manager.ready();
+        while let Some(next) = self.turn(due).await {
+            due = next;
         }
+        self.stop().await
+    }
+
+    /// Waits for whatever comes first and sees to it. Gives when the engine is due next; `None` = the end is asked for. Until something has
+    /// come, cancelling it loses nothing, and from then on it does not wait.
+    async fn turn(&mut self, mut due: Instant) -> Option<Instant> {
+        let woke = self.wake(due).await;
+        if !matches!(woke, Woke::Asked(_)) {
+            self.answers.outdated();
+        }
+        match woke {
+            Woke::Engine(Input::Due) => {
+                self.tally.late(due.elapsed());
+                due = self.advance(Input::Due);
+            }
+            Woke::Engine(input) => due = self.advance(input),
+            Woke::Round(input, world) => due = self.take_round(input, world),
+            Woke::Written(news) => self.take_news(news),
+            Woke::Asked(asked) => {
+                let now_ms = (self.now)().boottime_ms;
+                let wanted = self.answer(|answers, held| answers.take(asked, now_ms, held)) == Next::Round;
+                return Some(if wanted { self.advance(Input::RoundWanted) } else { due });
+            }
+            Woke::Reload => {
+                if let Some(config) = self.reload() {
+                    due = self.advance(Input::Reconfigured(config));
+                }
+            }
+            Woke::Anchor => {
+                self.recorder.anchor(&(self.now)());
+                self.anchor_due = Instant::now() + ANCHOR_EVERY;
+            }
+            Woke::Alive => {
+                self.manager.alive();
+                self.alive_due = self.manager.alive_every().map(|every| Instant::now() + every);
+            }
+            Woke::Deaf(error) => {
+                tracing::error!(%error, "the kernel's word of changes broke off");
+                self.events = Events::open().ok();
+                due = self.advance(Input::NetworkChanged);
+            }
+            Woke::Stop => return None,
+        }
+        let line = status::line(self.engine.latest(), &self.facing, &self.recorder, self.orders.lang);
+        self.manager.status(&line);
+        Some(due)
     }
 
     /// Waits for whatever comes first. Nothing is lost when another comes first.
@@ -241,13 +265,13 @@ impl Service {
 
     /// One step of the engine, and what it wants done. Gives when the next is due.
     fn advance(&mut self, input: Input) -> Instant {
-        let now = clock::stamp();
+        let now = (self.now)();
         self.tally.input(&input);
         let step = self.engine.step(&now, input);
         let mut drafts = Vec::new();
         for effect in step.effects {
             match effect {
-                Effect::Look(look) => self.looks.begin(look),
+                Effect::Look(look) => self.looks.begin(look, now.boottime_ms),
                 Effect::Record(draft) => drafts.push(*draft),
             }
         }
@@ -258,12 +282,22 @@ impl Service {
         Instant::now() + Duration::from_millis(step.due_ms.saturating_sub(now.boottime_ms))
     }
 
+    /// The log has said something.
+    fn take_news(&mut self, news: News) {
+        let mut recorded = self.recorder.take(news, |key| self.engine.open().any(|incident| incident.key == key));
+        self.tally.recorded += recorded.len() as u64;
+        if let Some(last) = recorded.pop() {
+            self.control.recorded(last.at);
+        }
+    }
+
     /// A round has ended: it is judged, and whoever waited for it is told.
     fn take_round(&mut self, input: Input, world: World) -> Instant {
         let began_ms = if let Input::Round { began_ms, .. } = &input { *began_ms } else { 0 };
         self.world = world;
-        self.facing.at = clock::wall().to_zoned(self.started.time_zone().clone());
-        self.facing.took_ms = clock::stamp().boottime_ms.saturating_sub(began_ms);
+        let now = (self.now)();
+        self.facing.at = now.wall.to_zoned(self.started.time_zone().clone());
+        self.facing.took_ms = now.boottime_ms.saturating_sub(began_ms);
         let due = self.advance(input);
         let wanted = self.engine.counts(began_ms) && self.answer(|answers, held| answers.round_ended(began_ms, held)) == Next::Round;
         if wanted { self.advance(Input::RoundWanted) } else { due }
@@ -286,7 +320,7 @@ impl Service {
 
     /// Reads the configuration again; one that is not right changes nothing and is said.
     fn reload(&mut self) -> Option<Box<Config>> {
-        Manager::reloading();
+        self.manager.reloading();
         // A conf.d that is new, or another one, is watched from now on; before the files are read, so that no change falls in between.
         self.changes = Changes::of(&self.orders.main());
         let read = config::load(self.orders.file.as_deref());
@@ -295,16 +329,17 @@ impl Service {
                 let enrolment = Enrolment::of(Some(&self.orders.state_dir));
                 self.recorder.accept_configuration();
                 if loaded == self.orders.loaded && enrolment == *self.looks.enrolment() {
-                    Manager::ready();
+                    self.manager.ready();
                     return None;
                 }
                 tracing::info!("the configuration was read again");
                 self.config = Arc::new(loaded.config.clone());
                 self.orders.loaded = loaded;
+                let now = (self.now)();
                 let (at, took_ms) = (self.facing.at.clone(), self.facing.took_ms);
-                self.facing = Facing { at, took_ms, ..facing(&self.config, &self.orders) };
+                self.facing = Facing { at, took_ms, ..facing(&self.config, &self.orders, &now) };
                 self.looks.reconfigure(Arc::clone(&self.config), Arc::new(enrolment));
-                self.recorder.reconfigure(&self.orders, &clock::stamp());
+                self.recorder.reconfigure(&self.orders, &now);
                 Some(Box::new(self.orders.loaded.config.clone()))
             }
             Err(error) => {
@@ -314,13 +349,13 @@ impl Service {
                 None
             }
         };
-        Manager::ready();
+        self.manager.ready();
         config
     }
 
     async fn stop(self) -> Result<(), RunError> {
-        Manager::stopping();
-        let now = clock::stamp();
+        self.manager.stopping();
+        let now = (self.now)();
         self.recorder.submit(vec![Draft::new(&now, What::Agent(AgentEvent::Stopped { reason: "signal".to_owned() }))]);
         self.recorder.close(&now, FAREWELL).await;
         self.control.close().await;
@@ -345,8 +380,8 @@ fn sockets(run_dir: Option<&Path>) -> Result<Control, RunError> {
     }
 }
 
-fn facing(config: &Config, orders: &Orders) -> Facing {
-    let at = clock::wall().to_zoned(jiff::tz::TimeZone::system());
+fn facing(config: &Config, orders: &Orders, now: &Stamp) -> Facing {
+    let at = now.wall.to_zoned(jiff::tz::TimeZone::system());
     let mut facing = Facing::new(config, at, 0);
     facing.id = this_terminal(&config.terminal);
     facing.rules.clone_from(&orders.loaded.rules);
@@ -384,3 +419,6 @@ fn phase() -> f64 {
     let drawn = RandomState::new().hash_one(clock::boot_id());
     f64::from(u32::try_from(drawn >> 32).unwrap_or(0)) / f64::from(u32::MAX)
 }
+
+#[cfg(test)]
+mod day;

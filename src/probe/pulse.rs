@@ -7,6 +7,24 @@
 //! What a pulse needs in memory it needs for every centre at once: the rare ways and the large ones (a closer look, TLS) are boxed, so that only
 //! who takes them pays for them. Every handshake is a full one: a resumed session would go on for as long as its ticket lasts behind a
 //! certificate that has expired or was exchanged, which applications that begin anew cannot use.
+//!
+//! # Why bytes that others receive do not stand in for a pulse
+//!
+//! The kernel tells everybody (`inet_diag`) when a connection of any program last brought something from the centre. Such bytes could save
+//! pulses, or put the next one off. They do not, for three reasons:
+//!
+//! * They prove less. They go on coming where a filter lets nothing new pass, where the certificate has expired (they are the handshake that the
+//!   program then refuses), where every page is an error or says maintenance, and where no name server answers any more. All of that has
+//!   to be seen within twenty seconds, and only a pulse sees it. So where TLS, a page or a name is configured there is nothing to be saved.
+//! * What they do prove is as old as the last of them. So that a silence is found no later than now, the next pulse is due one interval after
+//!   that byte, not after the pulse that it saved. Counters speak when somebody pays: with one exchange a minute the last byte is younger than
+//!   the nine seconds behind a VPN one time in seven, and half of these are won: one pulse in fourteen. For the rest of the day, none.
+//! * They are not cheaper. For an answer the kernel walks through its whole table of connections: measured, 21 µs of CPU on a PC with 4 GB
+//!   of memory (32,768 places) and 230 µs with 24 GB, at each pulse, saved or not; a connection made and closed costs 11 µs.
+//!
+//! Counters of an interface say neither from whom nor when. What is received does count where it proves something: within a look, what answers
+//! above proves what lies below. When to look is the engine's: seldom in health, at once on the kernel's word, and into a silence while it
+//! lasts ([`incident::Engine`](crate::incident::Engine)).
 
 mod name;
 mod page;

@@ -1,8 +1,9 @@
-//! The thread that writes: takes what waits, makes it durable with one sync, and only then reports it.
+//! The thread that writes: takes what waits, makes it durable with one sync, and only then reports it. It writes the sign of life, too.
 //!
 //! Handing a record over never waits for the disk. While the disk refuses, records wait in the [`Room`], and the thread tries again after a
 //! pause that doubles from one second to half a minute.
 
+use super::anchor::Anchor;
 use super::log::{Item, Log, Recorded};
 use super::place::Position;
 use super::recover::{self, Claims, OpenError, Started};
@@ -77,8 +78,15 @@ struct Desk {
     /// Records that left the room and are not on the disk yet; and how many were given up of which one of them tells.
     loaded: (usize, u64),
     wishes: VecDeque<Wish>,
+    /// The sign of life that waits, and where it belongs. A newer one takes its place.
+    sign: Option<(SignStore, Stamp)>,
+    /// The thread has taken something and is not done with it.
+    busy: bool,
     closing: bool,
 }
+
+/// The directory of the sign of life.
+type SignStore = Arc<dyn Store + Send + Sync>;
 
 /// What is asked of the thread beside writing.
 enum Wish {
@@ -109,6 +117,8 @@ impl Spool {
             state: State::Well,
             loaded: (0, 0),
             wishes: VecDeque::new(),
+            sign: None,
+            busy: false,
             closing: false,
         };
         let shared = Arc::new(Shared { desk: Mutex::new(desk), bell: Condvar::new() });
@@ -142,6 +152,19 @@ impl Spool {
     /// Asks for the oldest segments to be forgotten, as far as the limits say.
     pub fn tidy(&self, limits: Limits, acknowledged: Option<Position>, now: Stamp) {
         self.shared.wish(Wish::Tidy(limits, acknowledged, now));
+    }
+
+    /// Asks for the sign of life in `state`: that the agent was alive at `now`, and where the log ends by then. It is written by the thread
+    /// that writes the log, after what waits, so that it never claims what is not on the disk.
+    pub fn anchor(&self, state: SignStore, now: Stamp) {
+        self.shared.desk().sign = Some((state, now));
+        self.shared.bell.notify_one();
+    }
+
+    /// Nothing waits and nothing is under way: all that was asked for has been done, or was refused, and has been told.
+    pub fn is_idle(&self) -> bool {
+        let desk = self.shared.desk();
+        !desk.busy && desk.wishes.is_empty() && desk.sign.is_none() && desk.health().waiting == 0
     }
 
     /// Asks for the next attempt at once, where the disk refused: something changed.
@@ -227,7 +250,11 @@ impl<S: Store> Clerk<S> {
             if tried {
                 self.write();
             }
-            if closing && self.is_done() {
+            let done = closing && self.is_done();
+            if done || !closing {
+                self.sign();
+            }
+            if done {
                 return;
             }
         }
@@ -242,10 +269,13 @@ impl<S: Store> Clerk<S> {
     /// Waits for something to do.
     fn wait(&mut self) -> (VecDeque<Wish>, bool) {
         let mut desk = self.shared.desk();
+        desk.busy = false;
         loop {
             let work = !desk.room.is_empty() || !self.log.is_idle() || self.log.has_news();
             let left = self.retry.map(|at| at.saturating_duration_since(clock::now()));
-            if desk.closing || !desk.wishes.is_empty() || (work && left.is_none_or(|left| left.is_zero())) {
+            let asked = desk.closing || !desk.wishes.is_empty() || desk.sign.is_some();
+            if asked || (work && left.is_none_or(|left| left.is_zero())) {
+                desk.busy = true;
                 return (std::mem::take(&mut desk.wishes), desk.closing);
             }
             desk = match left.filter(|_| work) {
@@ -290,6 +320,15 @@ impl<S: Store> Clerk<S> {
                 self.change(State::Well);
             }
             Err(error) => self.refused(&error),
+        }
+    }
+
+    /// Writes the sign of life that waits. One that is refused costs nothing but itself: the next one tells more.
+    fn sign(&mut self) {
+        let Some((state, at)) = self.shared.desk().sign.take() else { return };
+        let anchor = Anchor { head: self.log.head(), hash: self.log.head_hash(), at };
+        if let Err(error) = anchor.store(&*state) {
+            tracing::warn!(%error, "the sign of life was not written");
         }
     }
 

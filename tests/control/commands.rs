@@ -38,11 +38,10 @@ fn status_tells_how_far_each_sink_is() {
     assert!(sink["oldest_s"].as_u64().is_some_and(|age| age < 60) && sink["trouble"].is_string(), "{sink:#}");
     let more = sink["waiting"].as_u64().unwrap();
     ground.cable("down");
-    wait_for("one more", Duration::from_secs(20), || {
-        (ground.status()["agent"]["sinks"][0]["waiting"].as_u64()? > more).then_some(())
-    });
+    wait_for("one more", Duration::from_secs(20), || (ground.status()["agent"]["sinks"][0]["waiting"].as_u64()? > more).then_some(()));
     assert_schema(&ground.isonet(&[], "status --json").json(), "status/1");
-    for (lang, words) in [("en", "Sink fleet (nats): has nothing yet,"), ("zh-CN", "外送 fleet（nats）：还没有送出过，还有")] {
+    for (lang, words) in [("en", "Sink fleet (nats): has nothing yet,"), ("zh-CN", "外送 fleet（nats）：还没有送出过，还有")]
+    {
         let ran = ground.isonet(&[], &format!("status --lang {lang}"));
         assert!(ran.out.contains(words), "{words}: {}", ran.out);
     }

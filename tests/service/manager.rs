@@ -1,5 +1,6 @@
 //! The protocol of the service manager.
 
+use crate::log::word;
 use crate::run::Run;
 use crate::site::{CENTRES, Site};
 use rustix::process::Signal;
@@ -90,6 +91,29 @@ fn the_end_is_announced_and_recorded() {
         assert_eq!(events.last().map(String::as_str), Some("stopped"), "{events:?}");
         assert!(!events.contains(&"gap".to_owned()), "a goodbye leaves no gap: {events:?}");
     }
+    crate::log::is_sound(&site);
+}
+
+#[test]
+fn a_service_manager_that_does_not_read_holds_nobody_up() {
+    let Some(site) = Site::new() else { return };
+    site.write("isonet.toml", &format!("language = \"en\"\n{}", site.config(&[("settlement", CENTRES[0])])));
+    // Its queue is full before the daemon says a word.
+    let mut run = Run::start_unheard(&site, &[("WATCHDOG_USEC", "200000")]);
+    for turn in 1..=3 {
+        site.cut(CENTRES[0]);
+        let opened = |record: &serde_json::Value| record.pointer("/incident/occurrences") == Some(&serde_json::json!(turn));
+        crate::log::incident(&site, "opened", |record| word(record, "/incident/phase") != "resolved" && opened(record));
+        site.mend(CENTRES[0]);
+        if turn < 3 {
+            crate::log::incident(&site, "resolved", |record| word(record, "/incident/phase") == "resolved" && opened(record));
+        }
+    }
+    // Now it reads: first what was said first, in the end how things stand.
+    run.hears("READY=1");
+    run.hears("WATCHDOG=1");
+    run.hears("STATUS=You can settle");
+    run.stop();
     crate::log::is_sound(&site);
 }
 

@@ -21,9 +21,21 @@ pub struct Run {
 impl Run {
     /// Starts `isonet run` on the site's `isonet.toml`.
     pub fn start(site: &Site, environment: &[(&str, &str)]) -> Self {
+        let socket = notified(site);
+        Self::begin(site, environment, socket)
+    }
+
+    /// The same under a service manager that reads nothing before it is asked for what it [`hears`](Self::hears), and whose queue is full.
+    pub fn start_unheard(site: &Site, environment: &[(&str, &str)]) -> Self {
+        let socket = notified(site);
+        let other = UnixDatagram::unbound().unwrap();
+        other.set_nonblocking(true).unwrap();
+        while other.send_to(b"OTHER=1", site.path("notify")).is_ok() {}
+        Self::begin(site, environment, socket)
+    }
+
+    fn begin(site: &Site, environment: &[(&str, &str)], socket: UnixDatagram) -> Self {
         let at = site.path("notify");
-        let _ = std::fs::remove_file(&at);
-        let socket = UnixDatagram::bind(&at).unwrap();
         let errors = site.path("stderr");
         let mut command = site.command(env!("CARGO_BIN_EXE_isonet"));
         command.arg("--config").arg(site.path("isonet.toml")).arg("run").env_remove("WATCHDOG_USEC").env_remove("WATCHDOG_PID");
@@ -111,4 +123,11 @@ impl Drop for Run {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Where the service manager of this site listens.
+fn notified(site: &Site) -> UnixDatagram {
+    let at = site.path("notify");
+    let _ = std::fs::remove_file(&at);
+    UnixDatagram::bind(&at).unwrap()
 }

@@ -1,4 +1,5 @@
 //! The record log under everything that disks, power, people and processes do to it.
+#![allow(clippy::disallowed_methods, reason = "tests measure by the machine's clock")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what is wrong by panicking")]
 
 mod beginning;
@@ -9,4 +10,5 @@ mod identity;
 mod killed;
 mod memory;
 mod power;
+mod sign_of_life;
 mod world;

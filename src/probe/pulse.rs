@@ -52,6 +52,9 @@ const MOST_ADDRESSES: usize = 3;
 /// The next name server or address is asked when the one before has been silent for so long: where all are, a pulse takes no longer than one.
 const NEXT_AFTER: Duration = Duration::from_millis(500);
 
+/// Centres that are asked at once; the next ones follow when some are done, or have been silent for [`NEXT_AFTER`].
+const AT_ONCE: usize = 16;
+
 /// What to ask, learned from the configuration and from rounds that went well.
 pub struct Pulse {
     patience: Duration,
@@ -148,15 +151,15 @@ impl Pulse {
         }
     }
 
-    /// Asks all centres at once. `None` = nothing is known of it that could be asked.
+    /// Asks all centres. `None` = nothing is known of it that could be asked.
     pub async fn beat(&self) -> BTreeMap<String, Option<bool>> {
         let beat = Beat { wall: Wall::new(clock::wall()), began: Instant::now(), patience: self.patience };
-        let asked = self.centres.iter().map(|known| async {
+        let asked = self.centres.iter().map(|known| async move {
             let learned = known.learned.borrow().clone();
             let usable = if learned.addresses.is_empty() { None } else { Some(known.usable(&learned, beat).await) };
             (known.centre.name.clone(), usable)
         });
-        join_all(asked).await.into_iter().collect()
+        in_shifts(asked).await
     }
 }
 
@@ -190,6 +193,25 @@ impl Known {
         }
         let all = self.services.iter().map(|(port, service)| service.is_well(SocketAddr::new(ip, *port), beat));
         join_all(all).await.into_iter().all(|well| well)
+    }
+}
+
+/// Does all of it, [`AT_ONCE`] at a time. Those that are silent hold nobody up for long: after [`NEXT_AFTER`] as many more may begin.
+async fn in_shifts<T, C: Default + Extend<T>>(all: impl Iterator<Item = impl Future<Output = T>>) -> C {
+    let (mut all, mut running, mut done) = (all.peekable(), FuturesUnordered::new(), C::default());
+    let mut room = AT_ONCE;
+    loop {
+        while running.len() < room
+            && let Some(next) = all.next()
+        {
+            running.push(next);
+        }
+        let more = all.peek().is_some();
+        match if more { timeout(NEXT_AFTER, running.next()).await } else { Ok(running.next().await) } {
+            Ok(Some(one)) => done.extend([one]),
+            Ok(None) => return done,
+            Err(_) => room = running.len() + AT_ONCE,
+        }
     }
 }
 
@@ -310,6 +332,30 @@ mod tests {
         assert_eq!(asked(&[2, 3]).await, (true, ms(6)));
         assert_eq!(asked(&[1, 3]).await, (true, ms(505)));
         assert_eq!(asked(&[1, 2, 3]).await, (true, ms(506)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_are_asked_in_shifts_which_silence_does_not_hold_up() {
+        let (running, most) = (Cell::new(0_usize), Cell::new(0));
+        let ask = |takes: Duration| {
+            let (running, most) = (&running, &most);
+            async move {
+                running.set(running.get() + 1);
+                most.set(most.get().max(running.get()));
+                sleep(takes).await;
+                running.set(running.get() - 1);
+            }
+        };
+        let shifts = async |takes| {
+            most.set(0);
+            let began = Instant::now();
+            let done: Vec<()> = in_shifts((0..5 * AT_ONCE).map(|_| ask(takes))).await;
+            (done.len(), most.get(), began.elapsed())
+        };
+        let quick = Duration::from_millis(10);
+        assert_eq!(shifts(quick).await, (5 * AT_ONCE, AT_ONCE, quick * 5));
+        let (done, _, took) = shifts(PATIENCE).await;
+        assert_eq!((done, took), (5 * AT_ONCE, PATIENCE + NEXT_AFTER * 4));
     }
 
     #[tokio::test(start_paused = true)]

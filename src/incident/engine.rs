@@ -13,8 +13,9 @@ use std::time::Duration;
 
 /// A pulse is well within this, or a round is begun beside it: silence is to be looked into while it is still being waited for.
 const OVERDUE: Duration = Duration::from_millis(700);
-/// Between such rounds at least: a page that is always slow is no reason for more rounds than pulses.
-const OVERDUE_GAP: Duration = Duration::from_secs(15);
+/// Not so soon after a round: a page that is always slow is no reason for more rounds than pulses. A silence whose first pulse falls into this
+/// gap gets its round only when that pulse has failed; it must not last so long that this becomes the longest way to an incident.
+const OVERDUE_GAP: Duration = Duration::from_secs(5);
 /// Between looks while something is wrong or has just changed, unless the configured interval is shorter.
 const LIVELY: Duration = Duration::from_secs(5);
 /// Between pulses where a needed centre lies behind a VPN: tunnels die more often than lines, and are to be seen dead in fifteen seconds.
@@ -23,7 +24,8 @@ const BEHIND_VPN: Duration = Duration::from_secs(9);
 const LIVELY_FOR: Duration = Duration::from_secs(30);
 /// Between two tries at what has just failed or just come back.
 const RETRY: Duration = Duration::from_secs(1);
-/// Between two pulses for the sake of the kernel's events: they come in storms.
+/// Between two pulses for the sake of the kernel's events: they come in storms. A round keeps this distance only from one that was begun
+/// before the storm: what the kernel then proves has to be seen twice within a second.
 const EVENT_GAP: Duration = Duration::from_millis(250);
 /// A round waits so long after an event, or it sees half of the change: a client that is still dying, an address without its route.
 const SETTLING: Duration = Duration::from_millis(50);
@@ -180,10 +182,11 @@ impl Engine {
         match input {
             Input::Due => {}
             Input::NetworkChanged => {
-                self.shaken_ms = at;
+                let shaken_ms = std::mem::replace(&mut self.shaken_ms, at);
                 self.lively_until_ms = at + millis(LIVELY_FOR);
                 self.pulse.wish(at, EVENT_GAP);
-                self.round.wish(at + millis(SETTLING), RETRY);
+                let gap = if at.saturating_sub(shaken_ms) < millis(RETRY) { RETRY } else { EVENT_GAP };
+                self.round.wish(at + millis(SETTLING), gap);
             }
             Input::RoundWanted => self.round.wish(at, ASKED_GAP),
             Input::Pulse { began_ms, services } => {
@@ -301,7 +304,9 @@ impl Engine {
         } else {
             self.on_grid(now)
         };
-        self.pulse.due_ms = Some(next.max(now));
+        // What is due now is not put off to the next beat because something else ended at the same moment.
+        let due = self.pulse.due_ms.filter(|due| *due <= now);
+        self.pulse.due_ms = Some(due.unwrap_or(next.max(now)));
     }
 
     fn plan_round(&mut self, now: u64) {

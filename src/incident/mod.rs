@@ -12,6 +12,8 @@
 //! * What could not be told counts for nothing: it neither opens nor closes.
 //! * Opening and closing have thresholds of their own. What comes back soon is the same incident, counted; what keeps coming back stays
 //!   open until it has been quiet for long.
+//! * How soon an outage is known follows from the schedule: 19 s at the very worst (an interval of 15 s, two pulses of 2 s), 13 s behind a VPN,
+//!   within the second where the kernel knows it alone. `tests/scenarios/detection.rs` stages faults at every moment and holds it.
 //! * After a suspend, a boot or a starvation of this program nothing is opened for a while, and looks that began before do not count.
 
 mod engine;

@@ -12,6 +12,7 @@
 //! more where there is time, and taken back where there is none.
 
 mod count;
+mod early;
 mod ground;
 
 use super::awake::awake;
@@ -45,6 +46,8 @@ const GRACE: Duration = Duration::from_millis(150);
 const KERNEL: Duration = Duration::from_millis(60);
 /// A round that still runs then is not a healthy one: time to look at what healthy rounds need not know.
 const TROUBLE: Duration = Duration::from_millis(500);
+/// Who can answer over a healthy path has answered by then: what this PC itself knows to be wrong needs no longer silence.
+const TELLING: Duration = Duration::from_millis(800);
 /// A station that uses our address answers at once.
 const CONFLICT: Duration = Duration::from_millis(200);
 /// How long a PC whose network has just changed is left alone before it is asked again: a route needs a moment after its address.
@@ -134,7 +137,7 @@ async fn round(config: Arc<Config>, enrolment: Arc<Enrolment>, limit: Duration, 
     }
     looks.open(&ground);
     let mut cut = deadline;
-    let mut asked_kernel = false;
+    let (mut asked_kernel, mut silent_until) = (false, ground.began + TELLING);
     loop {
         tokio::select! {
             biased;
@@ -150,6 +153,12 @@ async fn round(config: Arc<Config>, enrolment: Arc<Enrolment>, limit: Duration, 
                 asked_kernel = true;
                 if is_kernels_word(&diagnose(&world, &ground.config, &ground.enrolment), &world) {
                     cut = deadline.min(ground.began + GRACE);
+                }
+            }
+            () = tokio::time::sleep_until(silent_until), if silent_until < cut => {
+                silent_until += TROUBLE;
+                if early::is_known_here(&diagnose(&world, &ground.config, &ground.enrolment)) {
+                    break;
                 }
             }
             () = tokio::time::sleep_until(cut) => break,

@@ -19,11 +19,12 @@ the lab: stages real network faults in namespaces and asks `isonet diagnose` abo
                    (a pass of everything ends with this)
   --rounds N       with --watch: stage each fault so often, under a fresh daemon
   --health         a healthy site under a running `isonet run`, and what happens in its life: no incident (--watch has it beside the faults)
-  --healthy-for S  for so many seconds; default 150, with --full 300
+  --healthy-for S  for so many seconds; default 150, with --full 300, with --quick 45
   --no-product     only stage, prove and undo; do not ask the product
   --json           print the product's whole answer for each case that fails
   --keep DIR       keep every answer of the product as DIR/KIND.CASE.json
   --full           fail instead of skipping when something is missing
+  --quick          of the daemon's proof only the most telling faults, and a short life in health; says what is left out
   --clean          remove what dead runs left, and stop
 ";
 
@@ -42,6 +43,16 @@ pub(crate) enum Task {
     Pass,
 }
 
+/// How much is staged under the daemon, and whether anything may be missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// The most telling of it.
+    Quick,
+    Usual,
+    /// All of it, and it fails where something is missing.
+    Full,
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct Args {
     pub(crate) task: Task,
@@ -50,7 +61,7 @@ pub(crate) struct Args {
     pub(crate) stage: Option<String>,
     pub(crate) filters: Vec<String>,
     pub(crate) product: bool,
-    pub(crate) full: bool,
+    pub(crate) depth: Depth,
     pub(crate) json: bool,
     pub(crate) keep: Option<PathBuf>,
     /// How often each fault is staged under the daemon.
@@ -68,7 +79,7 @@ impl Args {
             stage: None,
             filters: Vec::new(),
             product: true,
-            full: false,
+            depth: Depth::Usual,
             json: false,
             keep: None,
             rounds: 1,
@@ -98,7 +109,8 @@ impl Args {
                 "--stage" => args.stage = Some(value("--stage")?),
                 "--keep" => args.keep = Some(value("--keep")?.into()),
                 "--no-product" => args.product = false,
-                "--full" => args.full = true,
+                "--full" => args.depth = Depth::Full,
+                "--quick" => args.depth = Depth::Quick,
                 "--json" => args.json = true,
                 // What cargo test and nextest say to every test binary.
                 "--format" => {

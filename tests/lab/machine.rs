@@ -42,20 +42,20 @@ pub(crate) fn wireguard_client() -> String {
     format!("{}t", wireguard_prefix(std::process::id()))
 }
 
-/// The same for the pair of a second VPN.
-pub(crate) fn second_wireguard_server() -> String {
-    format!("{}u", wireguard_prefix(std::process::id()))
+/// The same for the pair of a second VPN, in each of several topologies side by side.
+pub(crate) fn second_wireguard_server(part: usize) -> String {
+    format!("{}u{part}", wireguard_prefix(std::process::id()))
 }
 
-/// The same for the pair of a second VPN.
-pub(crate) fn second_wireguard_client() -> String {
-    format!("{}v", wireguard_prefix(std::process::id()))
+/// The same for the pair of a second VPN, in each of several topologies side by side.
+pub(crate) fn second_wireguard_client(part: usize) -> String {
+    format!("{}v{part}", wireguard_prefix(std::process::id()))
 }
 
-/// The name of this run's `OpenVPN` client in the machine's list of processes, which all namespaces share: another run's
-/// client, or the server beside it, must not be taken for it.
-pub(crate) fn openvpn_process() -> String {
-    format!("openvpn-{}", std::process::id())
+/// The name of a topology's `OpenVPN` client in the machine's list of processes, which all namespaces share: another one's client, or the
+/// server beside it, must not be taken for it. Within the 15 characters that the kernel keeps.
+pub(crate) fn openvpn_process(part: usize) -> String {
+    format!("ovpn{part}-{}", std::process::id())
 }
 
 /// The name of this run's SSL VPN client in the machine's list of processes, within the 15 characters that the kernel keeps.

@@ -44,7 +44,7 @@ mod watch;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
-use args::{Args, Task};
+use args::{Args, Depth, Task};
 use machine::Run;
 use shell::Done;
 
@@ -117,8 +117,8 @@ fn supervised(args: &Args) -> ExitCode {
     }
     if let Err(why) = can_run() {
         println!("SKIPPED lab: {why}");
-        println!("0 passed, {}", if args.full { "1 failed, 0 skipped" } else { "0 failed, 1 skipped" });
-        return if args.full { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        println!("0 passed, {}", if args.depth == Depth::Full { "1 failed, 0 skipped" } else { "0 failed, 1 skipped" });
+        return if args.depth == Depth::Full { ExitCode::FAILURE } else { ExitCode::SUCCESS };
     }
     for pid in machine::clean_dead_runs() {
         println!("removed what run {pid} left");

@@ -36,9 +36,13 @@ impl Kind {
         }
     }
 
-    /// How many topologies of this kind a pass brings up. Only one where its peers' names in the machine's list of processes are its own.
+    /// How many topologies of this kind a pass brings up: those with the most cases would be waited for last. Only one where the names of
+    /// its peers, which the whole machine sees, do not tell the parts apart.
     pub(crate) fn parts(self) -> usize {
-        if self == Kind::Leased { 2 } else { 1 }
+        match self {
+            Kind::Leased | Kind::OpenVpn => 3,
+            Kind::LeasedV6 | Kind::WireGuard | Kind::OpenConnect | Kind::Ipsec => 1,
+        }
     }
 
     pub(crate) fn has_vpn(self) -> bool {

@@ -36,7 +36,7 @@ impl Ask {
         let plan = &lab.plan;
         let (kind, transport, process) = match plan.kind {
             Kind::Leased | Kind::LeasedV6 => return String::new(),
-            Kind::OpenVpn => ("openvpn", "udp", Some(machine::openvpn_process())),
+            Kind::OpenVpn => ("openvpn", "udp", Some(machine::openvpn_process(plan.part))),
             Kind::WireGuard => ("wireguard", "udp", None),
             Kind::OpenConnect => ("openconnect", "tcp", Some(machine::openconnect_process())),
             Kind::Ipsec => ("ipsec", "udp", Some(machine::charon_process())),

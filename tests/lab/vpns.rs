@@ -51,7 +51,7 @@ impl Lab {
 
     pub(crate) fn start_openvpn_client(&mut self) -> Done {
         // Known in the machine's process list by a name of this run's own: the server beside it must not look like it.
-        let link = self.own_name("openvpn", &machine::openvpn_process())?;
+        let link = self.own_name("openvpn", &machine::openvpn_process(self.plan.part))?;
         let plan = &self.plan;
         let mut command = self.terminal().command(&link);
         command

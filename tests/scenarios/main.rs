@@ -10,6 +10,7 @@
     reason = "a timeline is a few numbers between nought and a day"
 )]
 
+mod detection;
 mod laws;
 mod play;
 mod recorded;

@@ -186,6 +186,7 @@ impl Scenario {
             centres.map(|name| (name.clone(), usable(truth.get(&name).map_or("ok", String::as_str)))).collect();
         let silent = services.values().any(|usable| *usable == Some(false)) && !truth.values().any(|state| state.contains("proven"));
         let silent = silent || truth.values().any(|state| state.contains("slow look"));
+        let silent_pulse = silent || truth.values().any(|state| state.contains("slow pulse"));
         let diagnosis = diagnosis(&services, &truth, config);
         let seen = |name: &String, usable: Option<bool>| {
             if truth.get(name).is_some_and(|state| state.contains("unseen by pulses")) { Some(true) } else { usable }
@@ -195,8 +196,8 @@ impl Scenario {
                 let services = services.iter().map(|(name, usable)| (name.clone(), seen(name, *usable))).collect();
                 (40, Input::Pulse { began_ms, services })
             }
-            Look::Pulse => (if silent { 2000 } else { 40 }, Input::Pulse { began_ms, services }),
-            Look::Round => (if silent { 3000 } else { 210 }, Input::Round { began_ms, diagnosis: Box::new(diagnosis) }),
+            Look::Pulse => (if silent_pulse { 2000 } else { 40 }, Input::Pulse { began_ms, services }),
+            Look::Round => (if silent { 3200 } else { 210 }, Input::Round { began_ms, diagnosis: Box::new(diagnosis) }),
         };
         Running { ends_ms: clock.now_ms + took, input }
     }
@@ -237,7 +238,7 @@ fn ms(s: f64) -> u64 {
     (s * 1000.0).round() as u64
 }
 
-/// `...; slow look` = whoever looks waits to the end of his patience. `ok; worse dns.slow` = works, with a degradation. `ok; blind icmp.echo` = works, and something cannot be seen.
+/// `...; slow look` = whoever looks waits to the end of his patience; `slow pulse` = only pulses do. `ok; worse dns.slow` = works, with a degradation. `ok; blind icmp.echo` = works, and something cannot be seen.
 fn usable(state: &str) -> Option<bool> {
     match state.split(';').next().unwrap().trim() {
         "ok" => Some(true),
@@ -253,7 +254,7 @@ fn diagnosis(services: &BTreeMap<String, Option<bool>>, truth: &BTreeMap<String,
         for part in state.split(';').map(str::trim) {
             let words: Vec<&str> = part.split_whitespace().collect();
             match words.as_slice() {
-                ["ok" | "unknown"] | ["unseen", "by", "pulses"] | ["slow", "look"] => {}
+                ["ok" | "unknown"] | ["unseen", "by", "pulses"] | ["slow", "look" | "pulse"] => {}
                 ["blind", what] => blind.push(Blind { what: (*what).to_owned(), because: Unseen::Capability("CAP_NET_RAW".to_owned()) }),
                 ["worse", code] => {
                     let verdict = Verdict::new(Cause::from_code(code).unwrap(), Subject::Line, Certainty::Proven);

@@ -96,10 +96,10 @@ fn second_vpn(lab: &mut Lab) -> Done {
             client.0, server.1
         ),
     )?;
-    let server = machine::second_wireguard_server();
+    let server = machine::second_wireguard_server(lab.plan.part);
     let addresses: String = SERVICES.iter().map(|ip| format!("addr add {ip}/32 dev {server}\n")).collect();
     end(lab, "second-server", Place::Internet, &server, &format!("addr add {INSIDE}/24 dev {server}\n{addresses}"))?;
-    let client = machine::second_wireguard_client();
+    let client = machine::second_wireguard_client(lab.plan.part);
     end(lab, "second-client", Place::Terminal, &client, &format!("addr add 172.31.8.2/24 dev {client}\n"))
 }
 
@@ -128,7 +128,7 @@ fn ask() -> Ask {
 }
 
 fn second_site(lab: &Lab) -> String {
-    let (server, dev) = (lab.plan.isp_net.host(2).v4, machine::second_wireguard_client());
+    let (server, dev) = (lab.plan.isp_net.host(2).v4, machine::second_wireguard_client(lab.plan.part));
     let mut text = format!(
         "[[vpn]]\nname = \"second\"\nkind = \"wireguard\"\ninterface = \"{dev}\"\nserver = \"{server}:{PORT}\"\ntransport = \"udp\"\n\
          inside = \"{INSIDE}\"\n\n[[centre]]\nname = \"control\"\nhost = \"{}\"\nping = true\ntcp = [53]\nvia = \"inner\"\n\n",

@@ -1,5 +1,5 @@
 //! What the record log costs: records a second in groups and one by one, from handing over to durable beside the bare sync, and a start on a
-//! log of 200 days.
+//! log of 200 days and on one at its cap.
 //!
 //! ```text
 //! cargo bench --bench spool            # in a directory below target: on the disk, not in memory
@@ -11,7 +11,7 @@ use isonet::config::TerminalKind;
 use isonet::model::{
     Certainty, Change, ClockState, Draft, Evidence, Fingerprint, Incident, KnownCause, Layer, Phase, Severity, Stamp, TerminalCard, What,
 };
-use isonet::spool::{Claims, Disk, Item, Known, Log, News, Spool, verify};
+use isonet::spool::{Claims, Disk, Item, Known, Limits, Log, News, Spool, verify};
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
@@ -24,7 +24,9 @@ fn main() {
     println!("bare write of 1.3 KB + fdatasync     p50 {:>9.1?}  p99 {:>9.1?}  {:>7.0}/s", bare.at(50), bare.at(99), bare.rate());
     groups(&dir.path().join("groups"));
     one_by_one(&dir.path().join("single"));
+    at_random_moments(&dir.path().join("moments"));
     start(&dir.path().join("long"));
+    start_at_the_cap(&dir.path().join("cap"));
 }
 
 struct Times(Vec<Duration>);
@@ -91,6 +93,52 @@ fn one_by_one(dir: &Path) {
     println!("handed over to durable, one by one    p50 {:>9.1?}  p99 {:>9.1?}  {:>7.0}/s", times.at(50), times.at(99), times.rate());
 }
 
+/// As events come: a record at a random moment while nothing else happens, and beside each a bare write and sync on the same file system.
+fn at_random_moments(dir: &Path) {
+    let (tell, told) = mpsc::channel();
+    let report = move |news| {
+        if matches!(news, News::Recorded(_)) {
+            tell.send(()).unwrap();
+        }
+    };
+    let (spool, _) = Spool::start(Disk::own(dir).unwrap(), None, &claims(), card(), report).unwrap();
+    let mut file = File::create(dir.join("bare")).unwrap();
+    let mut drawn = 0x5eed_u64;
+    let mut pause = || {
+        drawn = drawn.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        std::thread::sleep(Duration::from_micros(500 + (drawn >> 33) % 12_000));
+    };
+    let (mut events, mut bare) = (Vec::new(), Vec::new());
+    for _ in 0..1500 {
+        pause();
+        events.extend(
+            timed(1, || {
+                spool.record(draft(1));
+                told.recv().unwrap();
+            })
+            .0,
+        );
+        pause();
+        bare.extend(
+            timed(1, || {
+                file.write_all(&[b'x'; 1300]).unwrap();
+                rustix::fs::fdatasync(&file).unwrap();
+            })
+            .0,
+        );
+    }
+    let (events, bare) = (Times(events), Times(bare));
+    println!(
+        "event at a random moment to durable   p50 {:>9.1?}  p99 {:>9.1?}  max {:>9.1?}",
+        events.at(50),
+        events.at(99),
+        events.at(100)
+    );
+    println!("bare write + fdatasync in between     p50 {:>9.1?}  p99 {:>9.1?}  max {:>9.1?}", bare.at(50), bare.at(99), bare.at(100));
+    let goal = Duration::from_millis(5) + bare.at(99);
+    println!("  p99 goal: 5 ms + one fdatasync      {:>13.1?}  {}", goal, if events.at(99) <= goal { "met" } else { "MISSED" });
+}
+
 fn start(dir: &Path) {
     let (mut log, _) = Log::open(Disk::own(dir).unwrap(), &claims(), &stamp()).unwrap();
     let card = Arc::new(card());
@@ -107,6 +155,21 @@ fn start(dir: &Path) {
     println!("the same without its checkpoint       p50 {:>9.1?}  max {:>9.1?}", slow.at(50), slow.at(100));
     let proof = timed(11, || assert!(verify(&Disk::look(dir)).unwrap().is_whole()));
     println!("verify-log of the same                p50 {:>9.1?}", proof.at(50));
+}
+
+/// As much as is ever kept.
+fn start_at_the_cap(dir: &Path) {
+    let (mut log, _) = Log::open(Disk::own(dir).unwrap(), &claims(), &stamp()).unwrap();
+    let card = Arc::new(card());
+    let mut written = 0;
+    while written < Limits::TOTAL {
+        log.load((0..4096).map(|n| Item { ticket: n, draft: draft(n), card: Arc::clone(&card) }), &card, &stamp());
+        log.flush().unwrap();
+        written = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).sum();
+    }
+    drop(log);
+    let quick = timed(11, || drop(Log::open(Disk::own(dir).unwrap(), &claims(), &stamp()).unwrap()));
+    println!("start on a log at its cap of 256 MiB  p50 {:>9.1?}  max {:>9.1?}", quick.at(50), quick.at(100));
 }
 
 fn claims() -> Claims {

@@ -192,6 +192,24 @@ fn an_open_isolation_stands_above_everything_else() {
 }
 
 #[test]
+fn what_the_daemon_has_open_is_on_the_page_as_text() {
+    let incident = serde_json::json!({
+        "id": "e/7", "kind": "disconnection", "cause": "line.down", "title": "<b>线路</b>不通", "certainty": "likely", "severity": "critical",
+        "object": "line", "centres": ["settle<script>"], "since": "2026-11-22T14:20:00+08:00", "occurrences": 1, "flapping": false,
+        "planned": null
+    });
+    let open: isonet::report::OpenIncident = serde_json::from_value(incident).unwrap();
+    for (open, heading) in [(Some(vec![open]), true), (Some(Vec::new()), false), (None, false)] {
+        let facing = isonet::report::Facing { open, ..scenes::facing() };
+        let page = to_html(&scenes::healthy(), &facing, Lang::ZhCn);
+        let parsed = parse(&page).unwrap();
+        assert_harmless(&page, &parsed);
+        assert_eq!(parsed.text.contains("值守程序记着的、还没恢复的故障"), heading);
+        assert_eq!(parsed.text.contains("<b>线路</b>不通：从 14:20 起，已 12 分钟，连不上 settle<script> [line.down]"), heading);
+    }
+}
+
+#[test]
 fn without_a_centre_the_lines_to_add_are_there() {
     let (_, parsed) = page(&scenes::no_centre_configured(), Lang::En);
     assert!(parsed.text.contains("[[centre]]\nname = \"settlement\""), "{}", parsed.text);

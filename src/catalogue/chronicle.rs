@@ -1,6 +1,6 @@
 //! What a record says, in one sentence: for logs that people read.
 
-use super::{Lang, certainty, text, unseen_what};
+use super::{Lang, among, certainty, text, unseen_what};
 use crate::model::{AgentEvent, Body, Cause, Change, IncidentBody, IncidentKind, Phase};
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ pub fn title(code: &str, object: &str, lang: Lang) -> String {
         Some(cause) => text(cause, lang).title.to_owned(),
         None if code == "agent.degraded" => {
             let what = unseen_what(object, lang).unwrap_or(object);
-            lang.pick(format!("isonet 看不到{what}"), format!("isonet cannot see {what}"))
+            lang.pick(among("isonet 看不到", what, ""), format!("isonet cannot see {what}"))
         }
         None => lang.pick("原因还没查清", "the cause is not known yet").to_owned(),
     }
@@ -94,6 +94,7 @@ fn agent_zh(event: &AgentEvent) -> String {
         AgentEvent::Coalesced { count } => format!("磁盘写不进去，合并或略去了 {count} 条重复的记录。"),
         AgentEvent::TornTail { bytes } => format!("本地记录末尾有 {bytes} 字节没写完，像是断电造成的，已另存。"),
         AgentEvent::Tampered { file, line, .. } => format!("本地记录与写入时不一致：{file} 第 {line} 行。"),
+        AgentEvent::Unreadable { file, why } => format!("本地记录 {file} 读不出来：{why}。像是磁盘或权限的问题，不说明有人改动过。"),
     }
 }
 
@@ -126,6 +127,11 @@ fn agent_en(event: &AgentEvent) -> String {
             format!("The last {bytes} bytes of the local log were not finished, as after a power cut; they were set aside.")
         }
         AgentEvent::Tampered { file, line, .. } => format!("The local log is not as it was written: {file}, line {line}."),
+        AgentEvent::Unreadable { file, why } => {
+            format!(
+                "{file} of the local log cannot be read: {why}. Look at the disk and at the rights; it does not mean that it was changed."
+            )
+        }
     }
 }
 

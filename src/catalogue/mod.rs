@@ -11,6 +11,7 @@ mod notes;
 mod proof;
 mod reasons;
 mod rules;
+mod spacing;
 mod symptoms;
 #[cfg(test)]
 mod tests;
@@ -23,5 +24,6 @@ pub use notes::note;
 pub use proof::{question, result};
 pub use reasons::{reason, unseen, unseen_what};
 pub use rules::{Article, Citation, RuleSet, Wording};
+pub use spacing::among;
 pub use symptoms::{Found, Origin, OriginText, Party, ScreenText, Symptom, nearest, origin, party, screen, search};
 pub use words::{actor, certainty, exoneration, isolation, isolation_not_enrolled, layer, mark, never_do, severity, state, subject};

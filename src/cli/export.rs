@@ -1,22 +1,22 @@
 //! `isonet export`: the records of the local log for other programs. Reads the files alone; the service need not run and is not disturbed.
 //!
-//! Exit status: 66 = there is no log; 74 or 77 = it could not be read, or the result not written.
+//! Only records that prove themselves and belong where they stand come out. What does not is named on stderr and told by the status: what
+//! was exported is genuine, but not all there was.
+//!
+//! Exit status: 65 = the log is not as it was written; 66 = there is no log; 74 or 77 = it, or a part of it, could not be read, or the result
+//! not written.
 
 use super::grammar::Global;
-use super::{IO, complain};
+use super::integrity::MISSING;
+use super::{IO, complain, integrity};
 use crate::catalogue::Lang;
 use crate::config::{Owner, duration, state_dir};
-use crate::export::files::Lines;
-use crate::export::{self, ExportError, Format, Tally};
+use crate::export::{Export, Format, Tally};
+use crate::spool::Report;
 use crate::sys::clock;
 use clap::ValueEnum;
 use std::io::{self, BufWriter};
 use std::path::PathBuf;
-
-/// There is no log (`EX_NOINPUT`).
-const NO_LOG: u8 = 66;
-/// Not permitted (`EX_NOPERM`).
-const PERMISSION: u8 = 77;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -88,33 +88,22 @@ fn export(global: &Global, arguments: &Arguments) -> Result<(), u8> {
     let own = || state_dir(&loaded.config, Owner::of_process(), |name| std::env::var(name).ok()).map(|dir| dir.join("spool"));
     let Some(directory) = arguments.dir.clone().or_else(own) else {
         complain(lang.pick("isonet: 不知道记录在哪里，请用 --dir 指定。", "isonet: no place for records is known; give --dir."));
-        return Err(NO_LOG);
+        return Err(MISSING);
     };
-    let lines = Lines::of(&directory).map_err(|error| {
-        let path = directory.display();
-        complain(
-            &lang.pick(format!("isonet: 读不了记录目录 {path}：{error}"), format!("isonet: cannot read the records in {path}: {error}")),
-        );
-        status(&error)
-    })?;
     let since = arguments.since.and_then(Since::resolve);
     let mut out = BufWriter::new(io::stdout().lock());
-    match export::write(lines, arguments.format.into(), since, lang, &mut out) {
-        Ok(tally) => {
-            tell(tally, lang);
-            Ok(())
-        }
+    let mut export = Export::new(arguments.format.into(), since, lang, &mut out);
+    let report = integrity::read(&directory, lang, &mut |line| export.take(line))?;
+    match export.end() {
+        Ok(tally) => tell(tally, lang),
         // A reader that went away early is not an error.
-        Err(ExportError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        Err(ExportError::Write(error)) => {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+        Err(error) => {
             complain(&format!("isonet: 无法输出结果 / cannot write the result: {error}"));
-            Err(IO)
-        }
-        Err(ExportError::Read(error)) => {
-            complain(&lang.pick(format!("isonet: 读记录时出错：{error}"), format!("isonet: cannot read the records: {error}")));
-            Err(status(&error))
+            return Err(IO);
         }
     }
+    judge(&report, lang)
 }
 
 /// Only what was left out unasked is worth a word.
@@ -128,12 +117,27 @@ fn tell(tally: Tally, lang: Lang) {
     }
 }
 
-fn status(error: &io::Error) -> u8 {
-    match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => NO_LOG,
-        io::ErrorKind::PermissionDenied => PERMISSION,
-        _ => IO,
+/// Says what is not in the export because it does not prove itself or could not be read.
+fn judge(report: &Report, lang: Lang) -> Result<(), u8> {
+    if let Some(torn) = integrity::torn(report, lang) {
+        complain(&format!("isonet: {torn}"));
     }
+    if report.is_whole() {
+        return Ok(());
+    }
+    complain(&if report.damages.is_empty() {
+        lang.pick(
+            "isonet: 有的记录读不出来，没有导出；导出的各条都能自证：".to_owned(),
+            "isonet: a part of the log cannot be read and is not exported; what is exported proves itself:".to_owned(),
+        )
+    } else {
+        lang.pick(
+            "isonet: 记录与写入时不一致，这几处没有导出；导出的各条都能自证。用 isonet verify-log 核对：".to_owned(),
+            "isonet: the log is not as it was written; these places are not exported, what is exported proves itself. See isonet verify-log:".to_owned(),
+        )
+    });
+    integrity::places(report, lang).for_each(|place| complain(&place));
+    Err(integrity::status(report))
 }
 
 #[cfg(test)]

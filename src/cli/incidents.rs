@@ -70,7 +70,7 @@ fn show(global: &Global, arguments: &Arguments) -> Result<(), u8> {
     let text = if arguments.json {
         serde_json::to_string_pretty(&found).expect("plain data with string keys always serialises") + "\n"
     } else {
-        report::render_incidents(&found.incidents, found.left_out, &now(), lang, style(global))
+        report::render_incidents(&found.incidents, &found.lost, found.left_out, &now(), lang, style(global))
     };
     print(&text)
 }
@@ -110,7 +110,7 @@ async fn follow(daemon: &Daemon, json: bool, global: &Global, lang: Lang) -> Res
     if json {
         listed.incidents.iter().try_for_each(|record| print(&(line_of(record) + "\n")))?;
     } else {
-        print(&report::render_incidents(&listed.incidents, listed.left_out, &now(), lang, style(global)))?;
+        print(&report::render_incidents(&listed.incidents, &listed.lost, listed.left_out, &now(), lang, style(global)))?;
     }
     let mut body = coming.into_body();
     let mut pending = Vec::new();

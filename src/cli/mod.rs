@@ -9,6 +9,7 @@ mod explain;
 mod export;
 mod grammar;
 mod incidents;
+mod integrity;
 mod logging;
 mod run;
 mod schema;

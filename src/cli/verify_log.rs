@@ -1,16 +1,12 @@
 //! `isonet verify-log`: proves the record log whole, or names where it is not. Works beside a running daemon and on a copy elsewhere.
 
-use super::grammar::{Global, clean};
-use super::{IO, complain, print};
+use super::grammar::Global;
+use super::integrity::MISSING;
+use super::{complain, integrity, print};
 use crate::catalogue::Lang;
 use crate::config::{LanguageChoice, Owner, load, state_dir};
-use crate::spool::{Disk, Report, verify};
+use crate::spool::Report;
 use std::path::PathBuf;
-
-/// The log is not as it was written (`EX_DATAERR`).
-const DAMAGED: u8 = 65;
-/// There is no log (`EX_NOINPUT`).
-const MISSING: u8 = 66;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -25,21 +21,9 @@ pub fn run(global: &Global, arguments: &Arguments) -> u8 {
         complain(lang.pick("isonet: 不知道记录在哪里，请写出目录", "isonet: nobody knows where the records are; name the directory"));
         return MISSING;
     };
-    let shown = clean(&dir.display().to_string());
-    if !dir.is_dir() {
-        complain(&lang.pick(format!("isonet: 没有这个目录：{shown}"), format!("isonet: there is no such directory: {shown}")));
-        return MISSING;
-    }
-    match verify(&Disk::look(&dir)) {
-        Ok(report) => {
-            let status = if report.is_whole() { 0 } else { DAMAGED };
-            print(&told(&report, lang)).err().unwrap_or(status)
-        }
-        Err(error) => {
-            complain(&lang.pick(format!("isonet: 读不了 {shown}：{error}"), format!("isonet: cannot read {shown}: {error}")));
-            IO
-        }
-    }
+    integrity::read(&dir, lang, &mut |_| {})
+        .and_then(|report| print(&told(&report, lang)).map(|()| integrity::status(&report)))
+        .unwrap_or_else(|status| status)
 }
 
 /// Where the daemon of this user writes. A configuration that is not right has its own command; the usual place does here.
@@ -49,16 +33,23 @@ fn usual(global: &Global) -> Option<PathBuf> {
 }
 
 fn told(report: &Report, lang: Lang) -> String {
-    let mut lines = vec![match (report.is_whole(), lang) {
-        (true, Lang::ZhCn) => format!("记录完整：共 {} 条，首尾相接，没有改动。", report.records),
-        (true, Lang::En) => format!("The log is whole: {} records, each continues the one before, none was changed.", report.records),
-        (false, Lang::ZhCn) => format!("记录有损坏：{} 条能自证，下列各处不能。", report.records),
-        (false, Lang::En) => format!("The log is damaged: {} records prove themselves, these places do not.", report.records),
-    }];
-    for damage in &report.damages {
-        let (file, line, why) = (clean(&damage.file), damage.line, clean(&damage.why));
-        lines.push(lang.pick(format!("  {file} 第 {line} 行：{why}"), format!("  {file}:{line}: {why}")));
-    }
+    let n = report.records;
+    let head = match (report.damages.is_empty(), report.unreadable.is_empty()) {
+        (true, true) => lang.pick(
+            format!("记录完整：共 {n} 条，首尾相接，没有改动。"),
+            format!("The log is whole: {n} records, each continues the one before, none was changed."),
+        ),
+        (false, _) => lang.pick(
+            format!("记录有损坏：{n} 条能自证，下列各处不能。"),
+            format!("The log is damaged: {n} records prove themselves, these places do not."),
+        ),
+        (true, false) => lang.pick(
+            format!("有的记录读不出来：读到的 {n} 条没有改动，其余的无法核对。"),
+            format!("A part of the log cannot be read: the {n} records that can be were not changed, the rest cannot be checked."),
+        ),
+    };
+    let mut lines = vec![head];
+    lines.extend(integrity::places(report, lang));
     for epoch in &report.epochs {
         let (name, records, last, head) = (&epoch.epoch, epoch.records, epoch.last, epoch.head);
         lines.push(match lang {
@@ -72,11 +63,6 @@ fn told(report: &Report, lang: Lang) -> String {
             lang.pick(format!("有交代的缺号：{from} 到 {to}（{reason}）"), format!("missing and accounted for: {from} to {to} ({reason})")),
         );
     }
-    if let Some(bytes) = report.torn {
-        lines.push(lang.pick(
-            format!("末尾有 {bytes} 字节没写完（断电会这样），不算改动。"),
-            format!("{bytes} bytes at the end were never finished (a power cut leaves that); it is no change."),
-        ));
-    }
+    lines.extend(integrity::torn(report, lang));
     format!("{}\n", lines.join("\n"))
 }

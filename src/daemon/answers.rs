@@ -10,6 +10,7 @@ use crate::infer::World;
 use crate::model::IncidentKind;
 use crate::report::{self, Agent, Facing, LogHealth, LogState, OpenIncident, Standing, Status, Watcher};
 use crate::spool::State;
+use crate::sys::clock;
 use hyper::body::Bytes;
 use jiff::Zoned;
 use std::collections::BTreeMap;
@@ -146,6 +147,7 @@ impl Held<'_> {
             config_trouble: self.recorder.refused(lang),
             log: self.log(lang),
             watchers: vec![network(self.hears_network, lang), configuration(self.sees_files, lang)],
+            sinks: self.recorder.sinks(&clock::stamp()),
             blind: Vec::new(),
         };
         Standing { latest: self.engine.latest(), open: self.open(lang), agent }

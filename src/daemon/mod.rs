@@ -12,7 +12,9 @@
 mod answers;
 mod changes;
 pub mod control;
+mod lag;
 mod looks;
+mod lost;
 mod manager;
 mod metrics;
 mod recorder;

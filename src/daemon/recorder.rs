@@ -1,6 +1,7 @@
 //! The log as the loop sees it: drafts go in, words about what is on disk come out. Never waits for the disk; the thread of the
 //! log does.
 
+use super::lost::Lost;
 use super::service::Orders;
 use super::shipping::{self, Shipping};
 use crate::baseline::{machine_fingerprint, machine_id_hash, this_terminal};
@@ -8,7 +9,10 @@ use crate::catalogue::{Lang, RuleSet};
 use crate::config::Config;
 use crate::config::policy::{self, Policy};
 use crate::model::{AgentEvent, Cause, Draft, Incident, IncidentId, RuleReference, Stamp, TerminalCard, What};
-use crate::spool::{Anchor, Claims, Disk, DiskError, Health, Known, Limits, News, OpenError, Position, Recorded, Spool, State, gap};
+use crate::report::SinkState;
+use crate::spool::{
+    Anchor, Claims, Cursors, Disk, DiskError, Health, Known, Limits, News, OpenError, Position, Recorded, Spool, State, gap,
+};
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -52,6 +56,8 @@ pub struct Recorder {
     rules: Option<RuleSet>,
     names: BTreeMap<u64, IncidentId>,
     refused: bool,
+    /// There is no log in this run.
+    lost: Option<Lost>,
     /// The last one that was told, or remembered from an earlier run.
     policy: Option<Policy>,
     /// Policies to be remembered, each when the record with this ticket is on disk.
@@ -62,8 +68,43 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Opens the log below `state` and records the start; gives the incidents that it left open.
+    /// Opens the log below `state` and records the start; gives the incidents that it left open. Where the directory cannot be used, the
+    /// service goes on without a log and says so.
     pub fn open(orders: &Orders, now: &Stamp) -> Result<(Self, Vec<Incident>), RecorderError> {
+        match Self::with_log(orders, now) {
+            Err(error) => match Lost::of(&error, now) {
+                Some(lost) => Ok((Self::without_log(orders, lost), Vec::new())),
+                None => Err(error),
+            },
+            opened => opened,
+        }
+    }
+
+    fn without_log(orders: &Orders, lost: Lost) -> Self {
+        tracing::error!("{}", lost.told(orders.lang));
+        let (state, config) = (orders.state_dir.as_path(), &orders.loaded.config);
+        let (_, words) = mpsc::channel(1);
+        let (dir, head) = (state.join("spool"), Position { epoch: String::new(), seq: 0 });
+        Self {
+            spool: None,
+            state: Arc::new(Disk::look(state)),
+            shipping: Shipping::new(&dir, Cursors::none(Disk::look(&state.join("cursors"))), head.clone()),
+            dir,
+            config: Limits::from(&config.retention),
+            words,
+            head,
+            rules: orders.loaded.rules.clone(),
+            names: BTreeMap::new(),
+            refused: false,
+            lost: Some(lost),
+            policy: None,
+            untold: VecDeque::new(),
+            remembering: None,
+            state_dir: state.to_owned(),
+        }
+    }
+
+    fn with_log(orders: &Orders, now: &Stamp) -> Result<(Self, Vec<Incident>), RecorderError> {
         let (state, config) = (orders.state_dir.as_path(), &orders.loaded.config);
         let dir = state.join("spool");
         let disk = Disk::own(&dir)?;
@@ -76,7 +117,7 @@ impl Recorder {
         let (spool, started) = Spool::start(disk, Some(Disk::look(&dir)), &claims, card(config), news)?;
         let anchor = match anchor {
             Known::Is(anchor) => Some(anchor),
-            Known::Absent | Known::Unreadable => None,
+            Known::Absent | Known::Unreadable | Known::Refused(_) => None,
         };
         cursors.arrange(started.order);
         let missed = gap(anchor.as_ref(), started.last.as_ref(), now);
@@ -92,6 +133,7 @@ impl Recorder {
             rules: orders.loaded.rules.clone(),
             names: BTreeMap::new(),
             refused: false,
+            lost: None,
             policy: last_policy(state),
             untold: VecDeque::new(),
             remembering: None,
@@ -156,6 +198,11 @@ impl Recorder {
         self.names.get(&key)
     }
 
+    /// How far each sink is.
+    pub fn sinks(&self, now: &Stamp) -> Vec<SinkState> {
+        self.shipping.sinks(now)
+    }
+
     /// The last record that is on disk.
     pub fn head(&self) -> &Position {
         &self.head
@@ -175,7 +222,11 @@ impl Recorder {
 
     /// How the log is doing, now.
     pub fn health(&self) -> Health {
-        self.spool.as_ref().map_or(Health { state: State::Well, waiting: 0, given_up: 0 }, Spool::health)
+        let without = || {
+            let failing = |lost: &Lost| State::Failing { since: lost.since.clone(), why: lost.why.clone() };
+            Health { state: self.lost.as_ref().map_or(State::Well, failing), waiting: 0, given_up: 0 }
+        };
+        self.spool.as_ref().map_or_else(without, Spool::health)
     }
 
     /// Where its files are.
@@ -195,7 +246,9 @@ impl Recorder {
     pub fn reconfigure(&mut self, orders: &Orders, now: &Stamp) {
         let config = &orders.loaded.config;
         self.rules.clone_from(&orders.loaded.rules);
-        self.shipping.ship_to(config, orders.lang);
+        if self.lost.is_none() {
+            self.shipping.ship_to(config, orders.lang);
+        }
         self.config = Limits::from(&config.retention);
         if let Some(spool) = &self.spool {
             spool.set_card(card(config));
@@ -245,6 +298,9 @@ impl Recorder {
 
     /// What hinders the log, in words.
     pub fn trouble(&self, lang: Lang) -> Option<String> {
+        if let Some(lost) = &self.lost {
+            return Some(lost.told(lang));
+        }
         let Health { state: State::Failing { why, .. }, waiting, .. } = self.health() else { return None };
         Some(match lang {
             Lang::ZhCn => format!("记录写不进磁盘（{why}），{waiting} 条等着。"),

@@ -3,11 +3,14 @@
 //! A task sleeps until something new is on disk. It moves its cursor only by the sink's word, after it, and tries again after a pause that
 //! doubles from one second to a minute. Files are read and written on threads for that.
 
+use super::lag::Lag;
 use super::recorder::RecorderError;
 use crate::catalogue::Lang;
 use crate::config::{Config, Sink as Configured};
+use crate::model::Stamp;
+use crate::report::SinkState;
 use crate::sink::journal::JournalSink;
-use crate::sink::{Shipped, Sink};
+use crate::sink::{Hindrance, Shipped, Sink};
 use crate::spool::{Cursors, Disk, Entry, Position, Reader};
 use crate::sys::journald;
 use std::path::{Path, PathBuf};
@@ -29,13 +32,21 @@ pub struct Shipping {
     head: watch::Sender<Position>,
     tasks: JoinSet<()>,
     names: Vec<String>,
+    lags: Vec<Lag>,
 }
 
 impl Shipping {
     /// Nothing is shipped yet. `head` is the last record on disk.
     pub fn new(spool: &Path, cursors: Cursors<Disk>, head: Position) -> Self {
         let cursors = Arc::new(Mutex::new(cursors));
-        Self { spool: spool.to_owned(), cursors, head: watch::Sender::new(head), tasks: JoinSet::new(), names: Vec::new() }
+        Self {
+            spool: spool.to_owned(),
+            cursors,
+            head: watch::Sender::new(head),
+            tasks: JoinSet::new(),
+            names: Vec::new(),
+            lags: Vec::new(),
+        }
     }
 
     /// From now on to these sinks; what was under way is shipped again from its cursor. Must be called within a
@@ -43,15 +54,21 @@ impl Shipping {
     pub fn ship_to(&mut self, config: &Config, lang: Lang) {
         self.tasks.abort_all();
         self.names.clear();
+        self.lags.clear();
         for sink in &config.sinks {
             match sink {
                 Configured::Journal { name } => match JournalSink::new(Path::new(journald::SOCKET), lang) {
                     Ok(journal) => self.begin(name, journal),
-                    Err(error) => tracing::error!(sink = name, %error, "nothing is shipped to the journal"),
+                    Err(error) => {
+                        tracing::error!(sink = name, %error, "nothing is shipped to the journal");
+                        self.keep_for(name, "journal", error.to_string());
+                    }
                 },
                 Configured::Syslog { name, .. } | Configured::Nats { name, .. } => {
-                    tracing::warn!(sink = name, "this version does not ship to such a sink; its records are kept");
-                    self.names.push(name.clone());
+                    let why = "this version does not ship to such a sink; its records are kept";
+                    tracing::warn!(sink = name, "{why}");
+                    let kind = if matches!(sink, Configured::Syslog { .. }) { "syslog" } else { "nats" };
+                    self.keep_for(name, kind, why.to_owned());
                 }
             }
         }
@@ -59,10 +76,47 @@ impl Shipping {
 
     fn begin(&mut self, name: &str, sink: impl Sink + 'static) {
         self.names.push(name.to_owned());
-        let courier = Courier { name: name.to_owned(), cursors: Arc::clone(&self.cursors), head: self.head.subscribe() };
         let from = self.cursor(name);
+        let lag = Lag::new(name, "journal", from.clone());
+        self.lags.push(lag.clone());
+        let courier = Courier {
+            name: name.to_owned(),
+            spool: self.spool.clone(),
+            cursors: Arc::clone(&self.cursors),
+            head: self.head.subscribe(),
+            lag,
+        };
         let reader = Reader::after(Disk::look(&self.spool), from);
         self.tasks.spawn_local(courier.run(sink, reader));
+    }
+
+    /// Nothing is shipped to this one. What it waits for is known all the same.
+    fn keep_for(&mut self, name: &str, kind: &'static str, why: String) {
+        self.names.push(name.to_owned());
+        let from = self.cursor(name);
+        let lag = Lag::new(name, kind, from.clone());
+        lag.hindered(Some(why));
+        self.lags.push(lag.clone());
+        let mut reader = Reader::after(Disk::look(&self.spool), from);
+        let mut head = self.head.subscribe();
+        self.tasks.spawn_local(async move {
+            // The oldest that waits stays the oldest.
+            loop {
+                let upto = head.borrow_and_update().clone();
+                let Ok((entries, read)) = read(reader, 1, upto).await else { return };
+                reader = read;
+                if let Some(oldest) = entries.first() {
+                    return lag.waits_for(Some(oldest));
+                }
+                let Ok(()) = head.changed().await else { return };
+            }
+        });
+    }
+
+    /// How far each sink is, in the order of the configuration.
+    pub fn sinks(&self, now: &Stamp) -> Vec<SinkState> {
+        let head = self.head.borrow();
+        self.lags.iter().map(|lag| lag.state(&head, now)).collect()
     }
 
     fn cursor(&self, name: &str) -> Position {
@@ -91,8 +145,10 @@ impl Shipping {
 /// What one sink's task needs besides the sink.
 struct Courier {
     name: String,
+    spool: PathBuf,
     cursors: Arc<Mutex<Cursors<Disk>>>,
     head: watch::Receiver<Position>,
+    lag: Lag,
 }
 
 impl Courier {
@@ -101,12 +157,21 @@ impl Courier {
         loop {
             let upto = self.head.borrow_and_update().clone();
             let from = reader.position().clone();
-            let (entries, read) = match read(reader, upto).await {
+            let (entries, read) = match read(reader, BATCH, upto).await {
                 Ok(read) => read,
-                Err(error) => return tracing::error!(sink = self.name, %error, "the log cannot be read for this sink"),
+                Err(error) => {
+                    tracing::error!(sink = self.name, %error, "the log cannot be read for this sink");
+                    self.lag.hindered(Some(format!("read the log: {error}")));
+                    sleep(pause).await;
+                    pause = (pause * 2).min(PAUSES.1);
+                    reader = Reader::after(Disk::look(&self.spool), from);
+                    continue;
+                }
             };
             reader = read;
+            self.lag.waits_for(entries.first());
             if entries.is_empty() {
+                self.lag.hindered(None);
                 // The daemon ends.
                 let Ok(()) = self.head.changed().await else { return };
                 continue;
@@ -115,8 +180,11 @@ impl Courier {
             let Shipped { accepted, hindrance } = sink.ship(&lines).await;
             if let Some(last) = accepted.checked_sub(1).and_then(|last| entries.get(last)) {
                 pause = PAUSES.0;
+                self.lag.shipped(last.at.clone());
+                self.lag.waits_for(entries.get(accepted));
                 self.advance(last.at.clone()).await;
             }
+            self.lag.hindered(hindrance.as_ref().map(in_words));
             if let Some(hindrance) = hindrance {
                 tracing::debug!(sink = self.name, %hindrance, ?pause, "records wait");
                 let after = accepted.checked_sub(1).and_then(|last| entries.get(last)).map_or(from, |last| last.at.clone());
@@ -137,9 +205,17 @@ impl Courier {
     }
 }
 
+/// With the system's own words, once.
+fn in_words(hindrance: &Hindrance) -> String {
+    match std::error::Error::source(hindrance) {
+        Some(source) => format!("{hindrance}: {source}"),
+        None => hindrance.to_string(),
+    }
+}
+
 /// Reads on, on a thread for that, and gives the reader back.
-async fn read(mut reader: Reader<Disk>, upto: Position) -> std::io::Result<(Vec<Entry>, Reader<Disk>)> {
-    spawn_blocking(move || reader.next(BATCH, Some(&upto)).map(|entries| (entries, reader))).await?
+async fn read(mut reader: Reader<Disk>, most: usize, upto: Position) -> std::io::Result<(Vec<Entry>, Reader<Disk>)> {
+    spawn_blocking(move || reader.next(most, Some(&upto)).map(|entries| (entries, reader))).await?
 }
 
 /// The cursors below the state directory.

@@ -107,7 +107,7 @@ fn event_of_agent(event: &AgentEvent) -> Map<String, Value> {
         AgentEvent::Gap { .. } => ("process", "info"),
         AgentEvent::PolicyChanged { .. } => ("configuration", "change"),
         AgentEvent::SpoolGap { .. } => ("file", "deletion"),
-        AgentEvent::Coalesced { .. } | AgentEvent::TornTail { .. } => ("file", "info"),
+        AgentEvent::Coalesced { .. } | AgentEvent::TornTail { .. } | AgentEvent::Unreadable { .. } => ("file", "info"),
         AgentEvent::Tampered { .. } => ("file", "change"),
     };
     object(json!({

@@ -10,7 +10,6 @@
 
 pub mod csv;
 pub mod ecs;
-pub mod files;
 pub mod ocsf;
 
 use crate::catalogue::Lang;
@@ -42,46 +41,61 @@ pub struct Tally {
     pub foreign: u64,
 }
 
-/// Why an export broke off.
-#[derive(Debug, thiserror::Error)]
-pub enum ExportError {
-    /// The log could not be read.
-    #[error("read the log")]
-    Read(#[source] io::Error),
-    /// The result could not be written.
-    #[error("write the export")]
-    Write(#[source] io::Error),
-}
-
-/// Writes the records of `lines` (each a line of the log without its line feed) from `since` on, by the wall clock of each. Texts are in `lang`.
-pub fn write(
-    lines: impl IntoIterator<Item = io::Result<Vec<u8>>>,
+/// An export under way.
+pub struct Export<'a> {
     format: Format,
     since: Option<jiff::Timestamp>,
     lang: Lang,
-    out: &mut dyn Write,
-) -> Result<Tally, ExportError> {
-    let mut tally = Tally::default();
-    if format == Format::Csv {
-        out.write_all(csv::header().as_bytes()).map_err(ExportError::Write)?;
+    out: &'a mut dyn Write,
+    /// What still has to stand before the first record.
+    head: Option<String>,
+    tally: Tally,
+    /// The first refusal to write: from then on nothing is written.
+    broken: Option<io::Error>,
+}
+
+impl<'a> Export<'a> {
+    /// Of the records from `since` on, by the wall clock of each, to `out`. Texts are in `lang`.
+    pub fn new(format: Format, since: Option<jiff::Timestamp>, lang: Lang, out: &'a mut dyn Write) -> Self {
+        let head = (format == Format::Csv).then(csv::header);
+        Self { format, since, lang, out, head, tally: Tally::default(), broken: None }
     }
-    for line in lines {
-        let line = line.map_err(ExportError::Read)?;
-        let Ok(Dated { time: When { wall } }) = serde_json::from_slice(&line) else {
-            tally.foreign += 1;
-            continue;
+
+    /// Takes a line of the log without its line feed.
+    pub fn take(&mut self, line: &[u8]) {
+        if self.broken.is_some() {
+            return;
+        }
+        let Ok(Dated { time: When { wall } }) = serde_json::from_slice(line) else {
+            self.tally.foreign += 1;
+            return;
         };
-        if since.is_some_and(|since| wall < since) {
-            tally.older += 1;
-        } else if let Some(text) = written(&line, format, lang) {
-            out.write_all(&text).map_err(ExportError::Write)?;
-            tally.written += 1;
+        if self.since.is_some_and(|since| wall < since) {
+            self.tally.older += 1;
+        } else if let Some(text) = written(line, self.format, self.lang) {
+            self.write(&text);
+            self.tally.written += 1;
         } else {
-            tally.foreign += 1;
+            self.tally.foreign += 1;
         }
     }
-    out.flush().map_err(ExportError::Write)?;
-    Ok(tally)
+
+    fn write(&mut self, bytes: &[u8]) {
+        let head = self.head.take().unwrap_or_default();
+        self.broken = self.out.write_all(head.as_bytes()).and_then(|()| self.out.write_all(bytes)).err();
+    }
+
+    /// How it went; an error = the result could not be written.
+    pub fn end(mut self) -> io::Result<Tally> {
+        if self.head.is_some() {
+            self.write(b"");
+        }
+        if let Some(error) = self.broken {
+            return Err(error);
+        }
+        self.out.flush()?;
+        Ok(self.tally)
+    }
 }
 
 /// As much of a record as every version has.

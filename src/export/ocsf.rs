@@ -153,11 +153,14 @@ fn about_agent(record: &Record, event: &AgentEvent, lang: Lang) -> Value {
         AgentEvent::Coalesced { .. } => (EVENT_LOG, (99, "Coalesce")),
         AgentEvent::TornTail { .. } => (EVENT_LOG, (99, "Set Aside")),
         AgentEvent::Tampered { .. } => (EVENT_LOG, (99, "Integrity Failure")),
+        AgentEvent::Unreadable { .. } => (EVENT_LOG, (99, "Read Failure")),
     };
     let mut fields = base(record, class, activity, lang);
     let about = match (class, event) {
         (LIFECYCLE, _) => json!({ "app": { "name": "isonet", "vendor_name": "isonet", "version": record.terminal.agent } }),
-        (_, AgentEvent::Tampered { file, .. }) => json!({ "log_name": "isonet", "file": { "name": file, "type_id": 1 } }),
+        (_, AgentEvent::Tampered { file, .. } | AgentEvent::Unreadable { file, .. }) => {
+            json!({ "log_name": "isonet", "file": { "name": file, "type_id": 1 } })
+        }
         _ => json!({ "log_name": "isonet" }),
     };
     add(&mut fields, about);

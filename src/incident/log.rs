@@ -1,6 +1,6 @@
 //! The incidents that a log tells of: the last record of each.
 
-use crate::model::{Body, Phase, Record};
+use crate::model::{Body, IncidentId, Phase, Record};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -28,6 +28,8 @@ pub struct Found {
     last: BTreeMap<String, (u64, Record)>,
     taken: u64,
     left_out: bool,
+    /// The epoch of the last line.
+    epoch: String,
 }
 
 /// The document `incidents/1`.
@@ -39,19 +41,24 @@ pub struct Incidents {
     pub left_out: bool,
     /// The last record of each incident, the oldest incident first.
     pub incidents: Vec<Record>,
+    /// Those of them that were open when their epoch of the log was lost: they are over, and nobody knows since when.
+    #[serde(default)]
+    pub lost: Vec<IncidentId>,
 }
 
 impl Found {
     /// Nothing yet.
     pub fn new(wanted: Wanted, now: Timestamp) -> Self {
-        Self { wanted, now, last: BTreeMap::new(), taken: 0, left_out: false }
+        Self { wanted, now, last: BTreeMap::new(), taken: 0, left_out: false, epoch: String::new() }
     }
 
     /// Takes a line of the log in. What is no record of an incident, or one of a later version, is passed over.
     pub fn take(&mut self, line: &[u8]) -> ControlFlow<()> {
-        if let Ok(record) = serde_json::from_slice::<Record>(line)
-            && let Body::Incident(body) = &record.body
-        {
+        let Ok(record) = serde_json::from_slice::<Record>(line) else { return ControlFlow::Continue(()) };
+        if self.epoch != record.epoch {
+            self.epoch.clone_from(&record.epoch);
+        }
+        if let Body::Incident(body) = &record.body {
             let name = body.incident.id.to_string();
             self.taken += 1;
             let place = self.last.get(&name).map_or(self.taken, |(place, _)| *place);
@@ -66,7 +73,7 @@ impl Found {
     /// Drops the oldest that is over, or else the oldest.
     fn make_room(&mut self) {
         let oldest = |only_over: bool| {
-            let some = self.last.iter().filter(|(_, (_, record))| !only_over || !is_open(record));
+            let some = self.last.iter().filter(|(_, (_, record))| !only_over || !is_open(record, &self.epoch));
             some.min_by_key(|(_, (place, _))| *place).map(|(name, _)| name.clone())
         };
         if let Some(name) = oldest(true).or_else(|| oldest(false)) {
@@ -77,10 +84,12 @@ impl Found {
 
     /// What is wanted of it.
     pub fn incidents(self) -> Incidents {
-        let Self { wanted, now, last, left_out, .. } = self;
-        let mut found: Vec<(u64, Record)> = last.into_values().filter(|(_, record)| is_wanted(record, wanted, now)).collect();
+        let Self { wanted, now, last, left_out, epoch, .. } = self;
+        let mut found: Vec<(u64, Record)> = last.into_values().filter(|(_, record)| is_wanted(record, &epoch, wanted, now)).collect();
         found.sort_by_key(|(place, _)| *place);
-        Incidents { schema: "incidents/1".to_owned(), left_out, incidents: found.into_iter().map(|(_, record)| record).collect() }
+        let incidents: Vec<Record> = found.into_iter().map(|(_, record)| record).collect();
+        let lost = incidents.iter().filter_map(|record| unresolved(record).filter(|_| record.epoch != epoch).cloned()).collect();
+        Incidents { schema: "incidents/1".to_owned(), left_out, incidents, lost }
     }
 
     /// As one line of JSON.
@@ -89,12 +98,21 @@ impl Found {
     }
 }
 
-fn is_open(record: &Record) -> bool {
-    matches!(&record.body, Body::Incident(body) if body.incident.phase != Phase::Resolved)
+/// The incident that this record leaves unresolved.
+fn unresolved(record: &Record) -> Option<&IncidentId> {
+    match &record.body {
+        Body::Incident(body) if body.incident.phase != Phase::Resolved => Some(&body.incident.id),
+        Body::Incident(_) | Body::Agent { .. } => None,
+    }
 }
 
-fn is_wanted(record: &Record, wanted: Wanted, now: Timestamp) -> bool {
-    if is_open(record) {
+/// `epoch` is the newest: what is open in it stands in it, because each incident that is taken up into a new epoch is recorded there again.
+fn is_open(record: &Record, epoch: &str) -> bool {
+    unresolved(record).is_some() && record.epoch == epoch
+}
+
+fn is_wanted(record: &Record, epoch: &str, wanted: Wanted, now: Timestamp) -> bool {
+    if is_open(record, epoch) {
         return true;
     }
     let recent = wanted.since.is_none_or(|since| {
@@ -149,6 +167,26 @@ mod tests {
         let lines = [line(1, "opened", 50), line(2, "opened", 40), line(1, "resolved", 30), b"not a record".to_vec(), Vec::new()];
         assert_eq!(found(&lines, Wanted::default()), [(1, Phase::Resolved), (2, Phase::Opened)]);
         assert_eq!(found(&lines, Wanted { only_open: true, ..Wanted::default() }), [(2, Phase::Opened)]);
+    }
+
+    #[test]
+    fn what_was_open_when_its_epoch_was_lost_is_over_and_nobody_knows_since_when() {
+        let later = |line: Vec<u8>| String::from_utf8(line).expect("text").replace(r#""epoch":"e""#, r#""epoch":"f""#).into_bytes();
+        let lines = [line(1, "opened", 50), line(2, "opened", 40), line(3, "opened", 35)];
+        let told = |lines: &[Vec<u8>], only_open| {
+            let wanted = Wanted { only_open, ..Wanted::default() };
+            let mut all = Found::new(wanted, Timestamp::from_second(NOW).expect("it is in the calendar"));
+            assert!(lines.iter().all(|line| all.take(line).is_continue()));
+            let told = all.incidents();
+            let seqs = told.incidents.iter().filter_map(|record| unresolved(record).map(|id| id.seq)).collect::<Vec<_>>();
+            (seqs, told.lost.iter().map(|id| id.seq).collect::<Vec<_>>())
+        };
+        // The daemon is dead, or has not written since: nothing is known yet.
+        assert_eq!(told(&lines, true), (vec![1, 2, 3], vec![]));
+        // In the new epoch one was taken up, one was resolved, and of one nothing is known.
+        let anew = [&lines[..], &[later(line(1, "updated", 30)), later(line(2, "resolved", 20))]].concat();
+        assert_eq!(told(&anew, true), (vec![1], vec![]));
+        assert_eq!(told(&anew, false), (vec![1, 3], vec![3]));
     }
 
     #[test]

@@ -105,6 +105,13 @@ pub enum AgentEvent {
         /// What does not fit.
         why: String,
     },
+    /// A file of the log could not be read: a broken disk, or a missing right. Whether it is as it was written, nobody can say.
+    Unreadable {
+        /// The file.
+        file: String,
+        /// The refusal, in the system's words.
+        why: String,
+    },
 }
 
 /// One line of the log.
@@ -407,7 +414,7 @@ impl Body {
 
 impl AgentEvent {
     /// The codes of all events, in the order of [`code`](Self::code).
-    pub const CODES: [&'static str; 8] = [
+    pub const CODES: [&'static str; 9] = [
         "agent.started",
         "agent.stopped",
         "agent.gap",
@@ -416,11 +423,12 @@ impl AgentEvent {
         "agent.coalesced",
         "agent.torn-tail",
         "agent.tampered",
+        "agent.unreadable",
     ];
 
     /// Its stable code.
     pub fn code(&self) -> &'static str {
-        let [started, stopped, gap, policy, spool_gap, coalesced, torn, tampered] = Self::CODES;
+        let [started, stopped, gap, policy, spool_gap, coalesced, torn, tampered, unreadable] = Self::CODES;
         match self {
             Self::Started => started,
             Self::Stopped { .. } => stopped,
@@ -430,6 +438,7 @@ impl AgentEvent {
             Self::Coalesced { .. } => coalesced,
             Self::TornTail { .. } => torn,
             Self::Tampered { .. } => tampered,
+            Self::Unreadable { .. } => unreadable,
         }
     }
 }

@@ -3,12 +3,12 @@
 use super::Style;
 use super::open::{length, title};
 use super::text::{Ink, Page, clean};
-use crate::catalogue::Lang;
-use crate::model::{AgentEvent, Body, Change, IncidentBody, Phase, Record};
+use crate::catalogue::{Lang, among};
+use crate::model::{AgentEvent, Body, Change, IncidentBody, IncidentId, Phase, Record};
 use jiff::{Timestamp, Zoned};
 
-/// A list of the last record of each incident, the oldest first; ends in a line end.
-pub fn render_incidents(records: &[Record], left_out: bool, now: &Zoned, lang: Lang, style: Style) -> String {
+/// A list of the last record of each incident, the oldest first; ends in a line end. `lost` = those of which nobody knows when they ended.
+pub fn render_incidents(records: &[Record], lost: &[IncidentId], left_out: bool, now: &Zoned, lang: Lang, style: Style) -> String {
     let mut page = Page::new(style.width, style.color);
     let incidents: Vec<(&Record, &IncidentBody)> = records
         .iter()
@@ -24,8 +24,12 @@ pub fn render_incidents(records: &[Record], left_out: bool, now: &Zoned, lang: L
         page.paragraph("", lang.pick("更早的没有列出。", "Older ones are left out."), Ink::Dim);
     }
     for (record, body) in incidents {
-        let ink = if body.incident.phase == Phase::Resolved { Ink::Plain } else { Ink::Bad };
-        page.paragraph("- ", &incident(record, body, now, lang), ink);
+        let end = match body.incident.phase {
+            Phase::Resolved => End::Known,
+            _ if lost.contains(&body.incident.id) => End::Lost,
+            Phase::Opened | Phase::Updated => End::Open,
+        };
+        page.paragraph("- ", &incident(record, body, end, now, lang), if end == End::Open { Ink::Bad } else { Ink::Plain });
     }
     page.finish()
 }
@@ -43,27 +47,39 @@ pub fn record_line(record: &Record, now: &Zoned, lang: Lang) -> String {
     }
 }
 
+/// Whether it is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// It is not.
+    Open,
+    /// It is, since its last record.
+    Known,
+    /// It is, and nobody knows since when: its part of the log was lost.
+    Lost,
+}
+
 /// From when to when, what, where.
-fn incident(record: &Record, body: &IncidentBody, now: &Zoned, lang: Lang) -> String {
+fn incident(record: &Record, body: &IncidentBody, end: End, now: &Zoned, lang: Lang) -> String {
     let card = &body.incident;
     let since = clock(card.since.wall, now, "%Y-%m-%d %H:%M");
-    let open = card.phase != Phase::Resolved;
-    let end = if open { lang.pick("现在", "now").to_owned() } else { clock(record.time.wall, now, "%m-%d %H:%M") };
-    let seconds = if open {
-        u64::try_from(now.timestamp().as_second() - card.since.wall.as_second()).ok()
-    } else {
-        card.duration_ms.map(|ms| ms / 1000)
+    let (until, seconds) = match end {
+        End::Open => {
+            let seconds = u64::try_from(now.timestamp().as_second() - card.since.wall.as_second()).ok();
+            (lang.pick("现在", "now").to_owned(), seconds)
+        }
+        End::Known => (clock(record.time.wall, now, "%m-%d %H:%M"), card.duration_ms.map(|ms| ms / 1000)),
+        End::Lost => (lang.pick("不知何时（这段记录中断过）", "nobody knows when (the log was lost)").to_owned(), None),
     };
     let lasted = seconds.map(|seconds| lang.pick(format!("（{}）", length(seconds, lang)), format!(" ({})", length(seconds, lang))));
     let mut line = format!(
-        "{since} - {end}{} {} [{}]",
+        "{since} - {until}{} {} [{}]",
         lasted.unwrap_or_default(),
         clean(&title(&body.cause, card.kind, lang)),
         clean(&body.cause.code)
     );
     if !card.centres.is_empty() {
         let centres = clean(&card.centres.join(lang.pick("、", ", ")));
-        line += &lang.pick(format!("，连不上{centres}"), format!("; cut off {centres}"));
+        line += &lang.pick(among("，连不上", &centres, ""), format!("; cut off {centres}"));
     }
     if card.occurrences > 1 {
         line += &lang.pick(format!("，{} 次", card.occurrences), format!("; {} times", card.occurrences));
@@ -101,6 +117,7 @@ fn event(event: &AgentEvent, lang: Lang) -> &'static str {
         AgentEvent::Coalesced { .. } => ("空间不够，合并了重复的记录", "repeats were joined for want of space"),
         AgentEvent::TornTail { .. } => ("上次断电时有一条没写完", "a record was cut off, as by a power cut"),
         AgentEvent::Tampered { .. } => ("记录被改动过", "the log is not as it was written"),
+        AgentEvent::Unreadable { .. } => ("有一段记录读不出来", "a part of the log cannot be read"),
     };
     lang.pick(zh, en)
 }

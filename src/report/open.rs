@@ -1,7 +1,7 @@
 //! An open incident as a reader of `diagnose` and `status` sees it: since when, what, and which centres it cuts off.
 
 use super::text::clean;
-use crate::catalogue::{self, Lang};
+use crate::catalogue::{self, Lang, among};
 use crate::model::{Cause, Certainty, Incident, IncidentId, IncidentKind, KnownCause, Severity};
 use jiff::{Timestamp, Zoned};
 use serde::{Deserialize, Serialize};
@@ -76,7 +76,7 @@ impl OpenIncident {
         };
         if !self.centres.is_empty() {
             let centres = clean(&self.centres.join(lang.pick("、", ", ")));
-            line += &lang.pick(format!("，连不上{centres}"), format!("; cuts off {centres}"));
+            line += &lang.pick(among("，连不上", &centres, ""), format!("; cuts off {centres}"));
         }
         if self.occurrences > 1 {
             line += &lang.pick(format!("，第 {} 次", self.occurrences), format!("; {} times", self.occurrences));
@@ -174,6 +174,12 @@ mod tests {
         );
         let zh = OpenIncident { title: "网线没有插好".to_owned(), centres: Vec::new(), ..incident() }.line(&now(), Lang::ZhCn);
         assert_eq!(zh, "网线没有插好：从 14:20 起，已 12 分钟，第 3 次，时好时坏 [link.no-carrier]");
+        let named = |centre: &str| OpenIncident { centres: vec![centre.to_owned()], ..incident() }.line(&now(), Lang::ZhCn);
+        assert!(
+            named("settle").contains("，连不上 settle，第 3 次") && named("结算").contains("，连不上结算，第 3 次"),
+            "{}",
+            named("settle")
+        );
     }
 
     #[test]

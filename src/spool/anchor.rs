@@ -1,8 +1,9 @@
 //! The last sign of life, in one small file: where the log ended and what the clocks said. Written every minute and at the end; the only
 //! write of an agent to which nothing happens.
 
+use super::known::Known;
 use super::place::Position;
-use super::recover::{Known, Last};
+use super::recover::Last;
 use super::seal::{Digest, seal, unseal};
 use super::store::Store;
 use crate::model::{AgentEvent, Stamp};
@@ -29,8 +30,7 @@ impl Anchor {
     pub fn load(state: &dyn Store) -> Known<Self> {
         match state.read(FILE, 0) {
             Ok(bytes) => unseal(&bytes).map_or(Known::Unreadable, Known::Is),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Known::Absent,
-            Err(_) => Known::Unreadable,
+            Err(error) => Known::not_read(&error),
         }
     }
 
@@ -45,6 +45,7 @@ impl Anchor {
             Known::Is(anchor) => Known::Is((anchor.head.clone(), anchor.hash)),
             Known::Absent => Known::Absent,
             Known::Unreadable => Known::Unreadable,
+            Known::Refused(why) => Known::Refused(why.clone()),
         }
     }
 }

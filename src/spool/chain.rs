@@ -23,6 +23,13 @@ pub struct Damage {
     pub why: String,
 }
 
+impl Damage {
+    /// As the log says it.
+    pub(super) fn event(self) -> AgentEvent {
+        AgentEvent::Tampered { file: self.file, line: self.line, why: self.why }
+    }
+}
+
 /// Numbers that are missing, with a record that says so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Jump {
@@ -54,6 +61,8 @@ pub(super) enum Next {
     Begins(u64, Digest),
     /// A segment of which nobody knows what it continues.
     Unclear,
+    /// A segment that the system does not let be read; by its name it begins with this number.
+    Hidden(u64),
     /// Nothing that was ever finished: this is where the last write went.
     Nothing,
 }
@@ -92,6 +101,8 @@ enum State {
     Whole,
     /// It was not.
     Broken,
+    /// What stood next could not be read: nobody knows what it was, and nobody is to blame.
+    Lost,
 }
 
 impl Chain {
@@ -106,9 +117,9 @@ impl Chain {
         Self { seq, hash, records: 0, bridge: None, damages: Vec::new(), jumps: Vec::new(), state: State::Whole }
     }
 
-    /// The last line read is damaged, so that nobody knows which number it had.
+    /// The last line is damaged or could not be read, so that nobody knows which number it had.
     pub fn ends_uncertain(&self) -> bool {
-        self.state == State::Broken
+        matches!(self.state, State::Broken | State::Lost)
     }
 
     /// Adds a damage that is not in a line that was read here.
@@ -117,6 +128,11 @@ impl Chain {
             self.damages.push(Damage { file: file.to_string(), line, why });
         }
         self.state = State::Broken;
+    }
+
+    /// What stands next cannot be read. The next line that is whole by itself is accepted again.
+    pub(super) fn lose_sight(&mut self) {
+        self.state = State::Lost;
     }
 
     /// Reads a segment; each accepted line with its offset goes to `accept`.
@@ -133,8 +149,11 @@ impl Chain {
             number += 1;
             let rest = &part.bytes[offset..];
             let Some(length) = rest.iter().position(|b| *b == b'\n') else {
-                if part.next == Next::Nothing {
-                    return End::Torn(at);
+                match part.next {
+                    Next::Nothing => return End::Torn(at),
+                    // Whether it is void stands in what cannot be read.
+                    Next::Hidden(_) => return End::Whole,
+                    Next::Begins(..) | Next::Unclear => {}
                 }
                 self.damage(part.name, number, "is cut off".to_owned());
                 break;
@@ -147,6 +166,9 @@ impl Chain {
                         && line.epoch == part.name.epoch
                     {
                         return End::Void(at);
+                    }
+                    if matches!(part.next, Next::Hidden(next) if line.seq >= next) {
+                        return End::Whole;
                     }
                     if self.take(part.name, number, &line) {
                         accept(&line, at);
@@ -172,7 +194,7 @@ impl Chain {
         }
         match self.state {
             State::Adrift => self.bridge = Some((line.seq.saturating_sub(1), line.prev)),
-            State::Broken => {}
+            State::Broken | State::Lost => {}
             State::Whole if line.seq == self.seq + 1 && line.prev == self.hash => {}
             State::Whole if line.seq == self.seq + 1 => {
                 self.damage(name, number, "does not continue the record before it".to_owned());

@@ -41,7 +41,9 @@ pub(super) fn agent_body(event: AgentEvent) -> Body {
         AgentEvent::Gap { .. } | AgentEvent::TornTail { .. } => Severity::Low,
         AgentEvent::SpoolGap { reason, .. } if reason == "damage" => Severity::High,
         AgentEvent::PolicyChanged { weakened, .. } if weakened.is_empty() => Severity::Info,
-        AgentEvent::SpoolGap { .. } | AgentEvent::Coalesced { .. } | AgentEvent::PolicyChanged { .. } => Severity::Medium,
+        AgentEvent::SpoolGap { .. } | AgentEvent::Coalesced { .. } | AgentEvent::PolicyChanged { .. } | AgentEvent::Unreadable { .. } => {
+            Severity::Medium
+        }
         AgentEvent::Tampered { .. } => Severity::High,
     };
     Body::Agent { severity, agent: event }

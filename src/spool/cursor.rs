@@ -1,7 +1,7 @@
 //! How far each sink has come: one file per sink, moved forward only.
 
+use super::known::{Known, Refusal};
 use super::place::Position;
-use super::recover::Known;
 use super::seal::{seal, unseal};
 use super::store::Store;
 use std::collections::BTreeMap;
@@ -43,18 +43,30 @@ pub struct Cursors<S> {
     store: S,
     order: Vec<String>,
     at: BTreeMap<String, Position>,
-    unreadable: Vec<String>,
+    /// Those that gave nothing, and the system's words where it refused.
+    unreadable: BTreeMap<String, Option<Refusal>>,
 }
 
 impl<S: Store> Cursors<S> {
+    /// None at all, where their directory cannot be used.
+    pub fn none(store: S) -> Self {
+        Self { order: Vec::new(), at: BTreeMap::new(), unreadable: BTreeMap::new(), store }
+    }
+
     /// Reads them from their directory. One that cannot be read is as if it were not there, but [`claim`](Self::claim) says so.
     pub fn open(store: S) -> io::Result<Self> {
-        let mut cursors = Self { order: Vec::new(), at: BTreeMap::new(), unreadable: Vec::new(), store };
+        let mut cursors = Self::none(store);
         for (file, _) in cursors.store.list()? {
             let Some(sink) = file.strip_suffix(SUFFIX).filter(|name| is_name(name)) else { continue };
-            match cursors.store.read(&file, 0).ok().and_then(|bytes| unseal(&bytes).ok()) {
-                Some(position) => drop(cursors.at.insert(sink.to_owned(), position)),
-                None => cursors.unreadable.push(sink.to_owned()),
+            let read = match cursors.store.read(&file, 0) {
+                Ok(bytes) => unseal(&bytes).map_or(Known::Unreadable, Known::Is),
+                Err(error) => Known::not_read(&error),
+            };
+            match read {
+                Known::Is(position) => drop(cursors.at.insert(sink.to_owned(), position)),
+                Known::Unreadable => drop(cursors.unreadable.insert(sink.to_owned(), None)),
+                Known::Refused(why) => drop(cursors.unreadable.insert(sink.to_owned(), Some(why))),
+                Known::Absent => {}
             }
         }
         Ok(cursors)
@@ -62,10 +74,13 @@ impl<S: Store> Cursors<S> {
 
     /// What they claim about the log.
     pub fn claim(&self) -> Known<Vec<Position>> {
-        match (self.unreadable.is_empty(), self.at.is_empty()) {
-            (false, _) => Known::Unreadable,
-            (true, true) => Known::Absent,
-            (true, false) => Known::Is(self.at.values().cloned().collect()),
+        if self.unreadable.values().any(Option::is_none) {
+            return Known::Unreadable;
+        }
+        match (self.unreadable.values().flatten().next(), self.at.is_empty()) {
+            (Some(why), _) => Known::Refused(why.clone()),
+            (None, true) => Known::Absent,
+            (None, false) => Known::Is(self.at.values().cloned().collect()),
         }
     }
 
@@ -96,7 +111,7 @@ impl<S: Store> Cursors<S> {
         let failed = |source| CursorError::Write { sink: sink.to_owned(), source };
         let json = serde_json::to_vec(&to).map_err(|error| failed(error.into()))?;
         self.store.put(&format!("{sink}{SUFFIX}"), &seal(&json)).map_err(failed)?;
-        self.unreadable.retain(|name| name != sink);
+        self.unreadable.remove(sink);
         self.at.insert(sink.to_owned(), to);
         Ok(Moved::Forward)
     }

@@ -3,10 +3,11 @@
 use super::SEGMENT_SIZE;
 use super::checkpoint::{self, Checkpoint};
 use super::compose;
+use super::known::Known;
 use super::machine;
 use super::name::SegmentName;
 use super::place::{Place, Position, Segment};
-use super::recover::{self, Claims, Cut, Decision, Earlier, Ended, Epochs, Found, Known, Last, OpenError, Renewal, Started};
+use super::recover::{self, Claims, Cut, Decision, Earlier, Ended, Epochs, Eyes, Found, Last, OpenError, Renewal, Started};
 use super::seal::{Digest, Line};
 use super::store::{Store, Tail};
 use crate::model::{AgentEvent, Body, Incident, IncidentId, Phase, Record, Stamp, TerminalCard};
@@ -69,6 +70,8 @@ pub struct Log<S> {
     extend: bool,
     cuts: Vec<Cut>,
     own: VecDeque<AgentEvent>,
+    /// The open incidents once more, in a new epoch.
+    again: Vec<Body>,
     pub(super) open: BTreeMap<String, Place>,
     keys: BTreeMap<u64, IncidentId>,
     resolved: VecDeque<u64>,
@@ -114,7 +117,8 @@ impl<S: Store> Log<S> {
         settle_end(&store, &listed);
         let hint = Checkpoint::load(&store);
         let hinted = hint.as_ref().filter(|h| listed.last() == Some(&h.epoch)).map(|h| h.seq);
-        let found = recover::scan(&store, &listed, hint.filter(|_| hinted.is_some()), &own).map_err(OpenError::List)?;
+        let found = recover::scan(&store, &listed, hint.filter(|_| hinted.is_some()), Eyes { own: &own, each: &mut |_| {} })
+            .map_err(OpenError::List)?;
         let decision = recover::decide(&named, claims, &found, hinted);
         Ok(Self::start(store, named, claims, found, decision, now))
     }
@@ -123,9 +127,14 @@ impl<S: Store> Log<S> {
         let mut events = decision.events;
         events.extend(found.torn.map(|bytes| AgentEvent::TornTail { bytes }));
         let mut reported = found.reported;
+        for unreadable in found.unreadable {
+            if reported.insert((unreadable.file.clone(), 0)) {
+                events.push(unreadable.event());
+            }
+        }
         for damage in found.damages {
             if reported.insert((damage.file.clone(), damage.line)) {
-                events.push(AgentEvent::Tampered { file: damage.file, line: damage.line, why: damage.why });
+                events.push(damage.event());
             }
         }
         // Parts are exchanged one at a time: each start remembers those that are there now.
@@ -156,6 +165,7 @@ impl<S: Store> Log<S> {
             extend,
             cuts: found.cuts,
             own: events.iter().cloned().collect(),
+            again: Vec::new(),
             open: found.open,
             keys: BTreeMap::new(),
             resolved: VecDeque::new(),
@@ -163,27 +173,35 @@ impl<S: Store> Log<S> {
             pending: None,
             epochs,
         };
-        let open = log.restore();
+        let open = log.restore(decision.renewal.is_some());
         let position = log.head();
         let order = log.order();
         (log, Started { epoch: position.epoch.clone(), renewal: decision.renewal, open, last, events, head: position, order })
     }
 
-    /// The open incidents, in the order of their opening; gives each a key. One that cannot be taken up is not open any more.
-    fn restore(&mut self) -> Vec<(IncidentId, Incident)> {
+    /// The open incidents, in the order of their opening; gives each a key. One that cannot be taken up is not open any more. In a new epoch
+    /// each that is taken up is recorded once more, so that what is open in an epoch stands in it.
+    fn restore(&mut self, anew: bool) -> Vec<(IncidentId, Incident)> {
         let records = self.open.values().filter_map(|place| {
             let bytes = place.line(&self.store)?;
             Line::read(&bytes).ok()?.record().ok()
         });
-        let mut open: Vec<_> =
-            records.filter_map(|record| compose::incident_of(&record, 0)).filter(|(_, incident)| incident.is_open()).collect();
         let order = self.epochs.own();
-        open.sort_by_key(|(id, _)| (order.iter().position(|epoch| *epoch == id.epoch), id.seq));
-        for (key, (id, incident)) in (1..).zip(&mut open) {
-            incident.key = key;
-            self.keys.insert(key, id.clone());
+        let mut open: BTreeMap<_, _> = BTreeMap::new();
+        for record in records {
+            if let Some((id, incident)) = compose::incident_of(&record, 0).filter(|(_, incident)| incident.is_open()) {
+                open.insert((order.iter().position(|epoch| *epoch == id.epoch), id.seq), (id, incident, record));
+            }
         }
-        open
+        let mut restored = Vec::new();
+        for (key, (id, incident, record)) in (1..).zip(open.into_values()) {
+            self.keys.insert(key, id.clone());
+            restored.push((id, Incident { key, ..incident }));
+            if anew {
+                self.again.push(compose::again(&record));
+            }
+        }
+        restored
     }
 
     /// The last record that is durable.
@@ -208,13 +226,14 @@ impl<S: Store> Log<S> {
 
     /// The log has something to say about itself that is not written yet.
     pub fn has_news(&self) -> bool {
-        !self.own.is_empty()
+        !self.own.is_empty() || !self.again.is_empty()
     }
 
     /// Adds something about the log itself to the next batch. A damage that a record tells of already is left out.
     pub fn tell(&mut self, event: AgentEvent) {
         let fresh = match &event {
             AgentEvent::Tampered { file, line, .. } => self.reported.insert((file.clone(), *line)),
+            AgentEvent::Unreadable { file, .. } => self.reported.insert((file.clone(), 0)),
             _ => true,
         };
         if fresh {
@@ -227,6 +246,9 @@ impl<S: Store> Log<S> {
         let mut batch = self.begin();
         for event in std::mem::take(&mut self.own) {
             self.place(&mut batch, None, now, card, compose::agent_body(event), None);
+        }
+        for body in std::mem::take(&mut self.again) {
+            self.place(&mut batch, None, now, card, body, None);
         }
         for Item { ticket, draft, card } in items {
             let (body, incident) = match draft.what {

@@ -38,6 +38,8 @@
 //! the missing numbers. A new epoch begins where that cannot be had: the `epoch` file, the anchor or a cursor is there and
 //! unreadable, all records are gone, the last record of the log is damaged so that its number is uncertain, or the machine is another one
 //! (a cloned disk image). After a clone the earlier epochs belong to the other machine: they are kept, but neither shipped nor taken up.
+//! Otherwise the open incidents are taken up and go on under their names; each is first recorded again (`updated`, same `rev`), so that what is
+//! open in the newest epoch stands in it. One that does not is over, and nobody knows since when.
 //!
 //! # Writing
 //!
@@ -55,7 +57,8 @@
 //! The last segment is synced and dropped from the page cache, so that what is read is what the disk holds. An unfinished end of the *last*
 //! segment (no line feed, or a hole of zero bytes as long as a sector, which JSON never contains) is a torn tail: copied aside, reported, and
 //! written around as above. Any other damage is kept as it is and reported ([`Tampered`](crate::model::AgentEvent::Tampered), once per place); lines
-//! after it that are whole by themselves still count. Nothing in the directory keeps the agent from starting.
+//! after it that are whole by themselves still count. A file that the system does not let be read is no damage and nobody's act: it is reported
+//! as [`Unreadable`](crate::model::AgentEvent::Unreadable), and passed over in the same way. Nothing in the directory keeps the agent from starting.
 //!
 //! # Forgetting
 //!
@@ -72,6 +75,7 @@ mod checkpoint;
 mod compose;
 mod cursor;
 mod disk;
+mod known;
 mod log;
 mod machine;
 mod name;
@@ -93,16 +97,17 @@ pub use chain::{Chain, Damage, Jump};
 pub use compose::{body_of, incident_of};
 pub use cursor::{CursorError, Cursors, Moved};
 pub use disk::{Disk, DiskError};
+pub use known::{Known, Refusal, Unreadable};
 pub use log::{AppendError, Item, Log, Recorded};
 pub use name::SegmentName;
 pub use place::{Place, Position};
 pub use reader::{Entry, Reader, newest, oldest};
-pub use recover::{Claims, Ended, Known, OpenError, Renewal, Started};
+pub use recover::{Claims, Ended, OpenError, Renewal, Started};
 pub use retention::{Kept, Limits, Plan, plan};
 pub use room::{Overflow, Room, Waiting};
 pub use seal::{Broken, Digest, Line, seal, unseal};
 pub use store::{Store, Tail};
-pub use verify::{EpochReport, Report, verify};
+pub use verify::{EpochReport, Report, prove, verify};
 pub use writer::{Health, News, Spool, State};
 
 /// A segment is finished when it has reached this size, bytes.

@@ -1,12 +1,14 @@
 //! Reading records in order, from a position on: for sinks, the list of incidents, exports.
 //!
-//! Only lines that prove themselves and come after the one before are given; damage is passed over (the log itself reports it). In the
+//! Only lines that prove themselves and come after the one before are given; damage, and what a broken disk does not give, is passed over (the
+//! log itself reports it). In the
 //! daemon a reader goes no further than the last record that was reported durable; another process sees what the files hold.
 
 use super::chain::{Chain, End, Next, Part};
+use super::known::Known;
 use super::name::SegmentName;
 use super::place::{Position, Segment};
-use super::recover::{self, Epochs, Known};
+use super::recover::{self, Epochs};
 use super::seal::{Digest, Line};
 use super::store::Store;
 use crate::model::Record;
@@ -64,9 +66,15 @@ impl<S: Store> Reader<S> {
         let from = self.first_segment(&segments, rank(&self.after));
         for (at, segment) in segments.iter().enumerate().skip(from) {
             let start = self.at.as_ref().filter(|(name, _)| *name == segment.name).map_or(0, |(_, offset)| *offset);
-            let bytes = self.store.read(&segment.name.to_string(), start)?;
+            let bytes = match self.store.read(&segment.name.to_string(), start) {
+                // A broken disk gives it no more the next time: passed over like any damage. The log itself says so.
+                Err(error) if error.raw_os_error() == Some(libc::EIO) => continue,
+                // What was found before it is given; who asks for the next is told.
+                Err(_) if !entries.is_empty() => return Ok(entries),
+                read => read?,
+            };
             let limit = match recover::what_follows(&self.store, &segments, at) {
-                Next::Begins(first, _) => Some(first),
+                Next::Begins(first, _) | Next::Hidden(first) => Some(first),
                 Next::Unclear | Next::Nothing => None,
             };
             let mut offset = start;

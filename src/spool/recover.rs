@@ -2,6 +2,7 @@
 
 use super::chain::{Chain, Damage, End, Jump, Next, Part, gap_of, has_hole};
 use super::checkpoint::{Checkpoint, last_line};
+use super::known::{Known, Refusal, Unreadable};
 use super::machine;
 use super::name::SegmentName;
 use super::place::{Place, Position, Segment};
@@ -15,17 +16,6 @@ use std::io;
 /// The file that names the epoch.
 pub(super) const EPOCH: &str = "epoch";
 
-/// Something kept outside the log that bounds its numbers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Known<T> {
-    /// There is none.
-    Absent,
-    /// There is.
-    Is(T),
-    /// It is there and cannot be read.
-    Unreadable,
-}
-
 /// What the rest of the state directory, and the machine, say about the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claims {
@@ -33,7 +23,7 @@ pub struct Claims {
     pub fingerprint: String,
     /// The head in the anchor.
     pub anchor: Known<(Position, Digest)>,
-    /// The cursors of all sinks; [`Known::Unreadable`] if one of them is.
+    /// The cursors of all sinks; [`Known::Unreadable`] or [`Known::Refused`] if one of them is.
     pub cursors: Known<Vec<Position>>,
 }
 
@@ -119,8 +109,7 @@ impl Epochs {
     pub(super) fn load(store: &dyn Store) -> Known<Self> {
         match store.read(EPOCH, 0) {
             Ok(bytes) => unseal(&bytes).map_or(Known::Unreadable, Known::Is),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Known::Absent,
-            Err(_) => Known::Unreadable,
+            Err(error) => Known::not_read(&error),
         }
     }
 
@@ -154,9 +143,11 @@ pub(super) struct Found {
     pub(super) cuts: Vec<Cut>,
     pub(super) torn: Option<u64>,
     pub(super) damages: Vec<Damage>,
+    pub(super) unreadable: Vec<Unreadable>,
     pub(super) jumps: Vec<Jump>,
     pub(super) chains: Vec<(String, Chain)>,
     pub(super) open: BTreeMap<String, Place>,
+    /// Damages that a record tells of: the file and the line; line 0 = it could not be read.
     pub(super) reported: BTreeSet<(String, u64)>,
     pub(super) last_record: Option<Record>,
     /// The checkpoint that spared reading the beginning.
@@ -176,29 +167,40 @@ pub(super) fn segments(store: &dyn Store, order: &[String]) -> io::Result<Vec<Se
     Ok(found)
 }
 
-/// Reads the log. `own` says whether the records of an epoch are this machine's.
-pub(super) fn scan(store: &dyn Store, order: &[String], hint: Option<Checkpoint>, own: &dyn Fn(&str) -> bool) -> io::Result<Found> {
-    Ok(scan_these(store, segments(store, order)?, hint, own))
+/// Who looks at the log.
+pub(super) struct Eyes<'a> {
+    /// Whether the records of an epoch are this machine's.
+    pub(super) own: &'a dyn Fn(&str) -> bool,
+    /// Is shown each line that proves itself and belongs where it stands.
+    pub(super) each: &'a mut dyn FnMut(&Line<'_>),
 }
 
-/// What a checkpoint spared the start: reads it, and gives what is damaged there or does not fit the checkpoint.
-pub(super) fn check(store: &dyn Store) -> io::Result<Vec<Damage>> {
+/// Reads the log.
+pub(super) fn scan(store: &dyn Store, order: &[String], hint: Option<Checkpoint>, eyes: Eyes<'_>) -> io::Result<Found> {
+    Ok(scan_these(store, segments(store, order)?, hint, eyes))
+}
+
+/// What a checkpoint spared the start: reads it, and gives what has to be said of what is damaged there or does not fit the checkpoint.
+pub(super) fn check(store: &dyn Store) -> io::Result<Vec<AgentEvent>> {
     let (Known::Is(epochs), Some(hint)) = (Epochs::load(store), Checkpoint::load(store)) else { return Ok(Vec::new()) };
     let order: Vec<String> = epochs.earlier.iter().map(|e| e.epoch.clone()).chain([epochs.epoch.clone()]).collect();
     let (mut segments, ours) = (segments(store, &order)?, epochs.own());
     segments.truncate(hint.segments.len());
     let foreign = |epoch: &str| order.iter().any(|e| e == epoch) && !ours.iter().any(|e| e == epoch);
-    let found = scan_these(store, segments, None, &|epoch| !foreign(epoch));
-    let mut damages = found.damages;
+    let found = scan_these(store, segments, None, Eyes { own: &|epoch| !foreign(epoch), each: &mut |_| {} });
+    let (mut damages, unreadable) = (found.damages, found.unreadable);
     let fits = hint.open.iter().all(|place| found.open.values().any(|open| open == place)) && hint.open.len() == found.open.len();
-    if damages.is_empty() && !fits {
+    if damages.is_empty() && unreadable.is_empty() && !fits {
         damages.push(Damage { file: super::checkpoint::FILE.to_owned(), line: 1, why: "does not fit the log".to_owned() });
     }
     // Forgotten since: no damage.
-    if Checkpoint::load(store).as_ref() == Some(&hint) { Ok(damages) } else { Ok(Vec::new()) }
+    if Checkpoint::load(store).as_ref() != Some(&hint) {
+        return Ok(Vec::new());
+    }
+    Ok(unreadable.into_iter().map(Unreadable::event).chain(damages.into_iter().map(Damage::event)).collect())
 }
 
-fn scan_these(store: &dyn Store, segments: Vec<Segment>, hint: Option<Checkpoint>, own: &dyn Fn(&str) -> bool) -> Found {
+fn scan_these(store: &dyn Store, segments: Vec<Segment>, hint: Option<Checkpoint>, mut eyes: Eyes<'_>) -> Found {
     let mut found = Found { segments, ..Found::default() };
     let usable = hint.and_then(|hint| Some((hint.covers(&found.segments, store)?, open_of(&hint, store)?, hint)));
     let (mut covered, mut chain) = (0, None);
@@ -209,9 +211,9 @@ fn scan_these(store: &dyn Store, segments: Vec<Segment>, hint: Option<Checkpoint
         found.reported = hint.reported.iter().cloned().collect();
         found.hint = Some(hint);
     }
-    read_all(store, &mut found, covered, chain, own);
+    read_all(store, &mut found, covered, chain, &mut eyes);
     found.bridge_gaps();
-    found.read_last(store, own);
+    found.read_last(store, eyes.own);
     found
 }
 
@@ -227,7 +229,7 @@ fn open_of(hint: &Checkpoint, store: &dyn Store) -> Option<BTreeMap<String, Plac
         .collect()
 }
 
-fn read_all(store: &dyn Store, found: &mut Found, covered: usize, mut chain: Option<(String, Chain)>, own: &dyn Fn(&str) -> bool) {
+fn read_all(store: &dyn Store, found: &mut Found, covered: usize, mut chain: Option<(String, Chain)>, eyes: &mut Eyes<'_>) {
     let segments = found.segments.clone();
     for (at, segment) in segments.iter().enumerate().skip(covered) {
         if chain.as_ref().is_none_or(|(epoch, _)| *epoch != segment.name.epoch) {
@@ -236,8 +238,14 @@ fn read_all(store: &dyn Store, found: &mut Found, covered: usize, mut chain: Opt
         }
         let Some((_, links)) = chain.as_mut() else { continue };
         match store.read(&segment.name.to_string(), 0) {
-            Ok(bytes) => found.read(segment, &bytes, what_follows(store, &segments, at), links, own),
-            Err(error) => links.damage(&segment.name, 1, format!("cannot be read: {error}")),
+            Ok(bytes) => found.read(segment, &bytes, what_follows(store, &segments, at), links, eyes),
+            Err(error) => match Refusal::of(&error) {
+                Some(refusal) => {
+                    found.unreadable.push(Unreadable { file: segment.name.to_string(), refusal });
+                    links.lose_sight();
+                }
+                None => links.damage(&segment.name, 1, format!("cannot be read: {error}")),
+            },
         }
     }
     found.finish(chain);
@@ -250,6 +258,7 @@ pub(super) fn what_follows(store: &dyn Store, segments: &[Segment], at: usize) -
         match store.read(&next.name.to_string(), 0) {
             Ok(bytes) if is_stillborn(&bytes) => {}
             Ok(bytes) => return begins(&next.name, &bytes).unwrap_or(Next::Unclear),
+            Err(error) if Refusal::of(&error).is_some() => return Next::Hidden(next.name.first),
             Err(_) => return Next::Unclear,
         }
     }
@@ -270,11 +279,12 @@ fn begins(name: &SegmentName, bytes: &[u8]) -> Option<Next> {
 }
 
 impl Found {
-    fn read(&mut self, segment: &Segment, bytes: &[u8], next: Next, chain: &mut Chain, own: &dyn Fn(&str) -> bool) {
+    fn read(&mut self, segment: &Segment, bytes: &[u8], next: Next, chain: &mut Chain, eyes: &mut Eyes<'_>) {
         let name = &segment.name;
-        let ours = own(&name.epoch);
+        let ours = (eyes.own)(&name.epoch);
         let (open, reported, bridges) = (&mut self.open, &mut self.reported, &mut self.bridges);
         let end = chain.read(Part { name, bytes, next }, &mut |line, offset| {
+            (eyes.each)(line);
             if let (true, Some((id, phase))) = (ours, &line.incident) {
                 if phase == "resolved" {
                     open.remove(id.as_ref());
@@ -285,10 +295,12 @@ impl Found {
             }
             if let Some((gap, Some(after))) = gap_of(line) {
                 bridges.insert((gap.epoch, gap.to, after));
-            } else if let Some(AgentEvent::Tampered { file, line, .. }) =
-                line.agent.clone().and_then(|event| serde_json::from_value(event).ok())
-            {
-                reported.insert((file, line));
+            } else {
+                match line.agent.clone().and_then(|event| serde_json::from_value(event).ok()) {
+                    Some(AgentEvent::Tampered { file, line, .. }) => drop(reported.insert((file, line))),
+                    Some(AgentEvent::Unreadable { file, .. }) => drop(reported.insert((file, 0))),
+                    _ => {}
+                }
             }
         });
         self.ends.insert((name.epoch.clone(), chain.seq, chain.hash));
@@ -332,7 +344,8 @@ impl Found {
     fn read_last(&mut self, store: &dyn Store, own: &dyn Fn(&str) -> bool) {
         let Some((position, _)) = self.last.clone().filter(|(position, _)| own(&position.epoch)) else { return };
         for segment in self.segments.iter().rev().filter(|s| s.name.epoch == position.epoch) {
-            let Ok(mut bytes) = store.read(&segment.name.to_string(), 0) else { continue };
+            // What the last record was stands in what cannot be read.
+            let Ok(mut bytes) = store.read(&segment.name.to_string(), 0) else { return };
             let cut = self.cuts.iter().find(|cut| cut.name == segment.name);
             bytes.truncate(cut.and_then(|cut| usize::try_from(cut.from).ok()).unwrap_or(bytes.len()));
             if let Some(line) = last_line(&bytes) {
@@ -357,22 +370,19 @@ pub(super) struct Decision {
 /// `hinted` is the number that the checkpoint knows of in this epoch; `held` = segments of it are there.
 pub(super) fn decide(epochs: &Known<Epochs>, claims: &Claims, found: &Found, hinted: Option<u64>) -> Decision {
     let renew = |ended, events| Decision { renewal: Some(Renewal::After(ended)), above: 0, events };
-    let missing = |file: &str, why: &str| AgentEvent::Tampered { file: file.to_owned(), line: 1, why: why.to_owned() };
     let Known::Is(epochs) = epochs else {
         let traces = !found.segments.is_empty() || claims.anchor != Known::Absent || claims.cursors != Known::Absent;
         return match (epochs, traces) {
             (Known::Absent, false) => Decision { renewal: Some(Renewal::First), above: 0, events: Vec::new() },
             (Known::Absent, true) => renew(Ended::Lost, vec![missing(EPOCH, "is missing")]),
-            _ => renew(Ended::Lost, vec![missing(EPOCH, "cannot be read")]),
+            (unknown, _) => renew(Ended::Lost, unknown.lack(EPOCH).into_iter().collect()),
         };
     };
     if !machine::is_same(&epochs.fingerprint, &claims.fingerprint) {
         return renew(Ended::Cloned, Vec::new());
     }
-    for (file, unreadable) in [("anchor", claims.anchor == Known::Unreadable), ("cursors", claims.cursors == Known::Unreadable)] {
-        if unreadable {
-            return renew(Ended::Lost, vec![missing(file, "cannot be read")]);
-        }
+    if let Some(lack) = claims.anchor.lack("anchor").or_else(|| claims.cursors.lack("cursors")) {
+        return renew(Ended::Lost, vec![lack]);
     }
     let here = |position: &&Position| position.epoch == epochs.epoch;
     let anchor = match &claims.anchor {
@@ -403,4 +413,8 @@ pub(super) fn decide(epochs: &Known<Epochs>, claims: &Claims, found: &Found, hin
         _ if bound == 0 => renew(Ended::Lost, Vec::new()),
         _ => renew(Ended::Lost, vec![missing("spool", "all records are missing")]),
     }
+}
+
+fn missing(file: &str, why: &str) -> AgentEvent {
+    AgentEvent::Tampered { file: file.to_owned(), line: 1, why: why.to_owned() }
 }

@@ -223,8 +223,8 @@ impl Desk {
 
 /// Reads what a quick start passed over, and reports damage.
 fn check(store: &dyn Store, shared: &Shared) {
-    for damage in recover::check(store).unwrap_or_default() {
-        shared.wish(Wish::Tell(AgentEvent::Tampered { file: damage.file, line: damage.line, why: damage.why }));
+    for event in recover::check(store).unwrap_or_default() {
+        shared.wish(Wish::Tell(event));
     }
 }
 

@@ -4,7 +4,7 @@ use crate::ground::{Ground, assert_schema, others_can_run, wait_for};
 use rustix::process::Signal;
 use std::time::Duration;
 
-const NOBODY: &[&str] = &["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+pub(crate) const NOBODY: &[&str] = &["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
 
 #[test]
 fn status_reads_well_in_both_languages_and_as_json() {
@@ -20,6 +20,31 @@ fn status_reads_well_in_both_languages_and_as_json() {
         }
     }
     assert_schema(&ground.isonet(&[], "status --json").json(), "status/1");
+}
+
+#[test]
+fn status_tells_how_far_each_sink_is() {
+    let Some(mut ground) = Ground::without_daemon() else { return };
+    let config = std::fs::read_to_string(ground.path("isonet.toml")).unwrap();
+    let sinks = "[[sink]]\nkind = \"nats\"\nname = \"fleet\"\nservers = [\"nats://10.66.0.2:4222\"]\n";
+    std::fs::write(ground.path("isonet.toml"), config + sinks).unwrap();
+    ground.start();
+    wait_for("a first look", Duration::from_secs(20), || ground.connected(Some(true)));
+    let sink = wait_for("what waits", Duration::from_secs(10), || {
+        let sink = ground.status()["agent"]["sinks"][0].clone();
+        (sink["waiting"].as_u64()? > 0).then_some(sink)
+    });
+    assert_eq!((&sink["name"], &sink["kind"], &sink["shipped"]), (&"fleet".into(), &"nats".into(), &serde_json::Value::Null), "{sink:#}");
+    assert!(sink["oldest_s"].as_u64().is_some_and(|age| age < 60) && sink["trouble"].is_string(), "{sink:#}");
+    let more = sink["waiting"].as_u64().unwrap();
+    ground.cable("down");
+    wait_for("one more", Duration::from_secs(20), || (ground.status()["agent"]["sinks"][0]["waiting"].as_u64()? > more).then_some(()));
+    assert_schema(&ground.isonet(&[], "status --json").json(), "status/1");
+    for (lang, words) in [("en", "Sink fleet (nats): has nothing yet,"), ("zh-CN", "外送 fleet（nats）：还没有送出过，还有")]
+    {
+        let ran = ground.isonet(&[], &format!("status --lang {lang}"));
+        assert!(ran.out.contains(words), "{words}: {}", ran.out);
+    }
 }
 
 #[test]

@@ -137,20 +137,26 @@ impl Ground {
 
     /// Starts the daemon and waits until it answers.
     pub(crate) fn start(&mut self) {
-        self.begin();
-        wait_for("an answer", Duration::from_secs(10), || client::request(&self.control(), "GET", "/metrics", b""));
+        self.start_as(&[]);
     }
 
     /// Starts a daemon that cannot be asked, and waits until it says so.
     pub(crate) fn start_deaf(&mut self) {
-        self.begin();
+        self.begin_as(&[]);
         wait_for("its word", Duration::from_secs(10), || self.log().contains("nobody can ask").then_some(()));
     }
 
-    fn begin(&mut self) {
+    /// Starts the daemon under `wrapper` (empty = as we are) and waits until it answers.
+    pub(crate) fn start_as(&mut self, wrapper: &[&str]) {
+        self.begin_as(wrapper);
+        wait_for("an answer", Duration::from_secs(10), || client::request(&self.control(), "GET", "/metrics", b""));
+    }
+
+    fn begin_as(&mut self, wrapper: &[&str]) {
         let log = fs::OpenOptions::new().create(true).append(true).open(self.path("log")).unwrap();
-        let mut command = self.pc.command(isonet());
-        command.args(["--config", &self.config(), "--lang", "en", "run"]);
+        let words: Vec<&str> = wrapper.iter().copied().chain([isonet()]).collect();
+        let mut command = self.pc.command(words[0]);
+        command.args(&words[1..]).args(["--config", &self.config(), "--lang", "en", "run"]);
         self.daemon = Some(Ours(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap()));
     }
 

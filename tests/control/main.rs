@@ -12,3 +12,4 @@ mod commands;
 mod diagnose;
 mod ground;
 mod life;
+mod lost;

@@ -201,6 +201,7 @@ fn agent() -> BoxedStrategy<AgentEvent> {
         any::<u32>().prop_map(|count| AgentEvent::Coalesced { count: count.into() }),
         any::<u32>().prop_map(|bytes| AgentEvent::TornTail { bytes: bytes.into() }),
         (word(), any::<u32>(), word()).prop_map(|(file, line, why)| AgentEvent::Tampered { file, line: line.into(), why }),
+        (word(), word()).prop_map(|(file, why)| AgentEvent::Unreadable { file, why }),
     ]
     .boxed()
 }

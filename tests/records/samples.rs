@@ -209,7 +209,12 @@ pub fn day() -> Vec<Record> {
             Severity::High,
             AgentEvent::Tampered { file: format!("{EPOCH}-1.jsonl"), line: 17, why: "the hash does not fit".to_owned() },
         ),
-        agent(13, Severity::Info, AgentEvent::Stopped { reason: "signal".to_owned() }),
+        agent(
+            13,
+            Severity::Medium,
+            AgentEvent::Unreadable { file: format!("{EPOCH}-1.jsonl"), why: "Input/output error (os error 5)".to_owned() },
+        ),
+        agent(14, Severity::Info, AgentEvent::Stopped { reason: "signal".to_owned() }),
     ]
 }
 

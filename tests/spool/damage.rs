@@ -3,7 +3,7 @@
 use super::memory::{Memory, Sync};
 use super::world::{all, incident, no_claims, open, started, write};
 use isonet::model::{AgentEvent, Phase};
-use isonet::spool::{Claims, Digest, Known, Position, verify};
+use isonet::spool::{Claims, Digest, Known, Position, Reader, Refusal, verify};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Three segments (writes that failed end a segment) with five records, and what they are.
@@ -90,6 +90,64 @@ fn changed_in_every_bit_it_starts_and_accepts_no_wrong_record() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn what_the_disk_does_not_give_accuses_nobody_and_costs_nothing_else() {
+    let small = small();
+    let segments = super::memory::segments(&small.files);
+    for name in segments.iter().chain([&"epoch".to_owned()]) {
+        for (errno, why) in [(libc::EIO, "Input/output error (os error 5)"), (libc::EACCES, "Permission denied (os error 13)")] {
+            let store = Memory::with(&small.files);
+            store.refuse_reading(name, errno);
+            let report = verify(&store).unwrap();
+            assert_eq!(report.damages, [], "{name}");
+            assert_eq!((report.is_whole(), report.unreadable.len(), &report.unreadable[0].file), (false, 1, name));
+            let (mut log, start) = open(store.clone(), &small.claims());
+            assert_eq!(start.events, [AgentEvent::Unreadable { file: name.clone(), why: why.to_owned() }]);
+            let new = write(&mut log, vec![started()]);
+            assert!(new.iter().all(|new| !small.records.iter().any(|(at, _)| *at == new.at)), "{name}: a number was given twice");
+            // Said once, and all is there again when the disk gives it again.
+            drop(log);
+            assert_eq!(open(store.clone(), &no_claims()).1.events, [], "{name}: said twice");
+            store.heal();
+            let (there, report) = (all(store.clone()), verify(&store).unwrap());
+            assert!(small.records.iter().chain(&new.iter().map(|r| (r.at.clone(), r.hash)).collect::<Vec<_>>()).all(|r| there.contains(r)));
+            assert!(report.is_whole(), "{name}: {report:?}");
+        }
+    }
+}
+
+#[test]
+fn a_segment_that_cannot_be_read_is_passed_over_by_who_reads_on() {
+    let small = small();
+    let segments = super::memory::segments(&small.files);
+    let store = Memory::with(&small.files);
+    store.refuse_reading(&segments[1], libc::EIO);
+    assert_eq!(all(store).iter().map(|(at, _)| at.seq).collect::<Vec<_>>(), [1, 2, 4, 5]);
+    let store = Memory::with(&small.files);
+    store.refuse_reading(&segments[1], libc::EACCES);
+    let mut reader = Reader::after(store.clone(), Position { epoch: String::new(), seq: 0 });
+    let read = |reader: &mut Reader<Memory>| reader.next(99, None).map(|some| some.iter().map(|e| e.at.seq).collect::<Vec<_>>());
+    // A right that is missing can be given: what is there is not passed over for good.
+    assert_eq!(read(&mut reader).unwrap(), [1, 2]);
+    assert_eq!(read(&mut reader).unwrap_err().raw_os_error(), Some(libc::EACCES));
+    store.heal();
+    assert_eq!(read(&mut reader).unwrap(), [3, 4, 5]);
+}
+
+#[test]
+fn an_anchor_or_cursor_that_the_disk_does_not_give_accuses_nobody() {
+    let small = small();
+    let refusal = Refusal { kind: std::io::ErrorKind::Other, why: "Input/output error (os error 5)".to_owned() };
+    for (file, claims) in [
+        ("anchor", Claims { anchor: Known::Refused(refusal.clone()), ..no_claims() }),
+        ("cursors", Claims { cursors: Known::Refused(refusal.clone()), ..no_claims() }),
+    ] {
+        let (_, start) = open(Memory::with(&small.files), &claims);
+        assert_eq!(start.events, [AgentEvent::Unreadable { file: file.to_owned(), why: refusal.why.clone() }]);
+        assert!(start.renewal.is_some(), "what bounds the numbers is not known");
     }
 }
 

@@ -186,6 +186,57 @@ fn a_read_only_disk_is_started_on_and_written_when_it_can_be() {
     assert!(verify(&Disk::look(&disk.spool())).unwrap().is_whole());
 }
 
+/// A file in whose place the kernel gives a real `EIO`: our own memory at an address where there is none.
+struct Unreadable(PathBuf);
+
+impl Unreadable {
+    fn new(file: &Path) -> Option<Self> {
+        if !rustix::process::geteuid().is_root() {
+            println!("SKIPPED: mounting needs root");
+            return None;
+        }
+        let memory = format!("/proc/{}/mem", std::process::id());
+        run("mount", &["--bind", &memory, file.to_str().unwrap()]);
+        let mounted = Self(file.to_owned());
+        assert_eq!(std::fs::read(file).unwrap_err().raw_os_error(), Some(libc::EIO));
+        Some(mounted)
+    }
+}
+
+impl Drop for Unreadable {
+    fn drop(&mut self) {
+        run("umount", &[self.0.to_str().unwrap()]);
+    }
+}
+
+#[test]
+fn a_segment_on_a_broken_sector_is_said_and_the_log_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, _news) = start(dir.path());
+    for _ in 0..1000 {
+        spool.record(usual(1, Phase::Updated));
+    }
+    spool.close();
+    let oldest = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some()).min();
+    let Some(broken) = Unreadable::new(&oldest.unwrap()) else { return };
+    let (spool, news) = start(dir.path());
+    spool.record(started());
+    let mut recorded = Vec::new();
+    while recorded.len() < 2 {
+        if let News::Recorded(records) = news.recv_timeout(PATIENCE).expect("the log goes on") {
+            recorded.extend(records);
+        }
+    }
+    spool.close();
+    let said = events(dir.path());
+    assert!(said.iter().any(|event| matches!(event, AgentEvent::Unreadable { why, .. } if why.contains("os error 5"))), "{said:?}");
+    assert!(!said.iter().any(|event| matches!(event, AgentEvent::Tampered { .. })), "{said:?}");
+    drop(broken);
+    let report = verify(&Disk::look(dir.path())).unwrap();
+    assert!(report.is_whole(), "{report:?}");
+    assert_eq!(report.records, 1002);
+}
+
 #[test]
 fn a_second_daemon_is_told() {
     let dir = tempfile::tempdir().unwrap();

@@ -2,8 +2,9 @@
 
 use super::memory::{Memory, Sync};
 use super::world::{all, assert_gapless, incident, no_claims, open, started, write};
+use isonet::incident::log::{Found, Wanted};
 use isonet::model::{AgentEvent, Phase};
-use isonet::spool::{Claims, Digest, Ended, Known, Position, Renewal, verify};
+use isonet::spool::{Claims, Digest, Ended, Known, Position, Reader, Renewal, verify};
 
 /// A log with three records, of which an incident is open.
 fn three() -> (Memory, String) {
@@ -66,9 +67,38 @@ fn without_its_epoch_file_a_new_epoch_begins_and_incidents_go_on() {
     assert_eq!(start.renewal, Some(Renewal::After(Ended::Lost)));
     assert!(matches!(&start.events[..], [AgentEvent::Tampered { file, .. }] if file == "epoch"));
     assert_eq!((start.open.len(), &start.open[0].0.epoch), (1, &epoch));
+    // What is open in the new epoch stands in it.
+    let mut found = Found::new(Wanted { only_open: true, ..Wanted::default() }, jiff::Timestamp::UNIX_EPOCH);
+    assert_eq!(write(&mut log, vec![started()]).len(), 3, "that the epoch was lost, what is open, and what we wrote");
+    let mut reader = Reader::after(store.clone(), Position { epoch: String::new(), seq: 0 });
+    for entry in reader.next(99, None).unwrap() {
+        assert!(found.take(&entry.bytes).is_continue());
+    }
+    let told = found.incidents();
+    assert_eq!((told.incidents.len(), &told.lost[..]), (1, &[][..]));
+    assert_eq!((&told.incidents[0].epoch, told.incidents[0].seq), (&start.epoch, 2));
     write(&mut log, vec![incident(1, Phase::Resolved, 5)]);
     assert_eq!(open(store.clone(), &no_claims()).1.open, []);
     assert_gapless(&all(store));
+}
+
+#[test]
+fn an_incident_that_is_not_taken_up_into_a_new_epoch_is_over() {
+    let (store, _) = three();
+    let segment = store.segments().remove(0);
+    // The disk gives the old part back when it is too late.
+    store.refuse_reading(&segment, libc::EIO);
+    let (mut log, start) = open(store.clone(), &no_claims());
+    assert_eq!((start.renewal, start.open.len()), (Some(Renewal::After(Ended::Damaged)), 0));
+    write(&mut log, vec![started()]);
+    store.heal();
+    let mut found = Found::new(Wanted::default(), jiff::Timestamp::UNIX_EPOCH);
+    let mut reader = Reader::after(store, Position { epoch: String::new(), seq: 0 });
+    for entry in reader.next(99, None).unwrap() {
+        assert!(found.take(&entry.bytes).is_continue());
+    }
+    let told = found.incidents();
+    assert_eq!((told.incidents.len(), told.lost.len()), (1, 1));
 }
 
 #[test]

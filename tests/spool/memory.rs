@@ -35,6 +35,8 @@ struct Inner {
     sync: Sync,
     /// Operations that change something left until they fail with this error; `None` = never.
     fault: Option<(u32, i32)>,
+    /// Files that cannot be read, and the error.
+    unreadable: BTreeMap<String, i32>,
     /// Bytes left.
     space: Option<usize>,
     syncs: u64,
@@ -46,7 +48,7 @@ pub struct Memory(Arc<Mutex<Inner>>);
 
 impl Memory {
     pub fn new(sync: Sync) -> Self {
-        Self(Arc::new(Mutex::new(Inner { files: BTreeMap::new(), sync, fault: None, space: None, syncs: 0 })))
+        Self(Arc::new(Mutex::new(Inner { files: BTreeMap::new(), sync, fault: None, unreadable: BTreeMap::new(), space: None, syncs: 0 })))
     }
 
     /// A directory with these files, all durable.
@@ -100,9 +102,15 @@ impl Memory {
         self.0.lock().unwrap().fault = Some((changes, errno));
     }
 
+    /// From now on this file cannot be read, with this error.
+    pub fn refuse_reading(&self, name: &str, errno: i32) {
+        self.0.lock().unwrap().unreadable.insert(name.to_owned(), errno);
+    }
+
     pub fn heal(&self) {
         let mut inner = self.0.lock().unwrap();
         (inner.fault, inner.space) = (None, None);
+        inner.unreadable.clear();
     }
 
     pub fn leave_space(&self, bytes: usize) {
@@ -157,6 +165,9 @@ impl Store for Memory {
     }
 
     fn read_part(&self, name: &str, from: u64, most: u64) -> io::Result<Vec<u8>> {
+        if let Some(errno) = self.0.lock().unwrap().unreadable.get(name) {
+            return Err(io::Error::from_raw_os_error(*errno));
+        }
         let file = self.file(name)?;
         let file = file.lock().unwrap();
         let rest = file.cached.get(usize::try_from(from).unwrap()..).unwrap_or_default();
@@ -195,6 +206,7 @@ impl Store for Memory {
         if self.claim(bytes.len()) < bytes.len() {
             return Err(full());
         }
+        self.0.lock().unwrap().unreadable.remove(name);
         self.set(name, bytes);
         Ok(())
     }

@@ -43,6 +43,7 @@ pub fn to_html(diagnosis: &Diagnosis, facing: &Facing, lang: Lang) -> String {
                 main {
                     (drawing::section(diagnosis, lang))
                     (acts(diagnosis, &answer, facing, lang))
+                    (watched(facing, lang))
                     (fold(&answer, facing, lang))
                     (remarks(diagnosis, lang))
                 }
@@ -97,6 +98,19 @@ fn acts(diagnosis: &Diagnosis, answer: &Answer<'_>, facing: &Facing, lang: Lang)
             p.never { (catalogue::never_do(lang)) }
             @if matches!(diagnosis.isolation, Isolation::Intact | Isolation::Unknown) {
                 p { (text::isolation(diagnosis, lang)) }
+            }
+        }
+    }
+}
+
+/// What the daemon has open, and since when.
+fn watched(facing: &Facing, lang: Lang) -> Markup {
+    let open = facing.open.as_deref().unwrap_or_default();
+    html! {
+        @if !open.is_empty() {
+            section.wide {
+                h2 { (text::watched_heading(lang)) }
+                ul { @for incident in open { li { (clean(&incident.line(&facing.at, lang))) } } }
             }
         }
     }

@@ -154,6 +154,9 @@ pub struct Agent {
     pub config_trouble: Option<String>,
     /// The log.
     pub log: LogHealth,
+    /// Where records are shipped, and how far each is, in the order of the configuration.
+    #[serde(default)]
+    pub sinks: Vec<SinkState>,
     /// What watches without being asked, and whether it sees.
     pub watchers: Vec<Watcher>,
     /// What the last round could not see.
@@ -172,6 +175,24 @@ pub struct LogHealth {
     pub recorded: u64,
     /// Records that wait for the disk.
     pub waiting: u64,
+}
+
+/// How far a sink is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SinkState {
+    /// Its name in the configuration.
+    pub name: String,
+    /// `journal`, `syslog`, `nats`.
+    pub kind: String,
+    /// The last record that its receiver has, as `EPOCH/SEQ`; `None` = none yet.
+    pub shipped: Option<String>,
+    /// Records on disk that it does not have; `None` = they are of several epochs and were not counted.
+    pub waiting: Option<u64>,
+    /// Age of the oldest of them, seconds; `None` = there is none, or the clock went back.
+    pub oldest_s: Option<u64>,
+    /// What hinders it; `None` = nothing.
+    pub trouble: Option<String>,
 }
 
 /// Whether records reach the disk.

@@ -6,7 +6,7 @@
 mod document;
 mod text;
 
-pub use document::{Agent, LogHealth, LogState, Standing, Status, View, Watcher};
+pub use document::{Agent, LogHealth, LogState, SinkState, Standing, Status, View, Watcher};
 pub use text::render_status;
 
 /// The JSON Schema of [`Status`].

@@ -1,9 +1,10 @@
 //! `status/1` as text. The document comes through a socket: nothing in it may steer the terminal, which [`Page`] sees to.
 
-use super::document::{Agent, LogState, Status, Step};
+use super::document::{Agent, LogState, SinkState, Status, Step};
 use crate::catalogue::Lang;
 use crate::model::{Chain, Diagnosis, Isolation, PathItem, Subject};
 use crate::report::Style;
+use crate::report::open::length;
 use crate::report::text::{Ink, Page, draw};
 use jiff::Zoned;
 
@@ -100,6 +101,10 @@ fn about(page: &mut Page, status: &Status, agent: &Agent, lang: Lang) {
     page.paragraph("  - ", &line, Ink::Plain);
     let (words, ink) = log(agent, lang);
     page.paragraph("  - ", &words, ink);
+    for sink in &agent.sinks {
+        let ink = if sink.trouble.is_some() { Ink::Warn } else { Ink::Plain };
+        page.paragraph("  - ", &shipped(sink, lang), ink);
+    }
     if let Some(trouble) = &agent.config_trouble {
         page.paragraph("  - ", trouble, Ink::Warn);
     }
@@ -121,7 +126,34 @@ fn log(agent: &Agent, lang: Lang) -> (String, Ink) {
     match (log.state, lang) {
         (LogState::Well, Lang::ZhCn) => (format!("记录正常，本次启动后写入 {} 条。{trouble}", log.recorded), Ink::Plain),
         (LogState::Well, Lang::En) => (format!("The log is well; records since the start: {}. {trouble}", log.recorded), Ink::Plain),
-        (LogState::Failing, Lang::ZhCn) => (format!("记录写不进磁盘，{} 条在等。{trouble}", log.waiting), Ink::Bad),
-        (LogState::Failing, Lang::En) => (format!("Records do not reach the disk, {} wait. {trouble}", log.waiting), Ink::Bad),
+        // It says all of it.
+        (LogState::Failing, _) if !trouble.is_empty() => (trouble.to_owned(), Ink::Bad),
+        (LogState::Failing, Lang::ZhCn) => (format!("记录写不进磁盘，{} 条在等。", log.waiting), Ink::Bad),
+        (LogState::Failing, Lang::En) => (format!("Records do not reach the disk, {} wait.", log.waiting), Ink::Bad),
     }
+}
+
+/// One sink: how far it is, since when something waits, and what hinders it.
+fn shipped(sink: &SinkState, lang: Lang) -> String {
+    let last = sink.shipped.as_deref().and_then(|id| id.rsplit_once('/')).map(|(_, seq)| seq);
+    let (name, kind) = (&sink.name, &sink.kind);
+    let mut line = match (lang, last) {
+        (Lang::ZhCn, Some(seq)) => format!("外送 {name}（{kind}）：已送到第 {seq} 号"),
+        (Lang::ZhCn, None) => format!("外送 {name}（{kind}）：还没有送出过"),
+        (Lang::En, Some(seq)) => format!("Sink {name} ({kind}): has everything up to number {seq}"),
+        (Lang::En, None) => format!("Sink {name} ({kind}): has nothing yet"),
+    };
+    line += &match sink.waiting {
+        Some(0) => lang.pick("，没有等着的", ", nothing waits").to_owned(),
+        Some(n) => lang.pick(format!("，还有 {n} 条等着"), format!(", {n} wait")),
+        None => lang.pick("，还有一些等着", ", some wait").to_owned(),
+    };
+    if let Some(seconds) = sink.oldest_s {
+        let age = length(seconds, lang);
+        line += &lang.pick(format!("，最早的一条等了 {age}"), format!(", the oldest for {age}"));
+    }
+    if let Some(trouble) = &sink.trouble {
+        line += &lang.pick(format!("（{trouble}）"), format!(" ({trouble})"));
+    }
+    line + lang.pick("。", ".")
 }

@@ -125,9 +125,9 @@ pub(in crate::report) fn call(answer: &Answer<'_>, facing: &Facing, lang: Lang) 
     let whom = whom.map(|actor| contact(*actor, facing, lang)).unwrap_or_default();
     let reference = reference(answer, facing, lang);
     match (answer.kind, lang) {
-        (Kind::Fine, Lang::ZhCn) => format!("要问人就打给{whom}，报：{reference}。"),
+        (Kind::Fine, Lang::ZhCn) => catalogue::among("要问人就打给", &whom, &format!("，报：{reference}。")),
         (Kind::Fine, Lang::En) => format!("To ask somebody, call {whom}. Read out: {reference}."),
-        (_, Lang::ZhCn) => format!("打电话给{whom}，报：{reference}。"),
+        (_, Lang::ZhCn) => catalogue::among("打电话给", &whom, &format!("，报：{reference}。")),
         (_, Lang::En) => format!("Call {whom}. Read out: {reference}."),
     }
 }

@@ -70,10 +70,15 @@ fn watched(page: &mut Page, facing: &Facing, lang: Lang) {
     if open.is_empty() {
         return;
     }
-    heading(page, lang.pick("值守程序记着的、还没恢复的故障", "What the watch has open"));
+    heading(page, watched_heading(lang));
     for incident in open {
         page.paragraph("  - ", &incident.line(&facing.at, lang), Ink::Plain);
     }
+}
+
+/// What stands above the incidents of the daemon.
+pub(in crate::report) fn watched_heading(lang: Lang) -> &'static str {
+    lang.pick("值守程序记着的、还没恢复的故障", "What the watch has open")
 }
 
 /// What to do, step by step. Several candidates share only the one act and the call.

@@ -157,6 +157,17 @@ fn event(code: &str, lang: Lang) -> (&'static str, String) {
                  it are whole.",
             ),
         ),
+        "agent.unreadable" => (
+            (
+                "本地记录有一段读不出来",
+                "系统读不出本地记录的一个文件，多半是磁盘坏了，或者文件的权限不对。这不说明有人改动过记录。请检查磁盘健康和文件权限；读得出来之后，用 isonet verify-log 核对。",
+            ),
+            (
+                "A part of the local log cannot be read",
+                "The system does not let a file of the local log be read, mostly because the disk fails or a right is missing. It does not mean that anybody \
+                 changed it. Look at the health of the disk and at the rights; once it can be read, isonet verify-log checks it.",
+            ),
+        ),
         _ => (
             ("本地记录与写入时不一致", "本地记录的校验对不上：文件被改动过，或者磁盘损坏。原样保留文件，不要修改，并告知医保局信息科。"),
             (

@@ -1,0 +1,99 @@
+//! How far each sink is behind the log: kept by the sinks' tasks, read by the loop. Both run on one thread.
+
+use crate::model::{Stamp, Time};
+use crate::report::SinkState;
+use crate::spool::{Entry, Position};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// The state of one sink. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Lag(Rc<RefCell<State>>);
+
+#[derive(Debug)]
+struct State {
+    name: String,
+    kind: &'static str,
+    /// The last record the receiver has.
+    shipped: Position,
+    /// The oldest record it does not have: its number and when it was written. `None` = none is known of.
+    oldest: Option<(Position, Option<Time>)>,
+    trouble: Option<String>,
+}
+
+impl Lag {
+    /// Of a sink that has everything up to `shipped`.
+    pub fn new(name: &str, kind: &'static str, shipped: Position) -> Self {
+        Self(Rc::new(RefCell::new(State { name: name.to_owned(), kind, shipped, oldest: None, trouble: None })))
+    }
+
+    /// This is the next that it waits for; `None` = there is none.
+    pub fn waits_for(&self, next: Option<&Entry>) {
+        self.0.borrow_mut().oldest = next.map(|entry| (entry.at.clone(), entry.record().map(|record| record.time)));
+    }
+
+    /// It has everything up to this record.
+    pub fn shipped(&self, upto: Position) {
+        self.0.borrow_mut().shipped = upto;
+    }
+
+    /// What hinders it; `None` = nothing.
+    pub fn hindered(&self, why: Option<String>) {
+        self.0.borrow_mut().trouble = why;
+    }
+
+    /// As it is now, where the log ends at `head`.
+    pub fn state(&self, head: &Position, now: &Stamp) -> SinkState {
+        let state = self.0.borrow();
+        let waiting = match &state.oldest {
+            None => Some(0),
+            // Numbers of two epochs cannot be subtracted.
+            Some((oldest, _)) => (oldest.epoch == head.epoch).then(|| (head.seq + 1).saturating_sub(oldest.seq)),
+        };
+        let age = state.oldest.as_ref().and_then(|(_, time)| age_s(time.as_ref()?, now));
+        SinkState {
+            name: state.name.clone(),
+            kind: state.kind.to_owned(),
+            shipped: (state.shipped.seq > 0).then(|| format!("{}/{}", state.shipped.epoch, state.shipped.seq)),
+            waiting,
+            oldest_s: age,
+            trouble: state.trouble.clone(),
+        }
+    }
+}
+
+/// By the clock that cannot be set where it is the same boot. A wall clock that went back tells nothing.
+fn age_s(then: &Time, now: &Stamp) -> Option<u64> {
+    if !then.boot_id.is_empty() && then.boot_id == now.boot_id {
+        return Some(now.boottime_ms.saturating_sub(then.boot_ms) / 1000);
+    }
+    u64::try_from(now.wall.as_second() - then.wall.as_second()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ClockState;
+
+    fn stamp(boot: &str, second: u64) -> Stamp {
+        let wall = jiff::Timestamp::from_second(1_800_000_000 + i64::try_from(second).expect("small")).expect("in range");
+        Stamp { boot_id: boot.to_owned(), boottime_ms: second * 1000, wall, offset_s: 0, clock: ClockState::Unknown }
+    }
+
+    fn at(epoch: &str, seq: u64) -> Position {
+        Position { epoch: epoch.to_owned(), seq }
+    }
+
+    #[test]
+    fn the_lag_is_counted_within_an_epoch_and_its_age_by_the_clock_that_cannot_be_set() {
+        let lag = Lag::new("audit", "journal", at("", 0));
+        let state = lag.state(&at("e", 9), &stamp("b", 100));
+        assert_eq!((state.shipped, state.waiting, state.oldest_s), (None, Some(0), None));
+        lag.shipped(at("e", 4));
+        lag.0.borrow_mut().oldest = Some((at("e", 5), Some(Time::from(&stamp("b", 40)))));
+        let state = lag.state(&at("e", 9), &stamp("b", 100));
+        assert_eq!((state.shipped.as_deref(), state.waiting, state.oldest_s), (Some("e/4"), Some(5), Some(60)));
+        let state = lag.state(&at("f", 2), &stamp("c", 39));
+        assert_eq!((state.waiting, state.oldest_s), (None, None), "another epoch; a wall clock that went back");
+    }
+}

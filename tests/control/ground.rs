@@ -112,9 +112,16 @@ impl Ground {
         pc.sh(&format!("ip link set lo up; ip link add t0 type veth peer name t1 netns {pid}; ip address add 10.66.0.1/24 dev t0"));
         far.sh("ip link set lo up; ip address add 10.66.0.2/24 dev t1; ip link set t1 up");
         pc.sh("ip link set t0 up; ip route add default via 10.66.0.2");
-        // An echo: it listens and holds the line.
+        // An echo: it listens and holds the line, but not for ever: what it forks outlives it where the cable stays out.
         let mut centre = far.command("socat");
-        let centre = Ours(centre.args(["TCP-LISTEN:4430,fork,reuseaddr", "PIPE"]).stderr(Stdio::null()).spawn().unwrap());
+        let centre = Ours(
+            centre
+                .args(["-T", "30", "TCP-LISTEN:4430,fork,reuseaddr", "PIPE"])
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap(),
+        );
         let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         let dir = tempfile::Builder::new().permissions(permissions).tempdir().unwrap();
         let path = |name: &str| dir.path().join(name).display().to_string();

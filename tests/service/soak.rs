@@ -12,6 +12,9 @@ const ROUND: Duration = Duration::from_secs(9);
 /// How far the allocator's own store may breathe: a leak of a hundred bytes a look is more than that within the hour.
 const BREATH_KB: u64 = 192;
 
+/// Threads for blocking work stay a while after it, each with what it has open; in a short run a calm moment may see one more.
+const SPARE: u64 = 2;
+
 /// What a process holds in a calm moment.
 #[derive(Debug, Clone, Copy)]
 struct Held {
@@ -72,6 +75,6 @@ fn nothing_grows_while_faults_come_and_go() {
     let (kb, descriptors, threads) = (pair(|held| held.anonymous_kb), pair(|held| held.descriptors), pair(|held| held.threads));
     println!("{} rounds in {seconds} s: anonymous kB {kb:?}, descriptors {descriptors:?}, threads {threads:?}", seen.len());
     assert!(kb.1 <= kb.0 + BREATH_KB, "anonymous memory grew: {seen:?}");
-    assert!(descriptors.1 <= descriptors.0, "descriptors grew: {seen:?}");
-    assert!(threads.1 <= threads.0, "threads grew: {seen:?}");
+    assert!(descriptors.1 <= descriptors.0 + SPARE, "descriptors grew: {seen:?}");
+    assert!(threads.1 <= threads.0 + SPARE, "threads grew: {seen:?}");
 }

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::net::IpAddr;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -190,6 +191,8 @@ impl Lab {
         let file = File::create(&log).map_err(|e| format!("cannot create {}: {e}", log.display()))?;
         let twin = file.try_clone().map_err(|e| format!("cannot share a log: {e}"))?;
         stand_by();
+        // Each leads a group of its own: were a stopped one in ours, the kernel would hang up on all of us when the shell around us ends.
+        command.process_group(0);
         let child = command.stdin(Stdio::null()).stdout(file).stderr(twin).spawn().map_err(|e| format!("cannot start {role:?}: {e}"))?;
         self.peers.insert(role, child);
         Ok(())

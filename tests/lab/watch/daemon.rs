@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::os::unix::net::UnixDatagram;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -104,6 +105,8 @@ impl Daemon {
         let began_ms = now_ms();
         let mut command = lab.terminal().command(&product.display().to_string());
         command.args(["--config", &config.display().to_string(), "run"]).env("NOTIFY_SOCKET", &notify).env("ISONET_LOG", "isonet=info");
+        // As every peer: it is stopped now and then.
+        command.process_group(0);
         let child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -6,6 +6,7 @@
 mod cause;
 mod diagnosis;
 mod exchange;
+mod finding;
 mod incident;
 mod kernel;
 mod observation;
@@ -20,6 +21,7 @@ pub use diagnosis::{
     Blind, Certainty, Chain, Diagnosis, Evidence, Isolation, LayerState, Note, NoteCode, PathItem, Reason, RuledOut, Service, Verdict,
 };
 pub use exchange::{ArpAnswer, Errno, Failure, FailureKind, Gateway, Hop, HopAnswer, IcmpError, IcmpKind, Reply};
+pub use finding::{Finding, FindingCode, Origin};
 pub use incident::{Alternative, Change, Earlier, Fingerprint, Incident, IncidentId, IncidentKind, KnownCause, Phase};
 pub use kernel::{Address, Link, LinkKind, Neighbour, Route, RouteKind, RouteTable};
 pub use observation::{Observation, Outcome, Sighting, Source, Unseen};

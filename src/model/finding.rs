@@ -1,0 +1,201 @@
+//! What a watcher finds against the rules of the site: its own axis beside the causes of a disconnection.
+//!
+//! A finding observes and does not convict: what was granted, enrolled or there before is none, and *suspect* states rank low. A code is part
+//! of the product's interface: never renamed, never reused. Texts are in [`catalogue`](crate::catalogue).
+
+use super::{Actor, Evidence, Severity, Subject};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Where it came from, as far as this PC can tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// Something was changed at this PC while it was watched.
+    LocalChange,
+    /// Nothing was changed at this PC: the operator's or the bureau's network did.
+    Upstream,
+    /// It was there when watching began.
+    PreExisting,
+}
+
+impl Origin {
+    /// The name in JSON.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::LocalChange => "local-change",
+            Self::Upstream => "upstream",
+            Self::PreExisting => "pre-existing",
+        }
+    }
+}
+
+/// What was found, as it is now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Finding {
+    /// What.
+    pub code: FindingCode,
+    /// Where: two findings with one code and one subject are the same.
+    pub subject: Subject,
+    /// How bad, by what is proved; the code's own, or lower.
+    pub severity: Severity,
+    /// Where it came from.
+    pub origin: Origin,
+    /// What was seen.
+    pub evidence: Vec<Evidence>,
+}
+
+impl Finding {
+    /// With the severity of its code, yet to be argued.
+    pub fn new(code: FindingCode, subject: Subject, origin: Origin) -> Self {
+        Self { code, subject, severity: code.severity(), origin, evidence: Vec::new() }
+    }
+
+    /// Adds proof.
+    #[must_use]
+    pub fn because(mut self, evidence: impl IntoIterator<Item = Evidence>) -> Self {
+        self.evidence.extend(evidence);
+        self
+    }
+}
+
+macro_rules! findings {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $severity:ident, [$($actor:ident),+];)+) => {
+        /// What kind of thing was found.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(into = "&'static str", try_from = "String")]
+        pub enum FindingCode { $($(#[$doc])* $name),+ }
+
+        impl FindingCode {
+            /// All of them, by what they are about.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// The stable code, e.g. `usb.storage`.
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$name => $code),+ }
+            }
+
+            /// How bad it is when it is proved.
+            pub const fn severity(self) -> Severity {
+                match self { $(Self::$name => Severity::$severity),+ }
+            }
+
+            /// Who acts, the first to call first.
+            pub const fn actors(self) -> &'static [Actor] {
+                match self { $(Self::$name => &[$(Actor::$actor),+]),+ }
+            }
+
+            /// The one with this code.
+            pub fn from_code(code: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|finding| finding.code() == code)
+            }
+        }
+    };
+}
+
+findings! {
+    /// A way outward appeared that was not there at enrolment; nothing is proved yet.
+    IsolationUplinkSuspect = "isolation.uplink-suspect", Low, [Vendor, Bureau];
+    /// Authenticated hosts of the internet answered.
+    IsolationInternetReachable = "isolation.internet-reachable", Critical, [Vendor, Bureau];
+    /// Names of the public internet are resolved.
+    IsolationPublicDns = "isolation.public-dns", High, [Operator, Bureau];
+    /// A proxy leads outward.
+    IsolationProxyPath = "isolation.proxy-path", Critical, [Vendor, Bureau];
+    /// Something answers in the place of the internet, and is not it.
+    IsolationLookalike = "isolation.lookalike", Info, [Bureau];
+    /// A granted window is over, and what it allowed is still there.
+    IsolationGrantOverrun = "isolation.grant-overrun", Critical, [Vendor, Bureau];
+    /// This PC passes on packets of others.
+    ExtensionForwarding = "extension.forwarding", High, [Vendor, Bureau];
+    /// This PC hides others behind its address.
+    ExtensionNat = "extension.nat", High, [Vendor, Bureau];
+    /// Two physical ports are joined.
+    ExtensionBridge = "extension.bridge", High, [Vendor, Bureau];
+    /// This PC shares its network: hotspot, address server, proxy.
+    ExtensionSharing = "extension.sharing", High, [Vendor, Bureau];
+    /// A namespace of this PC has a network of its own outward.
+    ExtensionForeignNamespace = "extension.foreign-namespace", Medium, [Vendor, Bureau];
+    /// Another machine than the enrolled one.
+    IdentityChanged = "identity.changed", High, [Vendor, Bureau];
+    /// Another router than the enrolled one.
+    MovedGateway = "moved.gateway", Medium, [Operator, Bureau];
+    /// Another port or cable than the enrolled one.
+    MovedLink = "moved.link", Low, [Vendor, Bureau];
+    /// A storage device was plugged in.
+    UsbStorage = "usb.storage", Low, [Shop, Bureau];
+    /// Files of a storage device can be read and written.
+    UsbMounted = "usb.mounted", High, [Shop, Bureau];
+    /// A storage device was read past its files.
+    UsbRawRead = "usb.raw-read", High, [Shop, Bureau];
+    /// A storage device is in use where others do not see it.
+    UsbHiddenMount = "usb.hidden-mount", High, [Shop, Bureau];
+    /// A telephone or camera was plugged in.
+    UsbPhone = "usb.phone", Medium, [Shop, Bureau];
+    /// A network adapter, or a telephone as one, was plugged in.
+    UsbNetwork = "usb.network", High, [Shop, Bureau];
+    /// The system date was set.
+    ClockStepped = "clock.stepped", High, [Shop, Vendor];
+    /// The clock was made to run at another rate.
+    ClockRate = "clock.rate", Medium, [Vendor];
+    /// The date was set while nobody watched.
+    ClockOfflineChange = "clock.offline-change", High, [Shop, Vendor];
+    /// The battery clock was set.
+    ClockRtcChanged = "clock.rtc-changed", Medium, [Vendor];
+    /// The time zone is another.
+    ClockTimezone = "clock.timezone", Medium, [Vendor];
+    /// Where this PC takes its time from is set differently.
+    SettingsTime = "settings.time", Low, [Vendor];
+    /// The computer's name is another.
+    SettingsHostname = "settings.hostname", Low, [Vendor];
+    /// Other name servers are set.
+    SettingsResolver = "settings.resolver", Medium, [Vendor];
+    /// The hosts file is another.
+    SettingsHosts = "settings.hosts", Medium, [Vendor, Software];
+    /// The network is set up differently.
+    SettingsNetwork = "settings.network", Medium, [Vendor];
+    /// The packet filter is off or empty.
+    FirewallDown = "firewall.down", High, [Vendor];
+    /// The antivirus program does not run.
+    AntivirusDown = "antivirus.down", High, [Vendor];
+    /// Software on the list of the bureau is installed or runs.
+    SoftwareForbidden = "software.forbidden", Medium, [Shop, Vendor];
+    /// The day's upload is late.
+    UploadOverdue = "upload.overdue", Medium, [Software, Bureau];
+}
+
+impl fmt::Display for FindingCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+impl From<FindingCode> for &'static str {
+    fn from(finding: FindingCode) -> Self {
+        finding.code()
+    }
+}
+
+impl TryFrom<String> for FindingCode {
+    type Error = String;
+
+    fn try_from(code: String) -> Result<Self, String> {
+        Self::from_code(&code).ok_or_else(|| format!("`{code}` is not the code of a finding"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::FindingCode;
+    use crate::model::Cause;
+
+    #[test]
+    fn every_code_is_unique_and_no_cause() {
+        for (i, finding) in FindingCode::ALL.iter().enumerate() {
+            assert_eq!(FindingCode::from_code(finding.code()), Some(*finding));
+            assert!(FindingCode::ALL[i + 1..].iter().all(|other| other.code() != finding.code()), "{finding} twice");
+            assert_eq!(Cause::from_code(finding.code()), None);
+        }
+    }
+}

@@ -228,6 +228,7 @@ fn draft(n: u64) -> Draft {
         who_acts: Vec::new(),
         evidence: vec![evidence; 4],
         planned: None,
+        origin: None,
     };
     Draft::new(&stamp(), What::Incident(Box::new(incident)))
 }

@@ -66,12 +66,15 @@ fn head(body: &IncidentBody, lang: Lang) -> String {
         (Phase::Resolved, _, IncidentKind::Disconnection) => of("恢复了，可以连上了", "Connected again"),
         (Phase::Resolved, _, IncidentKind::Degradation) => of("已好转", "Well again"),
         (Phase::Resolved, _, IncidentKind::Blindness) => of("又能看到了", "Can be seen again"),
+        (Phase::Resolved, _, IncidentKind::Finding) => of("已经不再是这样", "Not so any more"),
+        (_, Change::Refined, IncidentKind::Finding) => of("有了变化", "It has changed"),
         (_, Change::Refined, _) => of("原因更清楚了", "The cause is known better"),
         (_, Change::Joined | Change::PartlyRecovered, _) => of("连不上的中心有变化，现在是", "Other centres are cut off now"),
         (_, Change::Reopened, _) => of("又出现了", "Back again"),
         (_, _, IncidentKind::Disconnection) => of("连不上了", "Disconnected"),
         (_, _, IncidentKind::Degradation) => of("能用但不如平时", "Worse than it should be"),
         (_, _, IncidentKind::Blindness) => of("看不到", "Cannot be seen"),
+        (_, _, IncidentKind::Finding) => of("观察到", "Observed"),
     }
 }
 

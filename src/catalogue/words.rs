@@ -34,6 +34,10 @@ pub fn subject(subject: &Subject, lang: Lang) -> &'static str {
         Subject::Endpoint(_) => ("端口", "port"),
         Subject::Host(_) => ("主机", "host"),
         Subject::Centre(_) => ("医保中心", "centre"),
+        Subject::Device(_) => ("设备", "device"),
+        Subject::File(_) => ("文件", "file"),
+        Subject::Program(_) => ("程序", "program"),
+        Subject::Namespace(_) => ("本机里隔开的网络", "separate network inside this PC"),
     };
     lang.pick(zh, en)
 }

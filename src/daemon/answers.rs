@@ -170,6 +170,7 @@ impl Held<'_> {
                 ("disconnection", count(IncidentKind::Disconnection)),
                 ("degradation", count(IncidentKind::Degradation)),
                 ("blindness", count(IncidentKind::Blindness)),
+                ("finding", count(IncidentKind::Finding)),
             ],
             log: &self.log(lang),
             started: self.started.timestamp().as_second(),

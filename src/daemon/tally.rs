@@ -44,7 +44,7 @@ impl Tally {
                 }
             }
             Input::Round { .. } => self.rounds += 1,
-            Input::Due | Input::NetworkChanged | Input::RoundWanted | Input::Reconfigured(_) => {}
+            Input::Due | Input::NetworkChanged | Input::RoundWanted | Input::Watched(..) | Input::Reconfigured(_) => {}
         }
     }
 

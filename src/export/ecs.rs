@@ -70,6 +70,7 @@ fn event_of_incident(body: &IncidentBody) -> Map<String, Value> {
     let category = match card.kind {
         IncidentKind::Disconnection | IncidentKind::Degradation => "network",
         IncidentKind::Blindness => "host",
+        IncidentKind::Finding => "configuration",
     };
     object(json!({
         "kind": kind,

@@ -7,7 +7,7 @@
 
 use super::ledger::{Ledger, Sight, Thresholds, millis};
 use crate::config::Config;
-use crate::model::{Chain, Diagnosis, Draft, Incident, Stamp, What};
+use crate::model::{Chain, Diagnosis, Draft, Finding, Incident, Stamp, Watcher, What};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -69,6 +69,8 @@ pub enum Input {
     NetworkChanged,
     /// Somebody waits for a round that begins from now on.
     RoundWanted,
+    /// A watcher has looked: all that it finds now. `None` = it could not look, and nothing follows from that.
+    Watched(Watcher, Option<Vec<Finding>>),
     /// Another configuration is in force.
     Reconfigured(Box<Config>),
 }
@@ -210,6 +212,10 @@ impl Engine {
                 }
                 self.plan_pulse(at);
             }
+            Input::Watched(watcher, found) => {
+                let changed = found.map(|found| self.ledger.watch(watcher, &found, now, &self.rules)).unwrap_or_default();
+                effects.extend(changed.into_iter().map(|incident| record(now, incident)));
+            }
             Input::Reconfigured(config) => self.reconfigure(&config, now, &mut effects),
         }
         self.plan_round(at);
@@ -338,7 +344,7 @@ impl Engine {
         let late = self.due_ms.is_some_and(|due| now.saturating_sub(due) > millis(LATE));
         let long = match input {
             Input::Pulse { began_ms, .. } | Input::Round { began_ms, .. } => now.saturating_sub(*began_ms) > millis(LONGEST_LOOK),
-            Input::Due | Input::NetworkChanged | Input::RoundWanted | Input::Reconfigured(_) => false,
+            Input::Due | Input::NetworkChanged | Input::RoundWanted | Input::Watched(..) | Input::Reconfigured(_) => false,
         };
         if late || long {
             self.valid_from_ms = now;

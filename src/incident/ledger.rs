@@ -1,9 +1,10 @@
 //! All incidents, open and lately closed, and the two books that move them on.
 
+use super::findings::Findings;
 use super::outage::Outages;
 use super::trouble::Troubles;
 use crate::config::{Clear, Config, Maintenance, Raise};
-use crate::model::{Change, Diagnosis, Evidence, Incident, KnownCause, Phase, Stamp};
+use crate::model::{Change, Diagnosis, Evidence, Finding, Incident, KnownCause, Phase, Stamp, Watcher};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -56,6 +57,7 @@ pub struct Ledger {
     book: Book,
     outages: Outages,
     troubles: Troubles,
+    findings: Findings,
 }
 
 impl Ledger {
@@ -66,6 +68,7 @@ impl Ledger {
             incident.key = ledger.book.next_key();
             ledger.outages.adopt(&incident);
             ledger.troubles.adopt(&incident);
+            ledger.findings.adopt(&incident);
             ledger.book.incidents.insert(incident.key, incident);
         }
         ledger
@@ -76,6 +79,13 @@ impl Ledger {
         self.book.forget(sight.at);
         self.outages.advance(sight, rules, &mut self.book);
         self.troubles.advance(sight, rules, &mut self.book, self.outages.is_calm());
+        self.book.take_changed()
+    }
+
+    /// Takes in all that a watcher finds now, and gives the incidents that changed.
+    pub fn watch(&mut self, watcher: Watcher, found: &[Finding], at: &Stamp, rules: &Thresholds) -> Vec<Incident> {
+        self.book.forget(at);
+        self.findings.advance(watcher, found, at, rules, &mut self.book);
         self.book.take_changed()
     }
 

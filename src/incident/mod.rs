@@ -17,6 +17,7 @@
 //! * After a suspend, a boot or a starvation of this program nothing is opened for a while, and looks that began before do not count.
 
 mod engine;
+mod findings;
 mod ledger;
 pub mod log;
 mod outage;

@@ -32,7 +32,7 @@ struct Shown {
 
 impl Troubles {
     pub(super) fn adopt(&mut self, incident: &Incident) {
-        if !matches!(incident.fingerprint, Fingerprint::Disconnection(_)) {
+        if matches!(incident.fingerprint, Fingerprint::Degradation(..) | Fingerprint::Blindness(_)) {
             let trouble = Trouble { since: Some(incident.since.clone()), incident: Some(incident.key), ..Trouble::default() };
             self.0.insert(incident.fingerprint.clone(), trouble);
         }
@@ -107,6 +107,7 @@ impl Trouble {
                 cause: now.cause,
                 who_acts: now.who_acts,
                 evidence: now.evidence,
+                origin: None,
             })
         };
         self.incident = Some(key);

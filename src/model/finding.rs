@@ -30,6 +30,27 @@ impl Origin {
     }
 }
 
+/// Who looks after what. Each tells all that it finds, every time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Watcher {
+    /// Ways outward.
+    Isolation,
+    /// Ways for others through this PC.
+    Extension,
+    /// This machine and where it stands.
+    Identity,
+    /// What is plugged in.
+    Usb,
+    /// Date and time.
+    Clock,
+    /// What decides how this PC works.
+    Settings,
+    /// Packet filter, antivirus, software.
+    Protection,
+    /// The day's upload.
+    Upload,
+}
+
 /// What was found, as it is now.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -61,7 +82,7 @@ impl Finding {
 }
 
 macro_rules! findings {
-    ($($(#[$doc:meta])* $name:ident = $code:literal, $severity:ident, [$($actor:ident),+];)+) => {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $watcher:ident, $severity:ident, [$($actor:ident),+];)+) => {
         /// What kind of thing was found.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(into = "&'static str", try_from = "String")]
@@ -74,6 +95,11 @@ macro_rules! findings {
             /// The stable code, e.g. `usb.storage`.
             pub const fn code(self) -> &'static str {
                 match self { $(Self::$name => $code),+ }
+            }
+
+            /// Who finds it.
+            pub const fn watcher(self) -> Watcher {
+                match self { $(Self::$name => Watcher::$watcher),+ }
             }
 
             /// How bad it is when it is proved.
@@ -96,73 +122,73 @@ macro_rules! findings {
 
 findings! {
     /// A way outward appeared that was not there at enrolment; nothing is proved yet.
-    IsolationUplinkSuspect = "isolation.uplink-suspect", Low, [Vendor, Bureau];
+    IsolationUplinkSuspect = "isolation.uplink-suspect", Isolation, Low, [Vendor, Bureau];
     /// Authenticated hosts of the internet answered.
-    IsolationInternetReachable = "isolation.internet-reachable", Critical, [Vendor, Bureau];
+    IsolationInternetReachable = "isolation.internet-reachable", Isolation, Critical, [Vendor, Bureau];
     /// Names of the public internet are resolved.
-    IsolationPublicDns = "isolation.public-dns", High, [Operator, Bureau];
+    IsolationPublicDns = "isolation.public-dns", Isolation, High, [Operator, Bureau];
     /// A proxy leads outward.
-    IsolationProxyPath = "isolation.proxy-path", Critical, [Vendor, Bureau];
+    IsolationProxyPath = "isolation.proxy-path", Isolation, Critical, [Vendor, Bureau];
     /// Something answers in the place of the internet, and is not it.
-    IsolationLookalike = "isolation.lookalike", Info, [Bureau];
+    IsolationLookalike = "isolation.lookalike", Isolation, Info, [Bureau];
     /// A granted window is over, and what it allowed is still there.
-    IsolationGrantOverrun = "isolation.grant-overrun", Critical, [Vendor, Bureau];
+    IsolationGrantOverrun = "isolation.grant-overrun", Isolation, Critical, [Vendor, Bureau];
     /// This PC passes on packets of others.
-    ExtensionForwarding = "extension.forwarding", High, [Vendor, Bureau];
+    ExtensionForwarding = "extension.forwarding", Extension, High, [Vendor, Bureau];
     /// This PC hides others behind its address.
-    ExtensionNat = "extension.nat", High, [Vendor, Bureau];
+    ExtensionNat = "extension.nat", Extension, High, [Vendor, Bureau];
     /// Two physical ports are joined.
-    ExtensionBridge = "extension.bridge", High, [Vendor, Bureau];
+    ExtensionBridge = "extension.bridge", Extension, High, [Vendor, Bureau];
     /// This PC shares its network: hotspot, address server, proxy.
-    ExtensionSharing = "extension.sharing", High, [Vendor, Bureau];
+    ExtensionSharing = "extension.sharing", Extension, High, [Vendor, Bureau];
     /// A namespace of this PC has a network of its own outward.
-    ExtensionForeignNamespace = "extension.foreign-namespace", Medium, [Vendor, Bureau];
+    ExtensionForeignNamespace = "extension.foreign-namespace", Extension, Medium, [Vendor, Bureau];
     /// Another machine than the enrolled one.
-    IdentityChanged = "identity.changed", High, [Vendor, Bureau];
+    IdentityChanged = "identity.changed", Identity, High, [Vendor, Bureau];
     /// Another router than the enrolled one.
-    MovedGateway = "moved.gateway", Medium, [Operator, Bureau];
+    MovedGateway = "moved.gateway", Identity, Medium, [Operator, Bureau];
     /// Another port or cable than the enrolled one.
-    MovedLink = "moved.link", Low, [Vendor, Bureau];
+    MovedLink = "moved.link", Identity, Low, [Vendor, Bureau];
     /// A storage device was plugged in.
-    UsbStorage = "usb.storage", Low, [Shop, Bureau];
+    UsbStorage = "usb.storage", Usb, Low, [Shop, Bureau];
     /// Files of a storage device can be read and written.
-    UsbMounted = "usb.mounted", High, [Shop, Bureau];
+    UsbMounted = "usb.mounted", Usb, High, [Shop, Bureau];
     /// A storage device was read past its files.
-    UsbRawRead = "usb.raw-read", High, [Shop, Bureau];
+    UsbRawRead = "usb.raw-read", Usb, High, [Shop, Bureau];
     /// A storage device is in use where others do not see it.
-    UsbHiddenMount = "usb.hidden-mount", High, [Shop, Bureau];
+    UsbHiddenMount = "usb.hidden-mount", Usb, High, [Shop, Bureau];
     /// A telephone or camera was plugged in.
-    UsbPhone = "usb.phone", Medium, [Shop, Bureau];
+    UsbPhone = "usb.phone", Usb, Medium, [Shop, Bureau];
     /// A network adapter, or a telephone as one, was plugged in.
-    UsbNetwork = "usb.network", High, [Shop, Bureau];
+    UsbNetwork = "usb.network", Usb, High, [Shop, Bureau];
     /// The system date was set.
-    ClockStepped = "clock.stepped", High, [Shop, Vendor];
+    ClockStepped = "clock.stepped", Clock, High, [Shop, Vendor];
     /// The clock was made to run at another rate.
-    ClockRate = "clock.rate", Medium, [Vendor];
+    ClockRate = "clock.rate", Clock, Medium, [Vendor];
     /// The date was set while nobody watched.
-    ClockOfflineChange = "clock.offline-change", High, [Shop, Vendor];
+    ClockOfflineChange = "clock.offline-change", Clock, High, [Shop, Vendor];
     /// The battery clock was set.
-    ClockRtcChanged = "clock.rtc-changed", Medium, [Vendor];
+    ClockRtcChanged = "clock.rtc-changed", Clock, Medium, [Vendor];
     /// The time zone is another.
-    ClockTimezone = "clock.timezone", Medium, [Vendor];
+    ClockTimezone = "clock.timezone", Clock, Medium, [Vendor];
     /// Where this PC takes its time from is set differently.
-    SettingsTime = "settings.time", Low, [Vendor];
+    SettingsTime = "settings.time", Settings, Low, [Vendor];
     /// The computer's name is another.
-    SettingsHostname = "settings.hostname", Low, [Vendor];
+    SettingsHostname = "settings.hostname", Settings, Low, [Vendor];
     /// Other name servers are set.
-    SettingsResolver = "settings.resolver", Medium, [Vendor];
+    SettingsResolver = "settings.resolver", Settings, Medium, [Vendor];
     /// The hosts file is another.
-    SettingsHosts = "settings.hosts", Medium, [Vendor, Software];
+    SettingsHosts = "settings.hosts", Settings, Medium, [Vendor, Software];
     /// The network is set up differently.
-    SettingsNetwork = "settings.network", Medium, [Vendor];
+    SettingsNetwork = "settings.network", Settings, Medium, [Vendor];
     /// The packet filter is off or empty.
-    FirewallDown = "firewall.down", High, [Vendor];
+    FirewallDown = "firewall.down", Protection, High, [Vendor];
     /// The antivirus program does not run.
-    AntivirusDown = "antivirus.down", High, [Vendor];
+    AntivirusDown = "antivirus.down", Protection, High, [Vendor];
     /// Software on the list of the bureau is installed or runs.
-    SoftwareForbidden = "software.forbidden", Medium, [Shop, Vendor];
+    SoftwareForbidden = "software.forbidden", Protection, Medium, [Shop, Vendor];
     /// The day's upload is late.
-    UploadOverdue = "upload.overdue", Medium, [Software, Bureau];
+    UploadOverdue = "upload.overdue", Upload, Medium, [Software, Bureau];
 }
 
 impl fmt::Display for FindingCode {

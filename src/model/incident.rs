@@ -3,7 +3,7 @@
 //! A *disconnection* is one incident per outage, whatever its cause turns out to be; a *degradation* and a *blindness* of the agent are
 //! keyed by what and where. An incident is data; what moves it on is [`incident`](crate::incident).
 
-use super::{Actor, Cause, Certainty, Evidence, Layer, Severity, Stamp, Subject, Verdict};
+use super::{Actor, Cause, Certainty, Evidence, FindingCode, Layer, Origin, Severity, Stamp, Subject, Verdict};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -48,6 +48,8 @@ pub enum IncidentKind {
     Degradation,
     /// The agent cannot see what it should.
     Blindness,
+    /// A watcher found something against the rules of the site.
+    Finding,
 }
 
 /// What makes two looks speak of one incident. Renders as `disconnection:NAME`, `CODE:SUBJECT`.
@@ -60,6 +62,8 @@ pub enum Fingerprint {
     Degradation(Cause, Subject),
     /// What cannot be seen.
     Blindness(String),
+    /// What was found, and where.
+    Finding(FindingCode, Subject),
 }
 
 impl Fingerprint {
@@ -69,6 +73,7 @@ impl Fingerprint {
             Self::Disconnection(_) => IncidentKind::Disconnection,
             Self::Degradation(..) => IncidentKind::Degradation,
             Self::Blindness(_) => IncidentKind::Blindness,
+            Self::Finding(..) => IncidentKind::Finding,
         }
     }
 }
@@ -79,6 +84,7 @@ impl fmt::Display for Fingerprint {
             Self::Disconnection(centre) => write!(f, "disconnection:{centre}"),
             Self::Degradation(cause, subject) => write!(f, "{cause}:{subject}"),
             Self::Blindness(what) => write!(f, "agent.degraded:{what}"),
+            Self::Finding(code, subject) => write!(f, "{code}:{subject}"),
         }
     }
 }
@@ -193,6 +199,8 @@ pub struct Incident {
     pub evidence: Vec<Evidence>,
     /// It began inside an announced maintenance window: the window's note.
     pub planned: Option<String>,
+    /// Where it came from; `None` = not known, or nobody's doing.
+    pub origin: Option<Origin>,
 }
 
 impl Incident {
@@ -224,6 +232,7 @@ impl IncidentKind {
             Self::Disconnection => "disconnection",
             Self::Degradation => "degradation",
             Self::Blindness => "blindness",
+            Self::Finding => "finding",
         }
     }
 }

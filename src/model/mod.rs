@@ -21,13 +21,13 @@ pub use diagnosis::{
     Blind, Certainty, Chain, Diagnosis, Evidence, Isolation, LayerState, Note, NoteCode, PathItem, Reason, RuledOut, Service, Verdict,
 };
 pub use exchange::{ArpAnswer, Errno, Failure, FailureKind, Gateway, Hop, HopAnswer, IcmpError, IcmpKind, Reply};
-pub use finding::{Finding, FindingCode, Origin};
+pub use finding::{Finding, FindingCode, Origin, Watcher};
 pub use incident::{Alternative, Change, Earlier, Fingerprint, Incident, IncidentId, IncidentKind, KnownCause, Phase};
 pub use kernel::{Address, Link, LinkKind, Neighbour, Route, RouteKind, RouteTable};
 pub use observation::{Observation, Outcome, Sighting, Source, Unseen};
 pub use record::{
     AgentEvent, Authority, Body, ClockCard, Comment, Draft, GrantReference, IncidentBody, IncidentCard, JSON_SCHEMA as RECORD_JSON_SCHEMA,
-    Origin, Record, Remedy, RuleReference, SCHEMA as RECORD_SCHEMA, TerminalCard, Time, What,
+    Record, Remedy, RuleReference, SCHEMA as RECORD_SCHEMA, TerminalCard, Time, What,
 };
 pub use service::{Answer, CertificateFacts, HttpFacts, Lookup, LookupSource, QueryKey, Rcode, ResolverSetup, TlsFacts, TlsFault, TlsKey};
 pub use stamp::{ClockState, Stamp};

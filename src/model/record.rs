@@ -4,7 +4,7 @@
 //! line itself. The engine makes a [`Draft`]; whoever writes it gives it its place (epoch, seq) and its event id. What is not known is `null`
 //! and never left out, so that a reader can tell "no" from "nobody looked". [`JSON_SCHEMA`] describes every member and is closed.
 
-use super::{Actor, Change, ClockState, Evidence, Incident, IncidentId, IncidentKind, KnownCause, Phase, Severity, Stamp};
+use super::{Actor, Change, ClockState, Evidence, Incident, IncidentId, IncidentKind, KnownCause, Origin, Phase, Severity, Stamp};
 use crate::config::{Terminal, TerminalKind};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -170,16 +170,6 @@ pub struct IncidentBody {
     pub evidence: Vec<Evidence>,
     /// The authorised window that covers it.
     pub grant: Option<GrantReference>,
-}
-
-/// Where something was brought about. An upstream change (operator or bureau) is said to be upstream, not the shop's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Origin {
-    /// At this terminal.
-    Terminal,
-    /// Upstream of it.
-    Upstream,
 }
 
 /// A statement of the shop about an incident.

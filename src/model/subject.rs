@@ -30,6 +30,14 @@ pub enum Subject {
     Host(IpAddr),
     /// A configured centre, by name.
     Centre(String),
+    /// A device at a port of this PC, as `vendor:product:serial` or as the kernel calls it.
+    Device(String),
+    /// A file of this PC.
+    File(String),
+    /// A program, by name.
+    Program(String),
+    /// A network namespace of this PC, by its number.
+    Namespace(String),
 }
 
 impl fmt::Display for Subject {
@@ -46,6 +54,10 @@ impl fmt::Display for Subject {
             Self::Endpoint(at) => write!(f, "endpoint:{at}"),
             Self::Host(ip) => write!(f, "host:{ip}"),
             Self::Centre(name) => write!(f, "centre:{name}"),
+            Self::Device(name) => write!(f, "device:{name}"),
+            Self::File(path) => write!(f, "file:{path}"),
+            Self::Program(name) => write!(f, "program:{name}"),
+            Self::Namespace(id) => write!(f, "namespace:{id}"),
         }
     }
 }
@@ -73,6 +85,10 @@ impl TryFrom<String> for Subject {
             Some(("endpoint", at)) => Self::Endpoint(at.parse().map_err(|_| format!("`{text}` is not a subject"))?),
             Some(("host", ip)) => Self::Host(ip.parse().map_err(bad)?),
             Some(("centre", name)) => Self::Centre(name.to_owned()),
+            Some(("device", name)) => Self::Device(name.to_owned()),
+            Some(("file", path)) => Self::File(path.to_owned()),
+            Some(("program", name)) => Self::Program(name.to_owned()),
+            Some(("namespace", id)) => Self::Namespace(id.to_owned()),
             _ => return Err(format!("`{text}` is not a subject")),
         })
     }

@@ -134,6 +134,7 @@ pub(super) fn title(cause: &KnownCause, kind: IncidentKind, lang: Lang) -> Strin
         IncidentKind::Disconnection => lang.pick("不能结算，原因还没查清", "Cannot settle, the cause is not clear yet"),
         IncidentKind::Degradation => lang.pick("有一处要留意", "One thing needs attention"),
         IncidentKind::Blindness => lang.pick("值守程序有看不到的地方", "The watch cannot see everything"),
+        IncidentKind::Finding => lang.pick("看到一件与管理规定有关的事", "Something that touches the terminal rules was observed"),
     };
     words.to_owned()
 }

@@ -73,7 +73,7 @@ pub fn body_of(incident: &Incident, id: &IncidentId, rule: Option<RuleReference>
         incident: card,
         cause: incident.cause.clone(),
         rule,
-        origin: None,
+        origin: incident.origin,
         comments: Vec::new(),
         who_acts: incident.who_acts.clone(),
         remedy: Remedy { key: incident.cause.code.clone(), args: BTreeMap::new() },
@@ -112,6 +112,7 @@ pub fn incident_of(record: &Record, key: u64) -> Option<(IncidentId, Incident)> 
         who_acts: body.who_acts.clone(),
         evidence: body.evidence.clone(),
         planned: card.planned.clone(),
+        origin: body.origin,
     };
     Some((card.id.clone(), incident))
 }
@@ -133,6 +134,7 @@ fn fingerprint(kind: IncidentKind, text: &str) -> Option<Fingerprint> {
         IncidentKind::Disconnection => (head == "disconnection").then(|| Fingerprint::Disconnection(tail.to_owned())),
         IncidentKind::Blindness => (head == "agent.degraded").then(|| Fingerprint::Blindness(tail.to_owned())),
         IncidentKind::Degradation => Some(Fingerprint::Degradation(head.to_owned().try_into().ok()?, tail.to_owned().try_into().ok()?)),
+        IncidentKind::Finding => Some(Fingerprint::Finding(head.to_owned().try_into().ok()?, tail.to_owned().try_into().ok()?)),
     }
 }
 

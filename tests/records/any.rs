@@ -107,7 +107,7 @@ fn id() -> impl Strategy<Value = IncidentId> {
 }
 
 fn card() -> BoxedStrategy<IncidentCard> {
-    let kind = select(vec![IncidentKind::Disconnection, IncidentKind::Degradation, IncidentKind::Blindness]);
+    let kind = select(vec![IncidentKind::Disconnection, IncidentKind::Degradation, IncidentKind::Blindness, IncidentKind::Finding]);
     let phase = select(vec![Phase::Opened, Phase::Updated, Phase::Resolved]);
     let counts = (1..u32::MAX, 1..u32::MAX, any::<bool>(), of(any::<u32>()));
     let change = select(CHANGES.to_vec());
@@ -165,7 +165,7 @@ fn incident_body() -> BoxedStrategy<IncidentBody> {
     let comment = (time(), word()).prop_map(|(at, text)| Comment { at, text });
     let grant =
         (word(), select(vec![Authority::Bureau, Authority::Institution])).prop_map(|(id, authority)| GrantReference { id, authority });
-    let origin = of(select(vec![Origin::Terminal, Origin::Upstream]));
+    let origin = of(select(vec![Origin::LocalChange, Origin::Upstream, Origin::PreExisting]));
     let remedy = (code(), btree_map(word(), word(), 0..3)).prop_map(|(key, args)| Remedy { key, args });
     let who = vec(select(ACTORS.to_vec()), 0..3);
     (card(), cause(), of(rule), origin, vec(comment, 0..2), who, remedy, vec(evidence(), 0..4), of(grant))

@@ -122,7 +122,13 @@ pub(in crate::report) fn stands_there(subject: &Subject) -> String {
         Subject::Terminal | Subject::Line => String::new(),
         Subject::Link(name) => name.to_string(),
         Subject::Gateway(ip) | Subject::Route(ip) | Subject::Resolver(ip) | Subject::Host(ip) => ip.to_string(),
-        Subject::Vpn(name) | Subject::Name(name) | Subject::Centre(name) => name.clone(),
+        Subject::Vpn(name)
+        | Subject::Name(name)
+        | Subject::Centre(name)
+        | Subject::Device(name)
+        | Subject::File(name)
+        | Subject::Program(name)
+        | Subject::Namespace(name) => name.clone(),
         Subject::Endpoint(at) => at.to_string(),
     })
 }

@@ -12,7 +12,7 @@
 //! | `PRIORITY` | by severity: critical 2, high 3, medium 4, low 5, info 6 |
 //! | `SYSLOG_IDENTIFIER` | `isonet` |
 //! | `ISONET_CODE` | the cause, `agent.degraded`, `unknown`, or the event of the agent, e.g. `agent.started` |
-//! | `ISONET_KIND` | `disconnection`, `degradation`, `blindness`, or `agent` |
+//! | `ISONET_KIND` | `disconnection`, `degradation`, `blindness`, `finding`, or `agent` |
 //! | `ISONET_SEVERITY` | as in the record |
 //! | `ISONET_EPOCH`, `ISONET_SEQ`, `ISONET_EVENT_ID` | which record: tells a repetition after a crash |
 //! | `ISONET_TERMINAL` | the terminal's id, where it has one |

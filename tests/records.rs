@@ -9,7 +9,7 @@ mod records {
 
 use isonet::catalogue::{Lang, told};
 use isonet::export::{Export, Format, Tally, csv, ecs, ocsf};
-use isonet::model::{AgentEvent, Body, Cause, Phase, RECORD_JSON_SCHEMA, Record};
+use isonet::model::{AgentEvent, Body, Cause, Certainty, IncidentKind, Origin, Phase, RECORD_JSON_SCHEMA, Record};
 use isonet::sink::journal;
 use proptest::prelude::*;
 use records::any::any_record;
@@ -232,6 +232,24 @@ fn sentences_of_a_day() {
         let sentences: Vec<_> = day().iter().map(|record| told(&record.body, lang)).collect();
         insta::assert_snapshot!(format!("sentences_{}", lang.tag()), sentences.join("\n"));
     }
+}
+
+#[test]
+fn a_finding_is_told_with_its_title_and_where_it_came_from() {
+    let mut record = day().into_iter().find(|record| matches!(record.body, Body::Incident(_))).unwrap();
+    let Body::Incident(body) = &mut record.body else { unreachable!("an incident was looked for") };
+    body.incident.kind = IncidentKind::Finding;
+    body.incident.centres.clear();
+    body.origin = Some(Origin::Upstream);
+    "moved.gateway".clone_into(&mut body.cause.code);
+    "gateway:10.0.0.1".clone_into(&mut body.cause.object);
+    body.cause.certainty = Certainty::Proven;
+    let zh =
+        "观察到：上一级路由器换成了没有登记的一台（已查实，gateway:10.0.0.1）。这台电脑上没有看到任何改动，变化来自运营商或医保局那一侧。";
+    assert_eq!(told(&record.body, Lang::ZhCn), zh);
+    let en = "Observed: The router ahead is one that was not registered (proven, gateway:10.0.0.1). \
+              Nothing was seen to change on this PC; it came from the operator's or the bureau's side.";
+    assert_eq!(told(&record.body, Lang::En), en);
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! What a record says, in one sentence: for logs that people read.
 
-use super::{Lang, among, certainty, text, unseen_what};
-use crate::model::{AgentEvent, Body, Cause, Change, IncidentBody, IncidentKind, Phase};
+use super::{Lang, among, came_from, certainty, entry, unseen_what};
+use crate::model::{AgentEvent, Body, Change, IncidentBody, IncidentKind, Phase};
 use std::fmt::Write as _;
 
 /// The one thing that a code is about, as a clause without a full stop. `object` = what the agent cannot see, where that is the matter.
 pub fn title(code: &str, object: &str, lang: Lang) -> String {
-    match Cause::from_code(code) {
-        Some(cause) => text(cause, lang).title.to_owned(),
+    match entry(code, lang) {
+        Some(text) => text.title.to_owned(),
         None if code == "agent.degraded" => {
             let what = unseen_what(object, lang).unwrap_or(object);
             lang.pick(among("isonet 看不到", what, ""), format!("isonet cannot see {what}"))
@@ -46,6 +46,10 @@ fn incident_told(body: &IncidentBody, lang: Lang) -> String {
         line += lang.pick("，在已通知的维护时段内", ", within an announced maintenance window");
     }
     line += lang.pick("。", ".");
+    if let Some(origin) = body.origin.filter(|_| card.kind == IncidentKind::Finding && !resolved) {
+        line += lang.pick("", " ");
+        line += came_from(origin, lang);
+    }
     line
 }
 

@@ -1,10 +1,10 @@
-//! The terminal rules that a cause may touch: a set of articles, as data, and the words in which one is cited.
+//! The terminal rules that a cause or a finding may touch: a set of articles, as data, and the words in which one is cited.
 //!
 //! Rules differ by place, so a set is chosen in the configuration; without one no article is cited. What a terminal observes is a lead
-//! and no finding: it is said that a cause *touches* an article, never more. [`config`](crate::config) reads and checks the sets.
+//! and no judgement: it is said that a code *touches* an article, never more. [`config`](crate::config) reads and checks the sets.
 
 use super::Lang;
-use crate::model::{Cause, RuleReference};
+use crate::model::RuleReference;
 
 /// A text in the words of its issuer, with an English version where there is one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub struct RuleSet {
     pub issuer: Wording,
     /// Which edition.
     pub version: String,
-    /// Its articles. No number and no cause stands twice.
+    /// Its articles. No number and no code stands twice.
     pub articles: Vec<Article>,
 }
 
@@ -45,11 +45,11 @@ pub struct Article {
     pub number: String,
     /// What it asks for, in short.
     pub text: Wording,
-    /// The causes that touch it.
-    pub codes: Vec<Cause>,
+    /// The codes of the causes and findings that touch it.
+    pub codes: Vec<String>,
 }
 
-/// An article of a set that a cause touches.
+/// An article of a set that a cause or a finding touches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Citation<'a> {
     /// The set.
@@ -59,9 +59,9 @@ pub struct Citation<'a> {
 }
 
 impl RuleSet {
-    /// The article that a cause touches; `None` = none of this set.
-    pub fn touched_by(&self, cause: Cause) -> Option<Citation<'_>> {
-        let article = self.articles.iter().find(|article| article.codes.contains(&cause))?;
+    /// The article that what has this code touches; `None` = none of this set.
+    pub fn touched_by(&self, code: &str) -> Option<Citation<'_>> {
+        let article = self.articles.iter().find(|article| article.codes.iter().any(|listed| listed == code))?;
         Some(Citation { set: self, article })
     }
 }

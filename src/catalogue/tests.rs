@@ -1,7 +1,7 @@
 //! The clerk's rules, over the whole catalogue.
 
 use super::*;
-use crate::model::{Actor, Cause, Certainty, Isolation, Layer, LayerState, NoteCode, Reason, Severity, Unseen};
+use crate::model::{self, Actor, Cause, Certainty, FindingCode, Isolation, Layer, LayerState, NoteCode, Reason, Severity, Unseen};
 use unicode_width::UnicodeWidthStr;
 
 const LANGS: [Lang; 2] = [Lang::ZhCn, Lang::En];
@@ -20,15 +20,26 @@ const NOTES: [NoteCode; 11] = [
     NoteCode::MaintenanceWindow,
 ];
 
+/// The codes of all causes and findings: what has a text.
+fn codes() -> impl Iterator<Item = &'static str> {
+    Cause::ALL.iter().map(|cause| cause.code()).chain(FindingCode::ALL.iter().map(|finding| finding.code()))
+}
+
+/// The text of a code that has one.
+fn of(code: &str, lang: Lang) -> &'static Text {
+    entry(code, lang).unwrap_or_else(|| panic!("no text for {code}"))
+}
+
 /// Everything a clerk may read, with where it comes from.
 fn clerk_texts(lang: Lang) -> Vec<(String, String)> {
     let mut texts = Vec::new();
-    for cause in Cause::ALL {
-        let found = text(*cause, lang);
-        texts.push((format!("{cause} title"), found.title.to_owned()));
-        texts.push((format!("{cause} plain"), found.plain.to_owned()));
-        texts.extend(found.shop.iter().enumerate().map(|(i, step)| (format!("{cause} shop {}", i + 1), (*step).to_owned())));
+    for code in codes() {
+        let found = of(code, lang);
+        texts.push((format!("{code} title"), found.title.to_owned()));
+        texts.push((format!("{code} plain"), found.plain.to_owned()));
+        texts.extend(found.shop.iter().enumerate().map(|(i, step)| (format!("{code} shop {}", i + 1), (*step).to_owned())));
     }
+    texts.extend(model::Origin::ALL.map(|it| (it.code().to_owned(), came_from(it, lang).to_owned())));
     texts.extend(NOTES.map(|code| (format!("{code:?}"), note(code, lang).to_owned())));
     texts.extend(Layer::ALL.map(|it| (it.code().to_owned(), layer(it, lang).to_owned())));
     texts.extend(
@@ -67,8 +78,8 @@ fn reasons() -> Vec<Reason> {
 
 fn all_texts(lang: Lang) -> Vec<(String, String)> {
     let mut texts = clerk_texts(lang);
-    for cause in Cause::ALL {
-        texts.extend(text(*cause, lang).engineer.iter().map(|line| (format!("{cause} engineer"), (*line).to_owned())));
+    for code in codes() {
+        texts.extend(of(code, lang).engineer.iter().map(|line| (format!("{code} engineer"), (*line).to_owned())));
     }
     for it in [
         Unseen::Capability("X".into()),
@@ -119,23 +130,23 @@ fn refuse(texts: &[(String, String)], forbidden: &[&str]) {
 }
 
 #[test]
-fn every_cause_has_one_to_three_steps_and_something_for_the_engineer() {
-    for cause in Cause::ALL {
+fn every_code_has_one_to_three_steps_and_something_for_the_engineer() {
+    for code in codes() {
         for lang in LANGS {
-            let found = text(*cause, lang);
-            assert!((1..=3).contains(&found.shop.len()), "{cause}: {} steps", found.shop.len());
-            assert!(!found.engineer.is_empty(), "{cause}: nothing for the engineer");
+            let found = of(code, lang);
+            assert!((1..=3).contains(&found.shop.len()), "{code}: {} steps", found.shop.len());
+            assert!(!found.engineer.is_empty(), "{code}: nothing for the engineer");
             assert!(!found.plain.is_empty());
         }
-        let (zh, en) = (text(*cause, Lang::ZhCn), text(*cause, Lang::En));
-        assert_eq!((zh.shop.len(), zh.engineer.len()), (en.shop.len(), en.engineer.len()), "{cause}: the languages differ in steps");
+        let (zh, en) = (of(code, Lang::ZhCn), of(code, Lang::En));
+        assert_eq!((zh.shop.len(), zh.engineer.len()), (en.shop.len(), en.engineer.len()), "{code}: the languages differ in steps");
     }
 }
 
 #[test]
 fn titles_are_unique_short_clauses() {
     for lang in LANGS {
-        let titles: Vec<_> = Cause::ALL.iter().map(|cause| text(*cause, lang).title).collect();
+        let titles: Vec<_> = codes().map(|code| of(code, lang).title).collect();
         for (i, title) in titles.iter().enumerate() {
             assert!(!titles[i + 1..].contains(title), "twice: {title}");
             assert!(!title.ends_with(['。', '.', '!', '！']), "{title}");
@@ -146,13 +157,16 @@ fn titles_are_unique_short_clauses() {
 
 #[test]
 fn every_sentence_ends_as_its_language_does() {
-    for cause in Cause::ALL {
+    for code in codes() {
         for (lang, end) in [(Lang::ZhCn, '。'), (Lang::En, '.')] {
-            let found = text(*cause, lang);
+            let found = of(code, lang);
             for line in found.shop.iter().chain(found.engineer).chain([&found.plain]) {
-                assert!(line.ends_with(end), "{cause}: {line}");
+                assert!(line.ends_with(end), "{code}: {line}");
             }
         }
+    }
+    for it in model::Origin::ALL {
+        assert!(came_from(it, Lang::ZhCn).ends_with('。') && came_from(it, Lang::En).ends_with('.'), "{it:?}");
     }
     for (lang, end) in [(Lang::ZhCn, '。'), (Lang::En, '.')] {
         for it in Symptom::ALL {
@@ -275,10 +289,11 @@ fn the_chinese_is_chinese_and_the_english_is_ascii() {
     for (place, text) in all_texts(Lang::En) {
         assert!(text.is_ascii(), "{place}: {text}");
     }
-    for cause in Cause::ALL {
-        assert!(!text(*cause, Lang::ZhCn).title.is_ascii(), "{cause}");
-        for line in text(*cause, Lang::ZhCn).shop {
-            assert!(!line.contains([',', '!', '?', ';']), "{cause}: half-width sign in {line}");
+    for code in codes() {
+        let found = of(code, Lang::ZhCn);
+        assert!(!found.title.is_ascii(), "{code}");
+        for line in found.shop.iter().chain([&found.plain]) {
+            assert!(!line.contains([',', '!', '?', ';', ':']), "{code}: half-width sign in {line}");
         }
     }
 }

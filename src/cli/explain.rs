@@ -1,4 +1,4 @@
-//! `isonet explain`: one cause in plain words, or from a message on a screen to what may stand behind it. Looks at nothing, sends nothing.
+//! `isonet explain`: one cause or observation in plain words, or from a message on a screen to what may stand behind it. Looks at nothing, sends nothing.
 //!
 //! Exit status: 0 = explained; 64 = no such code, the nearest are named; 66 = nothing similar to the message is known, what is known is
 //! listed.
@@ -7,7 +7,7 @@ use super::grammar::{Global, clean};
 use super::{USAGE, complain, print, style};
 use crate::catalogue::{Lang, Origin, nearest, search};
 use crate::config::Loaded;
-use crate::model::Cause;
+use crate::model::{Cause, FindingCode};
 use crate::report::{self, Facing};
 use crate::sys::clock;
 
@@ -17,7 +17,7 @@ const NOT_KNOWN: u8 = 66;
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 pub struct Arguments {
-    /// 原因的代码，如 vpn.tunnel-dead / The code of a cause, such as vpn.tunnel-dead
+    /// 原因或观察的代码，如 vpn.tunnel-dead / A code, such as vpn.tunnel-dead
     #[arg(value_name = "CODE")]
     code: Option<String>,
     /// 屏幕上的提示；没有类似的退出码为 66 / The text on the screen; exit status 66 when nothing is similar
@@ -53,6 +53,9 @@ fn explain(global: &Global, arguments: &Arguments) -> Result<u8, u8> {
     if let Some(cause) = Cause::from_code(&lower) {
         return print(&report::explain_cause(cause, &facing, lang, style)).map(|()| 0);
     }
+    if let Some(finding) = FindingCode::from_code(&lower) {
+        return print(&report::explain_finding(finding, &facing, lang, style)).map(|()| 0);
+    }
     if let Some(origin) = Origin::from_key(&lower) {
         return print(&report::explain_origin(origin, &facing, lang, style)).map(|()| 0);
     }
@@ -61,7 +64,8 @@ fn explain(global: &Global, arguments: &Arguments) -> Result<u8, u8> {
 }
 
 fn no_such_code(code: &str, lang: Lang) -> String {
-    let codes = Cause::ALL.iter().map(|cause| cause.code()).chain(Origin::ALL.iter().map(|origin| origin.key()));
+    let observed = FindingCode::ALL.iter().map(|finding| finding.code());
+    let codes = Cause::ALL.iter().map(|cause| cause.code()).chain(observed).chain(Origin::ALL.iter().map(|origin| origin.key()));
     let near = nearest(code, codes);
     let code: String = clean(code).chars().take(60).collect();
     let all = lang.pick("全部代码：isonet explain --list", "All codes: isonet explain --list");

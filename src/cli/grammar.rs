@@ -70,7 +70,7 @@ pub(super) enum Command {
     Status(status::Arguments),
     /// 值守程序记下的故障 / The outages that the service has recorded
     Incidents(incidents::Arguments),
-    /// 解释一个原因，或屏幕上的提示 / Explain one cause, or what a screen says
+    /// 解释一个代码，或屏幕上的提示 / Explain one code, or what a screen says
     Explain(explain::Arguments),
     /// 检查配置，一次列出所有问题 / Check the configuration: every problem at once
     CheckConfig(check_config::Arguments),

@@ -343,7 +343,9 @@ fn describe(kind: Kind, lang: Lang) -> String {
         Kind::UsbId => fixed("四位十六进制数，如 \"0951\"", "four hexadecimal digits such as \"0951\""),
         Kind::PublicKey => fixed("32 字节的 Ed25519 公钥（十六进制或 base64）", "an Ed25519 key of 32 bytes in hexadecimal or base64"),
         Kind::RuleSet => fixed(" \"example\" 或以 / 开头的绝对路径", "\"example\", or an absolute path, which begins with /"),
-        Kind::Code => fixed("一个原因的代码（isonet explain --list）", "the code of a cause (isonet explain --list)"),
+        Kind::Code => {
+            fixed("一个原因或观察的代码（isonet explain --list）", "the code of a cause or an observation (isonet explain --list)")
+        }
         Kind::List(of) => {
             lang.pick(format!("方括号中的列表，每项为{}", describe(*of, lang)), format!("a list in brackets, each {}", describe(*of, lang)))
         }

@@ -12,7 +12,7 @@
 //! number = "12"                   # needed: as it is counted; no two alike
 //! text = "..."                    # needed: what it asks for, in short, ending in a full stop
 //! text-en = "..."
-//! codes = ["gateway.changed"]     # causes that touch it, each under one article of the set only
+//! codes = ["gateway.changed"]     # causes and findings that touch it, each under one article of the set only
 //! ```
 //!
 //! A file is checked like the configuration: unknown keys and codes are refused with what was probably meant, all problems at once, each
@@ -23,7 +23,6 @@ use super::schema::{Key, Kind, Merge, may, must};
 use super::tree::{Node, Place, Table, Value, get, text};
 use super::walk;
 use crate::catalogue::{Article, RuleSet, Wording};
-use crate::model::Cause;
 use std::path::PathBuf;
 
 /// As the value of `rules.set`, and as the name of a set: the shipped one.
@@ -109,7 +108,7 @@ fn rule_set(table: &Table) -> RuleSet {
         |table: &Table, key: &str| Wording { original: words(table, key), english: text(table, &format!("{key}-en")).map(str::to_owned) };
     let codes = |article: &Table| {
         let listed = get(article, "codes").map_or(&[][..], Node::list);
-        listed.iter().filter_map(|node| Cause::from_code(node.text()?)).collect()
+        listed.iter().filter_map(|node| Some(node.text()?.to_owned())).collect()
     };
     let article = |article: &Table| Article { number: words(article, "number"), text: wording(article, "text"), codes: codes(article) };
     RuleSet {

@@ -1,7 +1,7 @@
 //! The shape of the configuration as data: every table, every key, what it takes. The checker walks a file along this tree, so that
 //! all problems come out at once; a test proves that it and the serde types say the same.
 
-use crate::model::Cause;
+use crate::model::{Cause, FindingCode};
 
 /// What a key takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub enum Kind {
     PublicKey,
     /// `example`, or an absolute path.
     RuleSet,
-    /// The code of a cause.
+    /// The code of a cause or of a finding.
     Code,
     /// A list of these.
     List(&'static Kind),
@@ -261,12 +261,12 @@ const UPLOAD: &[Key] = &[may("marker", Kind::Path), may("download-marker", Kind:
 
 const MAINTENANCE: &[Key] = &[must("from", Kind::Timestamp), must("to", Kind::Timestamp), may("note", Kind::Text)];
 
-/// The codes of all causes.
+/// The codes of all causes, then of all findings.
 pub(super) const CODES: &[&str] = &{
-    let mut codes = [""; Cause::ALL.len()];
+    let mut codes = [""; Cause::ALL.len() + FindingCode::ALL.len()];
     let mut i = 0;
     while i < codes.len() {
-        codes[i] = Cause::ALL[i].code();
+        codes[i] = if i < Cause::ALL.len() { Cause::ALL[i].code() } else { FindingCode::ALL[i - Cause::ALL.len()].code() };
         i += 1;
     }
     codes

@@ -8,7 +8,7 @@ use crate::baseline::{machine_fingerprint, machine_id_hash, this_terminal};
 use crate::catalogue::{Lang, RuleSet};
 use crate::config::Config;
 use crate::config::policy::{self, Policy};
-use crate::model::{AgentEvent, Cause, Draft, Incident, IncidentId, RuleReference, Stamp, TerminalCard, What};
+use crate::model::{AgentEvent, Draft, Incident, IncidentId, RuleReference, Stamp, TerminalCard, What};
 use crate::report::SinkState;
 use crate::spool::{
     Anchor, Claims, Cursors, Disk, DiskError, Health, Known, Limits, News, OpenError, Position, Recorded, Spool, State, gap,
@@ -162,8 +162,7 @@ impl Recorder {
     /// The article that an incident touches, by the rules of this site.
     fn article(&self, what: &What) -> Option<RuleReference> {
         let What::Incident(incident) = what else { return None };
-        let cause = Cause::from_code(&incident.cause.code)?;
-        Some(self.rules.as_ref()?.touched_by(cause)?.reference(Lang::ZhCn))
+        Some(self.rules.as_ref()?.touched_by(&incident.cause.code)?.reference(Lang::ZhCn))
     }
 
     /// What the writer says next. Cancelling it loses nothing.

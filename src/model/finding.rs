@@ -20,6 +20,9 @@ pub enum Origin {
 }
 
 impl Origin {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::LocalChange, Self::Upstream, Self::PreExisting];
+
     /// The name in JSON.
     pub const fn code(self) -> &'static str {
         match self {

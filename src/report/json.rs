@@ -172,7 +172,7 @@ impl<'a> Finding<'a> {
             advice: text.shop,
             who_acts: actors.first().map_or("bureau", |actor| actor.code()),
             contact: actors.iter().find_map(|actor| callee(*actor, facing)),
-            rule: facing.rules.as_ref().and_then(|rules| rules.touched_by(verdict.cause)).map(|citation| citation.reference(lang)),
+            rule: facing.rules.as_ref().and_then(|rules| rules.touched_by(verdict.cause.code())).map(|citation| citation.reference(lang)),
             evidence: verdict.evidence.iter().map(Proof::of).collect(),
             ruled_out: verdict.ruled_out.iter().map(|it| Excluded::of(it, lang)).collect(),
             explains: &verdict.explains,

@@ -19,7 +19,7 @@ pub use json::{SCHEMA, to_json};
 pub use open::OpenIncident;
 pub use progress::progress;
 pub use status::{Agent, LogHealth, LogState, STATUS_SCHEMA, SinkState, Standing, Status, View, Watcher, render_status};
-pub use text::{explain_cause, explain_list, explain_origin, explain_symptoms, explain_unknown, render};
+pub use text::{explain_cause, explain_finding, explain_list, explain_origin, explain_symptoms, explain_unknown, render};
 
 use crate::catalogue::Lang;
 use crate::model::{Diagnosis, Isolation, Severity};

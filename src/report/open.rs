@@ -2,7 +2,7 @@
 
 use super::text::clean;
 use crate::catalogue::{self, Lang, among};
-use crate::model::{Cause, Certainty, Incident, IncidentId, IncidentKind, KnownCause, Severity};
+use crate::model::{Certainty, Incident, IncidentId, IncidentKind, KnownCause, Severity};
 use jiff::{Timestamp, Zoned};
 use serde::{Deserialize, Serialize};
 
@@ -125,10 +125,10 @@ pub(super) fn length(seconds: u64, lang: Lang) -> String {
     }
 }
 
-/// A cause in words, also one that no rule names.
+/// A cause or a finding in words, also one that no rule names.
 pub(super) fn title(cause: &KnownCause, kind: IncidentKind, lang: Lang) -> String {
-    if let Ok(known) = Cause::try_from(cause.code.clone()) {
-        return catalogue::text(known, lang).title.to_owned();
+    if let Some(known) = catalogue::entry(&cause.code, lang) {
+        return known.title.to_owned();
     }
     let words = match kind {
         IncidentKind::Disconnection => lang.pick("不能结算，原因还没查清", "Cannot settle, the cause is not clear yet"),

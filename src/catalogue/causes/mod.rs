@@ -12,45 +12,14 @@ mod tls;
 mod vpn;
 
 use super::Lang;
+use super::texts::{Pair, Text, act};
 use crate::model::Cause;
-
-/// What a person is told about one cause.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Text {
-    /// One clause, no full stop: it also stands inside a sentence ("Cannot settle now: ...").
-    pub title: &'static str,
-    /// One or two sentences for the person at the counter: what it means.
-    pub plain: &'static str,
-    /// What the counter can do: one to three steps, the first is the one act.
-    pub shop: &'static [&'static str],
-    /// What an engineer looks at, in order.
-    pub engineer: &'static [&'static str],
-}
-
-/// The same text in both languages.
-struct Pair {
-    zh: Text,
-    en: Text,
-}
-
-/// Acts that several causes share, so that one act can be found which is right for several candidates.
-mod act {
-    pub(super) const CALL_ZH: &str = "电脑这边先不用动，直接打下面的电话。";
-    pub(super) const CALL_EN: &str = "Leave the PC as it is and call the number below.";
-    pub(super) const LAMPS_ZH: &str = "看一眼光猫、路由器和医保专网的盒子，哪些灯亮、哪些不亮，记下来。";
-    pub(super) const LAMPS_EN: &str = "Look at the modem, the router and the network box; note which lamps are on.";
-    pub(super) const CABLE_ZH: &str = "把网线两头拔下来重新插紧，听到咔嗒一声为止。";
-    pub(super) const CABLE_EN: &str = "Unplug both ends of the network cable and push them back in until they click.";
-    pub(super) const VPN_ZH: &str = "把 VPN 退出，等半分钟，再按平时的办法重新连上。";
-    pub(super) const VPN_EN: &str = "Close the VPN, wait half a minute, and connect it again as you do every day.";
-}
 
 pub use common::{is_call, one_act};
 
 /// The texts of a cause.
 pub fn text(cause: Cause, lang: Lang) -> &'static Text {
-    let pair = pair(cause);
-    lang.pick(&pair.zh, &pair.en)
+    pair(cause).pick(lang)
 }
 
 fn pair(cause: Cause) -> &'static Pair {

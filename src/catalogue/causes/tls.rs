@@ -151,7 +151,7 @@ pub(super) static CLOCK_WRONG: Pair = Pair {
     zh: Text {
         title: "电脑的日期时间不对",
         plain: "电脑的日期时间和医保中心差得太多，安全证书因此通不过。主板电池没电时，停一次电就会这样。",
-        shop: &["记下电脑上显示的日期和时间，不要自己改。", "打下面的电话，请对方来校准。"],
+        shop: &[act::DATE_ZH, "打下面的电话，请对方来校准。"],
         engineer: &[
             "本机时钟与服务器时间相差超过 5 分钟，证书日期因此失败：查主板电池、时间同步服务。",
             "先征得医保局信息科同意再校时，并留下记录。",
@@ -160,10 +160,7 @@ pub(super) static CLOCK_WRONG: Pair = Pair {
     en: Text {
         title: "This PC's date or time is wrong",
         plain: "This PC's date or time is too far from the centre's, so certificates do not pass. With a flat battery inside the PC, one power cut is enough.",
-        shop: &[
-            "Note the date and time the screen shows; do not change them yourself.",
-            "Call the number below and ask them to correct it.",
-        ],
+        shop: &[act::DATE_EN, "Call the number below and ask them to correct it."],
         engineer: &[
             "The clock is more than 5 min off the server's, so certificate dates fail: check the board's battery and the time service.",
             "Agree with the bureau before setting it, and keep a record.",

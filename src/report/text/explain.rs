@@ -1,56 +1,100 @@
-//! One cause, or what may stand behind a message on a screen, in words: nothing here has looked at anything.
+//! One cause or finding, or what may stand behind a message on a screen, in words: nothing here has looked at anything.
 
 use super::head::contact;
 use super::page::{Ink, Page, clean, pad};
 use super::{Facing, Style, heading};
-use crate::catalogue::{self, Found, Lang, Origin, Party, Symptom};
-use crate::model::{Actor, Cause, Layer};
+use crate::catalogue::{self, Found, Lang, Origin, Party, Symptom, Text};
+use crate::model::{self, Actor, Cause, FindingCode, Layer, Severity};
 use unicode_width::UnicodeWidthStr;
 
 /// The page of one cause: what a person at the counter needs, then what an engineer does.
 pub fn explain_cause(cause: Cause, facing: &Facing, lang: Lang, style: Style) -> String {
     let text = catalogue::text(cause, lang);
     let mut page = Page::new(style.width, style.color);
+    for_the_counter(&mut page, text, lang);
+    who_acts(&mut page, cause.actors(), facing, lang);
+    let layer = catalogue::layer(cause.layer(), lang).to_owned();
+    for_engineers(
+        &mut page,
+        text,
+        lang,
+        [
+            code(cause.code(), lang),
+            severity(cause.severity(), lang),
+            (lang.pick("位置", "Layer"), layer),
+            rules(cause.code(), facing, lang),
+        ],
+    );
+    page.finish()
+}
+
+/// The page of one finding: as that of a cause, and where it may have come from.
+pub fn explain_finding(finding: FindingCode, facing: &Facing, lang: Lang, style: Style) -> String {
+    let text = catalogue::finding(finding, lang);
+    let mut page = Page::new(style.width, style.color);
+    for_the_counter(&mut page, text, lang);
+    who_acts(&mut page, finding.actors(), facing, lang);
+    heading(&mut page, lang.pick("从哪儿来的，记录里会写明是哪一种", "Where it came from: the record says which of these"));
+    for origin in model::Origin::ALL {
+        page.paragraph("  - ", catalogue::came_from(origin, lang), Ink::Plain);
+    }
+    let facts = [code(finding.code(), lang), severity(finding.severity(), lang), rules(finding.code(), facing, lang)];
+    for_engineers(&mut page, text, lang, facts);
+    page.finish()
+}
+
+fn for_the_counter(page: &mut Page, text: &Text, lang: Lang) {
     page.paragraph("", text.title, Ink::Bold);
-    heading(&mut page, lang.pick("这是什么意思", "What it means"));
+    heading(page, lang.pick("这是什么意思", "What it means"));
     page.paragraph("  ", text.plain, Ink::Plain);
-    heading(&mut page, lang.pick("怎么办", "What to do"));
+    heading(page, lang.pick("怎么办", "What to do"));
     for (i, step) in text.shop.iter().enumerate() {
         page.paragraph(&format!("  {}. ", i + 1), step, Ink::Plain);
     }
-    heading(&mut page, lang.pick("谁来处理，从第一个找起", "Who acts, the first to ask first"));
-    for actor in facing.ordered(cause.actors()) {
+}
+
+fn who_acts(page: &mut Page, actors: &[Actor], facing: &Facing, lang: Lang) {
+    heading(page, lang.pick("谁来处理，从第一个找起", "Who acts, the first to ask first"));
+    for actor in facing.ordered(actors) {
         page.paragraph("  - ", &whom(actor, facing, lang), Ink::Plain);
     }
     page.blank();
     page.paragraph("", catalogue::never_do(lang), Ink::Bold);
-    heading(&mut page, lang.pick("给工程师", "For an engineer"));
-    for (name, value) in facts(cause, facing, lang) {
-        page.paragraph("  ", &format!("{name}{}{value}", lang.pick("：", ": ")), Ink::Plain);
-    }
-    for line in text.engineer {
-        page.paragraph("  - ", line, Ink::Plain);
-    }
-    page.finish()
 }
 
 fn whom(actor: Actor, facing: &Facing, lang: Lang) -> String {
     if actor == Actor::Shop { catalogue::actor(actor, lang).to_owned() } else { contact(actor, facing, lang) }
 }
 
-fn facts(cause: Cause, facing: &Facing, lang: Lang) -> [(&'static str, String); 4] {
-    [
-        (lang.pick("代码", "Code"), cause.to_string()),
-        (lang.pick("级别", "Severity"), catalogue::severity(cause.severity(), lang).to_owned()),
-        (lang.pick("位置", "Layer"), catalogue::layer(cause.layer(), lang).to_owned()),
-        (lang.pick("管理规定", "Rules"), rules(cause, facing, lang)),
-    ]
+/// A name and a value, for an engineer.
+type Fact = (&'static str, String);
+
+fn for_engineers<const N: usize>(page: &mut Page, text: &Text, lang: Lang, facts: [Fact; N]) {
+    heading(page, lang.pick("给工程师", "For an engineer"));
+    for (name, value) in facts {
+        page.paragraph("  ", &format!("{name}{}{value}", lang.pick("：", ": ")), Ink::Plain);
+    }
+    for line in text.engineer {
+        page.paragraph("  - ", line, Ink::Plain);
+    }
+}
+
+fn code(code: &str, lang: Lang) -> Fact {
+    (lang.pick("代码", "Code"), code.to_owned())
+}
+
+fn severity(severity: Severity, lang: Lang) -> Fact {
+    (lang.pick("级别", "Severity"), catalogue::severity(severity, lang).to_owned())
 }
 
 /// The article touched, or why none is cited.
-fn rules(cause: Cause, facing: &Facing, lang: Lang) -> String {
-    let Some(rules) = &facing.rules else { return lang.pick("没有选用规定", "no set is configured").to_owned() };
-    rules.touched_by(cause).map_or_else(|| lang.pick("不涉及", "no article is touched").to_owned(), |citation| citation.said(lang))
+fn rules(code: &str, facing: &Facing, lang: Lang) -> Fact {
+    let said = match facing.rules.as_ref().map(|rules| rules.touched_by(code)) {
+        None => lang.pick("没有选用规定", "no set is configured").to_owned(),
+        Some(None) => lang.pick("不涉及", "no article is touched").to_owned(),
+        Some(Some(citation)) => citation.said(lang),
+    };
+    (lang.pick("管理规定", "Rules"), said)
 }
 
 /// The page of one origin that is not the network.
@@ -164,10 +208,11 @@ fn known(page: &mut Page, lang: Lang) {
     }
 }
 
-/// Every code by layer, then what is not the network, then the messages that are known.
+/// Every cause by layer, every finding, then what is not the network, then the messages that are known.
 pub fn explain_list(lang: Lang, style: Style) -> String {
     let mut page = Page::new(style.width, style.color);
-    let codes = Cause::ALL.iter().map(|cause| cause.code()).chain(Origin::ALL.iter().map(|origin| origin.key()));
+    let observed = FindingCode::ALL.iter().map(|finding| finding.code());
+    let codes = Cause::ALL.iter().map(|cause| cause.code()).chain(observed).chain(Origin::ALL.iter().map(|origin| origin.key()));
     let width = codes.map(UnicodeWidthStr::width).max().unwrap_or_default();
     let row = |page: &mut Page, code: &str, title: &str| page.paragraph(&format!("  {}  ", pad(code, width)), title, Ink::Plain);
     for (i, layer) in Layer::ALL.into_iter().enumerate() {
@@ -178,6 +223,10 @@ pub fn explain_list(lang: Lang, style: Style) -> String {
         for cause in Cause::ALL.iter().filter(|cause| cause.layer() == layer) {
             row(&mut page, cause.code(), catalogue::text(*cause, lang).title);
         }
+    }
+    heading(&mut page, lang.pick("值守时可能观察到的，不是断网的原因", "What the watch may observe, no causes of a disconnection"));
+    for finding in FindingCode::ALL {
+        row(&mut page, finding.code(), catalogue::finding(*finding, lang).title);
     }
     heading(&mut page, lang.pick("网络正常、卡还是用不了时的来由", "When the network is fine and the card still fails"));
     for origin in Origin::ALL {

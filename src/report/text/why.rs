@@ -78,7 +78,7 @@ fn for_engineers(page: &mut Page, verdict: &Verdict, facing: &Facing, lang: Lang
 
 /// The article that a verdict touches, where this site's rules have one.
 pub(in crate::report) fn rule(verdict: &Verdict, facing: &Facing, lang: Lang) -> Option<String> {
-    let citation = facing.rules.as_ref()?.touched_by(verdict.cause)?;
+    let citation = facing.rules.as_ref()?.touched_by(verdict.cause.code())?;
     Some(format!("{}{}", lang.pick("管理规定：", "Rules: "), citation.said(lang)))
 }
 

@@ -2,8 +2,8 @@
 //!
 //! `systemd/isonet.catalog` and `systemd/isonet.zh_CN.catalog` ship what [`catalog`] makes; a test holds the two equal.
 
-use crate::catalogue::{Lang, Text, actor, text};
-use crate::model::{AgentEvent, Cause};
+use crate::catalogue::{Lang, Text, actor, came_from, finding, text};
+use crate::model::{Actor, AgentEvent, Cause, FindingCode, Origin};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use unicode_width::UnicodeWidthChar;
@@ -33,7 +33,13 @@ pub fn catalog(lang: Lang) -> String {
     let mut file = lang.pick("# isonet：日志条目的解释\n", "# isonet: what the entries in the journal mean\n").to_owned();
     for cause in Cause::ALL {
         let text = text(*cause, lang);
-        chapter(&mut file, cause.code(), text.title, &of_cause(*cause, text, lang));
+        let paragraphs = [what(text, cause.actors(), lang), about(lang), more(cause.code(), lang)].concat();
+        chapter(&mut file, cause.code(), text.title, &paragraphs);
+    }
+    for code in FindingCode::ALL {
+        let text = finding(*code, lang);
+        let paragraphs = [what(text, code.actors(), lang), vec![origins(lang)], about(lang), more(code.code(), lang)].concat();
+        chapter(&mut file, code.code(), text.title, &paragraphs);
     }
     let (subject, paragraphs) = degraded(lang);
     chapter(&mut file, "agent.degraded", subject, &[paragraphs, about(lang)].concat());
@@ -53,21 +59,33 @@ fn chapter(file: &mut String, code: &str, subject: &str, paragraphs: &[String]) 
     }
 }
 
-fn of_cause(cause: Cause, text: &Text, lang: Lang) -> Vec<String> {
+fn what(text: &Text, actors: &[Actor], lang: Lang) -> Vec<String> {
     let list = |heading: &str, steps: &[&str]| {
         let steps = steps.iter().enumerate().map(|(i, step)| wrap(&format!("{}. {step}", i + 1), "   "));
         std::iter::once(heading.to_owned()).chain(steps).collect::<Vec<_>>().join("\n")
     };
-    let actors: Vec<_> = cause.actors().iter().map(|it| actor(*it, lang)).collect();
+    let actors: Vec<_> = actors.iter().map(|it| actor(*it, lang)).collect();
     let who = lang.pick(format!("由谁处理：{}。", actors.join("、")), format!("Who acts: {}.", actors.join("; ")));
-    let mut paragraphs = vec![wrap(text.plain, "")];
-    paragraphs.push(list(lang.pick("前台：", "At the counter:"), text.shop));
-    paragraphs.push(list(lang.pick("维护人员：", "For an engineer:"), text.engineer));
-    paragraphs.push(wrap(&who, ""));
-    paragraphs.extend(about(lang));
-    let more = format!("isonet explain {}", cause.code());
-    paragraphs.push(lang.pick(format!("电话和更多说明：{more}"), format!("Numbers to call, and more: {more}")));
-    paragraphs
+    vec![
+        wrap(text.plain, ""),
+        list(lang.pick("前台：", "At the counter:"), text.shop),
+        list(lang.pick("维护人员：", "For an engineer:"), text.engineer),
+        wrap(&who, ""),
+    ]
+}
+
+/// Where a finding came from, and what each word for that means.
+fn origins(lang: Lang) -> String {
+    let head = lang.pick("来自：@ISONET_ORIGIN@", "Origin: @ISONET_ORIGIN@").to_owned();
+    let words = Origin::ALL.map(|origin| {
+        let line = format!("{}{}{}", origin.code(), lang.pick("：", ": "), came_from(origin, lang));
+        wrap(&format!("- {line}"), "  ")
+    });
+    std::iter::once(head).chain(words).collect::<Vec<_>>().join("\n")
+}
+
+fn more(code: &str, lang: Lang) -> Vec<String> {
+    vec![lang.pick(format!("电话和更多说明：isonet explain {code}"), format!("Numbers to call, and more: isonet explain {code}"))]
 }
 
 /// Which incident and which record.
@@ -229,7 +247,12 @@ mod tests {
     #[test]
     fn every_code_has_an_id_of_its_own_that_never_changes() {
         assert_eq!(message_id("line.down"), "bda5ff3e779d4dceaa647c9e09fcf254");
-        let codes = Cause::ALL.iter().map(|cause| cause.code()).chain(AgentEvent::CODES).chain(["agent.degraded", "unknown"]);
+        let codes = Cause::ALL
+            .iter()
+            .map(|cause| cause.code())
+            .chain(FindingCode::ALL.iter().map(|code| code.code()))
+            .chain(AgentEvent::CODES)
+            .chain(["agent.degraded", "unknown"]);
         let mut seen = BTreeSet::new();
         for code in codes {
             assert!(seen.insert(message_id(code)), "{code}");

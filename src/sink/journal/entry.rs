@@ -65,6 +65,9 @@ impl Entry {
         if let Some(rule) = &body.rule {
             self.field("ISONET_ARTICLE", &format!("{} {} {}", rule.set, rule.version, rule.article));
         }
+        if let Some(origin) = body.origin {
+            self.field("ISONET_ORIGIN", origin.code());
+        }
         if !body.evidence.is_empty() {
             self.field("ISONET_EVIDENCE", &body.evidence.iter().map(proof).collect::<Vec<_>>().join("\n"));
         }

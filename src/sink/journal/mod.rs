@@ -11,7 +11,7 @@
 //! | `MESSAGE_ID` | one for each code, see [`message_id`]; the shipped catalogues explain them |
 //! | `PRIORITY` | by severity: critical 2, high 3, medium 4, low 5, info 6 |
 //! | `SYSLOG_IDENTIFIER` | `isonet` |
-//! | `ISONET_CODE` | the cause, `agent.degraded`, `unknown`, or the event of the agent, e.g. `agent.started` |
+//! | `ISONET_CODE` | the cause or finding, `agent.degraded`, `unknown`, or the event of the agent, e.g. `agent.started` |
 //! | `ISONET_KIND` | `disconnection`, `degradation`, `blindness`, `finding`, or `agent` |
 //! | `ISONET_SEVERITY` | as in the record |
 //! | `ISONET_EPOCH`, `ISONET_SEQ`, `ISONET_EVENT_ID` | which record: tells a repetition after a crash |
@@ -19,8 +19,8 @@
 //! | `ISONET_RECORD` | the record itself, as it is in the log |
 //!
 //! and of an incident also `ISONET_INCIDENT`, `ISONET_PHASE`, `ISONET_CHANGE`, `ISONET_CERTAINTY`, `ISONET_SUBJECT`, `ISONET_LAYER`,
-//! `ISONET_CENTRES`, `ISONET_OCCURRENCES`, `ISONET_WHO_ACTS`, `ISONET_ARTICLE` and `ISONET_EVIDENCE` (one line of proof a line), as far as the
-//! record has them. Lists are separated by a blank.
+//! `ISONET_CENTRES`, `ISONET_OCCURRENCES`, `ISONET_WHO_ACTS`, `ISONET_ARTICLE`, `ISONET_ORIGIN` and `ISONET_EVIDENCE` (one line of proof a
+//! line), as far as the record has them. Lists are separated by a blank.
 
 mod catalog;
 mod entry;

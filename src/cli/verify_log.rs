@@ -68,5 +68,6 @@ fn told(report: &Report, lang: Lang) -> String {
         );
     }
     lines.extend(integrity::torn(report, lang));
+    lines.extend(integrity::remedy(report, lang).map(str::to_owned));
     format!("{}\n", lines.join("\n"))
 }

@@ -179,10 +179,11 @@ impl Recorder {
     pub fn take(&mut self, news: News, is_open: impl Fn(u64) -> bool) -> Vec<Recorded> {
         match news {
             // How it is now is asked for when somebody wants to know; that it changed is told where the log itself cannot.
-            News::Health(_) => {
-                match self.trouble(Lang::En) {
-                    Some(trouble) => tracing::error!("{trouble}"),
-                    None => tracing::info!("records reach the disk again"),
+            News::Health(health) => {
+                if let Some(trouble) = self.trouble_of(health, Lang::En) {
+                    tracing::error!("{trouble}");
+                } else {
+                    tracing::info!("records reach the disk again");
                 }
                 Vec::new()
             }
@@ -307,7 +308,11 @@ impl Recorder {
         if let Some(lost) = &self.lost {
             return Some(lost.told(lang));
         }
-        let Health { state: State::Failing { why, kind, .. }, waiting, .. } = self.health() else { return None };
+        self.trouble_of(self.health(), lang)
+    }
+
+    fn trouble_of(&self, health: Health, lang: Lang) -> Option<String> {
+        let Health { state: State::Failing { why, kind, .. }, waiting, .. } = health else { return None };
         let (dir, remedy) = (self.dir.display(), remedy(kind, lang));
         Some(match lang {
             Lang::ZhCn => format!("记录写不进 {dir}（{why}），{waiting} 条等着。{remedy}，之后会自己补写。"),

@@ -135,6 +135,6 @@ fn a_file_system_that_fills_up_later_is_told_with_its_remedy_and_so_is_its_end()
         (log.contains("Records cannot be written in") && log.contains("Free some disk space")).then_some(())
     });
     fs::remove_file(ground.path("state/hog")).unwrap();
-    wait_for("its end", Duration::from_secs(60), || ground.log().contains("records reach the disk again").then_some(()));
+    wait_for("its end", Duration::from_mins(1), || ground.log().contains("records reach the disk again").then_some(()));
     assert_eq!(ground.status()["agent"]["log"]["state"], "well");
 }

@@ -322,8 +322,8 @@ impl Recorder {
 
     /// That the configuration on disk was not right, in words.
     pub fn refused(&self, lang: Lang) -> Option<String> {
-        let zh = "配置文件改得不对，仍按原来的运行。";
-        let en = "The configuration on disk is not right; the one before stays in force.";
+        let zh = "配置文件改得不对，仍按原来的运行；哪里不对，运行 isonet check-config 看。";
+        let en = "The configuration on disk is not right; the one before stays in force. See isonet check-config.";
         self.refused.then(|| lang.pick(zh, en).to_owned())
     }
 

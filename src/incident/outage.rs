@@ -175,7 +175,9 @@ impl Outages {
     fn clear(&mut self, sight: Sight<'_>, rules: &Thresholds, book: &mut Book) {
         let enough = usize::try_from(rules.clear.successes).unwrap_or(usize::MAX);
         let mut well: BTreeMap<u64, BTreeSet<String>> = BTreeMap::new();
-        for (name, service) in self.services.iter().filter(|(_, service)| service.successes.len() >= enough) {
+        // A round that could not tell is no reason to believe the pulses before it.
+        let seen_well = |name: &String| sight.services.get(name).is_some_and(|usable| *usable == Some(true));
+        for (name, service) in self.services.iter().filter(|(name, service)| seen_well(name) && service.successes.len() >= enough) {
             if let Some(key) = service.incident {
                 well.entry(key).or_default().insert(name.clone());
             }

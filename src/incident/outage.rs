@@ -11,6 +11,8 @@ use std::time::Duration;
 const HOLD: Duration = Duration::from_millis(500);
 /// Another cause replaces the one named when it was seen so often in a row, or is proven.
 const CONVINCED: u32 = 2;
+/// Earlier causes that an incident remembers: the first, and the latest. Each of its records carries them all.
+const MOST_EARLIER: usize = 32;
 
 /// All services that settlement needs.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -164,6 +166,9 @@ impl Outages {
                     certainty: incident.cause.certainty,
                     since_ms: incident.at.boottime_ms,
                 });
+                if history.len() > MOST_EARLIER {
+                    history.remove(1);
+                }
             }
             incident.cause = KnownCause { history, ..cause };
             incident.who_acts.clone_from(&root.who_acts);

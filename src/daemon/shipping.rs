@@ -14,7 +14,7 @@ use crate::sink::{Hindrance, Shipped, Sink};
 use crate::spool::{Cursors, Disk, Entry, Position, Reader};
 use crate::sys::journald;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::{JoinSet, spawn_blocking};
@@ -28,7 +28,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_min
 /// The sinks at work.
 pub struct Shipping {
     spool: PathBuf,
-    cursors: Arc<Mutex<Cursors<Disk>>>,
+    cursors: Arc<Cursors<Disk>>,
     head: watch::Sender<Position>,
     tasks: JoinSet<()>,
     names: Vec<String>,
@@ -38,7 +38,7 @@ pub struct Shipping {
 impl Shipping {
     /// Nothing is shipped yet. `head` is the last record on disk.
     pub fn new(spool: &Path, cursors: Cursors<Disk>, head: Position) -> Self {
-        let cursors = Arc::new(Mutex::new(cursors));
+        let cursors = Arc::new(cursors);
         Self {
             spool: spool.to_owned(),
             cursors,
@@ -52,7 +52,8 @@ impl Shipping {
     /// From now on to these sinks; what was under way is shipped again from its cursor. Must be called within a
     /// [`LocalSet`](tokio::task::LocalSet).
     pub fn ship_to(&mut self, config: &Config, lang: Lang) {
-        self.tasks.abort_all();
+        // Those that were dropped leave nothing behind.
+        self.tasks = JoinSet::new();
         self.names.clear();
         self.lags.clear();
         for sink in &config.sinks {
@@ -120,8 +121,7 @@ impl Shipping {
     }
 
     fn cursor(&self, name: &str) -> Position {
-        let cursors = self.cursors.lock().unwrap_or_else(PoisonError::into_inner);
-        cursors.get(name).cloned().unwrap_or_else(|| Position { epoch: String::new(), seq: 0 })
+        self.cursors.get(name).unwrap_or_else(|| Position { epoch: String::new(), seq: 0 })
     }
 
     /// So much is on disk now.
@@ -138,7 +138,7 @@ impl Shipping {
         if self.names.is_empty() {
             return Some(self.head.borrow().clone());
         }
-        self.cursors.lock().unwrap_or_else(PoisonError::into_inner).slowest(self.names.iter().map(String::as_str))
+        self.cursors.slowest(self.names.iter().map(String::as_str))
     }
 }
 
@@ -146,7 +146,7 @@ impl Shipping {
 struct Courier {
     name: String,
     spool: PathBuf,
-    cursors: Arc<Mutex<Cursors<Disk>>>,
+    cursors: Arc<Cursors<Disk>>,
     head: watch::Receiver<Position>,
     lag: Lag,
 }
@@ -198,7 +198,7 @@ impl Courier {
     /// Remembers how far the sink has come. A cursor that cannot be written costs a repetition, not a record.
     async fn advance(&self, to: Position) {
         let (cursors, name) = (Arc::clone(&self.cursors), self.name.clone());
-        let moved = spawn_blocking(move || cursors.lock().unwrap_or_else(PoisonError::into_inner).advance(&name, to).map(drop)).await;
+        let moved = spawn_blocking(move || cursors.advance(&name, to).map(drop)).await;
         if let Ok(Err(error)) = moved {
             tracing::warn!(sink = self.name, %error, "how far it came was not written");
         }

@@ -223,3 +223,58 @@ pub fn cursors(state: &Path) -> Result<Cursors<Disk>, RecorderError> {
     let path = state.join("cursors");
     Cursors::open(Disk::own(&path)?).map_err(|source| RecorderError::Cursors { path, source })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Terminal;
+    use crate::model::{AgentEvent, Draft, TerminalCard, What};
+    use crate::spool::{Claims, Known, Spool};
+    use std::cell::RefCell;
+    use std::io;
+    use std::rc::Rc;
+    use tokio::task::LocalSet;
+
+    /// Takes two records at a time, and tells of each with how far the cursor was by then.
+    struct Sparing {
+        cursors: Arc<Cursors<Disk>>,
+        taken: Rc<RefCell<Vec<(Vec<u8>, u64)>>>,
+    }
+
+    impl Sink for Sparing {
+        async fn ship(&mut self, batch: &[&[u8]]) -> Shipped {
+            let cursor = self.cursors.get("sparing").map_or(0, |at| at.seq);
+            self.taken.borrow_mut().extend(batch.iter().take(2).map(|line| (line.to_vec(), cursor)));
+            let busy = || Hindrance::of("test", io::ErrorKind::WouldBlock.into());
+            Shipped { accepted: batch.len().min(2), hindrance: (batch.len() > 2).then(busy) }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_sink_did_not_take_is_shipped_again_and_its_cursor_is_never_ahead() {
+        let state = tempfile::tempdir().expect("a directory");
+        let dir = state.path().join("spool");
+        let claims = Claims { fingerprint: String::new(), anchor: Known::Absent, cursors: Known::Absent };
+        let card = TerminalCard::of(&Terminal::default(), None, None, "");
+        let (log, started) = Spool::start(Disk::own(&dir).expect("it is ours"), None, &claims, card, drop).expect("a log");
+        for _ in 0..5 {
+            log.record(Draft::new(&crate::sys::clock::stamp(), What::Agent(AgentEvent::Started)));
+        }
+        assert_eq!(log.close().waiting, 0);
+        let taken = Rc::default();
+        let shipped = LocalSet::new();
+        let all = shipped.run_until(async {
+            let mut cursors = cursors(state.path()).expect("a directory");
+            cursors.arrange(started.order);
+            let mut shipping = Shipping::new(&dir, cursors, Position { seq: 5, ..started.head });
+            shipping.begin("sparing", Sparing { cursors: Arc::clone(&shipping.cursors), taken: Rc::clone(&taken) });
+            while shipping.cursors.get("sparing").is_none_or(|at| at.seq < 5) {
+                sleep(Duration::from_millis(100)).await;
+            }
+        });
+        tokio::time::timeout(Duration::from_secs(60), all).await.expect("all is shipped");
+        let seq = |line: &[u8]| serde_json::from_slice::<crate::model::Record>(line).expect("a record").seq;
+        let told: Vec<(u64, u64)> = taken.borrow().iter().map(|(line, cursor)| (seq(line), *cursor)).collect();
+        assert_eq!(told, [(1, 0), (2, 0), (3, 2), (4, 2), (5, 4)]);
+    }
+}

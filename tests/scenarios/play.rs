@@ -218,7 +218,7 @@ enum Happening {
 }
 
 /// With one centre `settlement` unless it names others.
-fn config(text: &str) -> Config {
+pub fn config(text: &str) -> Config {
     let centre = "[[centre]]\nname = \"settlement\"\nhost = \"10.0.0.1\"\ntcp = [443]\n";
     let text = if text.contains("[[centre]]") { text.to_owned() } else { format!("{text}\n{centre}") };
     toml::from_str(&text).unwrap()
@@ -255,7 +255,7 @@ fn usable(state: &str) -> Option<bool> {
     }
 }
 
-fn diagnosis(services: &BTreeMap<String, Option<bool>>, truth: &BTreeMap<String, String>, config: &Config) -> Diagnosis {
+pub fn diagnosis(services: &BTreeMap<String, Option<bool>>, truth: &BTreeMap<String, String>, config: &Config) -> Diagnosis {
     let mut verdicts: Vec<Verdict> = Vec::new();
     let mut blind = Vec::new();
     for (name, state) in truth {

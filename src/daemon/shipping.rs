@@ -235,10 +235,13 @@ mod tests {
     use std::rc::Rc;
     use tokio::task::LocalSet;
 
+    /// The line of a record, and how far the cursor was when it was taken.
+    type Taken = (Vec<u8>, u64);
+
     /// Takes two records at a time, and tells of each with how far the cursor was by then.
     struct Sparing {
         cursors: Arc<Cursors<Disk>>,
-        taken: Rc<RefCell<Vec<(Vec<u8>, u64)>>>,
+        taken: Rc<RefCell<Vec<Taken>>>,
     }
 
     impl Sink for Sparing {
@@ -272,7 +275,7 @@ mod tests {
                 sleep(Duration::from_millis(100)).await;
             }
         });
-        tokio::time::timeout(Duration::from_secs(60), all).await.expect("all is shipped");
+        tokio::time::timeout(Duration::from_mins(1), all).await.expect("all is shipped");
         let seq = |line: &[u8]| serde_json::from_slice::<crate::model::Record>(line).expect("a record").seq;
         let told: Vec<(u64, u64)> = taken.borrow().iter().map(|(line, cursor)| (seq(line), *cursor)).collect();
         assert_eq!(told, [(1, 0), (2, 0), (3, 2), (4, 2), (5, 4)]);

@@ -7,16 +7,18 @@
 //! Prints figures and asserts nothing: time on a shared machine is noise.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a benchmark measures, and stops where it cannot")]
 
-use isonet::config::TerminalKind;
-use isonet::model::{
-    Certainty, Change, ClockState, Draft, Evidence, Fingerprint, Incident, KnownCause, Layer, Phase, Severity, Stamp, TerminalCard, What,
-};
-use isonet::spool::{Claims, Disk, Item, Known, Limits, Log, News, Spool, verify};
+#[allow(dead_code, reason = "the tests of the log need more of it")]
+#[path = "../tests/spool/world.rs"]
+mod world;
+
+use isonet::model::{Draft, Phase};
+use isonet::spool::{Disk, Item, Limits, Log, News, Spool, verify};
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
+use world::{card, no_claims};
 
 fn main() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
@@ -65,11 +67,11 @@ fn bare_sync(path: &Path) -> Times {
 
 /// Groups of the size that the writing thread takes.
 fn groups(dir: &Path) {
-    let (mut log, _) = Log::open(Disk::own(dir).unwrap(), &claims(), &stamp()).unwrap();
+    let (mut log, _) = Log::open(Disk::own(dir).unwrap(), &no_claims(), &world::stamp(5)).unwrap();
     let card = Arc::new(card());
     let groups = 100_u32;
     let times = timed(groups as usize, || {
-        log.load((0..256).map(|n| Item { ticket: n, draft: draft(n), card: Arc::clone(&card) }), &card, &stamp());
+        log.load((0..256).map(|n| Item { ticket: n, draft: draft(n), card: Arc::clone(&card) }), &card, &world::stamp(5));
         log.flush().unwrap();
     });
     let bytes: u64 = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).sum();
@@ -85,7 +87,7 @@ fn one_by_one(dir: &Path) {
             tell.send(()).unwrap();
         }
     };
-    let (spool, _) = Spool::start(Disk::own(dir).unwrap(), None, &claims(), card(), report).unwrap();
+    let (spool, _) = Spool::start(Disk::own(dir).unwrap(), None, &no_claims(), card(), report).unwrap();
     let times = timed(2000, || {
         spool.record(draft(1));
         told.recv().unwrap();
@@ -101,7 +103,7 @@ fn at_random_moments(dir: &Path) {
             tell.send(()).unwrap();
         }
     };
-    let (spool, _) = Spool::start(Disk::own(dir).unwrap(), None, &claims(), card(), report).unwrap();
+    let (spool, _) = Spool::start(Disk::own(dir).unwrap(), None, &no_claims(), card(), report).unwrap();
     let mut file = File::create(dir.join("bare")).unwrap();
     let mut drawn = 0x5eed_u64;
     let mut pause = || {
@@ -140,14 +142,14 @@ fn at_random_moments(dir: &Path) {
 }
 
 fn start(dir: &Path) {
-    let (mut log, _) = Log::open(Disk::own(dir).unwrap(), &claims(), &stamp()).unwrap();
+    let (mut log, _) = Log::open(Disk::own(dir).unwrap(), &no_claims(), &world::stamp(5)).unwrap();
     let card = Arc::new(card());
     for day in 0..200 {
-        log.load((0..30).map(|n| Item { ticket: n, draft: draft(day * 30 + n), card: Arc::clone(&card) }), &card, &stamp());
+        log.load((0..30).map(|n| Item { ticket: n, draft: draft(day * 30 + n), card: Arc::clone(&card) }), &card, &world::stamp(5));
         log.flush().unwrap();
     }
     drop(log);
-    let open = || drop(Log::open(Disk::own(dir).unwrap(), &claims(), &stamp()).unwrap());
+    let open = || drop(Log::open(Disk::own(dir).unwrap(), &no_claims(), &world::stamp(5)).unwrap());
     let quick = timed(21, open);
     println!("start on 200 days x 30 records        p50 {:>9.1?}  max {:>9.1?} (goal 40 ms)", quick.at(50), quick.at(100));
     std::fs::remove_file(dir.join("checkpoint")).unwrap();
@@ -159,76 +161,20 @@ fn start(dir: &Path) {
 
 /// As much as is ever kept.
 fn start_at_the_cap(dir: &Path) {
-    let (mut log, _) = Log::open(Disk::own(dir).unwrap(), &claims(), &stamp()).unwrap();
+    let (mut log, _) = Log::open(Disk::own(dir).unwrap(), &no_claims(), &world::stamp(5)).unwrap();
     let card = Arc::new(card());
     let mut written = 0;
     while written < Limits::TOTAL {
-        log.load((0..4096).map(|n| Item { ticket: n, draft: draft(n), card: Arc::clone(&card) }), &card, &stamp());
+        log.load((0..4096).map(|n| Item { ticket: n, draft: draft(n), card: Arc::clone(&card) }), &card, &world::stamp(5));
         log.flush().unwrap();
         written = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).sum();
     }
     drop(log);
-    let quick = timed(11, || drop(Log::open(Disk::own(dir).unwrap(), &claims(), &stamp()).unwrap()));
+    let quick = timed(11, || drop(Log::open(Disk::own(dir).unwrap(), &no_claims(), &world::stamp(5)).unwrap()));
     println!("start on a log at its cap of 256 MiB  p50 {:>9.1?}  max {:>9.1?}", quick.at(50), quick.at(100));
 }
 
-fn claims() -> Claims {
-    Claims { fingerprint: "this-machine".to_owned(), anchor: Known::Absent, cursors: Known::Absent }
-}
-
-fn stamp() -> Stamp {
-    let wall = jiff::Timestamp::from_second(1_800_000_000).unwrap();
-    Stamp { boot_id: "8c6f2c52-1111-4222-8333-944444444444".to_owned(), boottime_ms: 5, wall, offset_s: 0, clock: ClockState::Synchronised }
-}
-
-fn card() -> TerminalCard {
-    TerminalCard {
-        id: Some("3f1c9b".to_owned()),
-        machine_id_hash: None,
-        person_in_charge: None,
-        institution: Some("H0001".to_owned()),
-        site: None,
-        region: Some("330100".to_owned()),
-        line: None,
-        kind: TerminalKind::Pharmacy,
-        agent: "0.1.0".to_owned(),
-        policy: "p".to_owned(),
-    }
-}
-
+/// Of the usual size; each second one ends what the one before began.
 fn draft(n: u64) -> Draft {
-    let evidence = Evidence {
-        k: "tcp.connect".to_owned(),
-        target: "10.20.9.1:443".to_owned(),
-        result: "silence".to_owned(),
-        ms: Some(2000.5),
-        n: 1,
-        boot_ms: None,
-    };
-    let incident = Incident {
-        key: n / 2,
-        fingerprint: Fingerprint::Disconnection("settlement".to_owned()),
-        phase: if n.is_multiple_of(2) { Phase::Opened } else { Phase::Resolved },
-        rev: 1,
-        change: Change::Raised,
-        occurrences: 1,
-        flapping: false,
-        centres: vec!["settlement".to_owned()],
-        since: stamp(),
-        at: stamp(),
-        cause: KnownCause {
-            code: "vpn.tunnel-dead".to_owned(),
-            layer: Some(Layer::Vpn),
-            object: "vpn:centre".to_owned(),
-            severity: Severity::Critical,
-            certainty: Certainty::Likely,
-            alternatives: Vec::new(),
-            history: Vec::new(),
-        },
-        who_acts: Vec::new(),
-        evidence: vec![evidence; 4],
-        planned: None,
-        origin: None,
-    };
-    Draft::new(&stamp(), What::Incident(Box::new(incident)))
+    world::usual(n / 2, if n.is_multiple_of(2) { Phase::Opened } else { Phase::Resolved })
 }

@@ -38,4 +38,8 @@ mod testing;
 
 // The tests of inference and those in here share their worlds.
 #[cfg(test)]
+#[allow(dead_code, reason = "each test needs some of the words")]
+#[path = "../tests/inference/world.rs"]
+mod site;
+#[cfg(test)]
 extern crate self as isonet;

@@ -83,9 +83,9 @@ pub fn run(global: &Global, arguments: &Arguments) -> u8 {
 }
 
 fn export(global: &Global, arguments: &Arguments) -> Result<(), u8> {
-    let loaded = global.load()?;
-    let lang = global.lang(loaded.config.language);
-    let own = || state_dir(&loaded.config, Owner::of_process(), |name| std::env::var(name).ok()).map(|dir| dir.join("spool"));
+    let config = global.load_places()?;
+    let lang = global.lang(config.language);
+    let own = || state_dir(&config, Owner::of_process(), |name| std::env::var(name).ok()).map(|dir| dir.join("spool"));
     let Some(directory) = arguments.dir.clone().or_else(own) else {
         complain(lang.pick("isonet: 不知道记录在哪里，请用 --dir 指定。", "isonet: no place for records is known; give --dir."));
         return Err(MISSING);

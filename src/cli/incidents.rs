@@ -54,9 +54,9 @@ fn show(global: &Global, arguments: &Arguments) -> Result<(), u8> {
         complain("isonet: --follow 不能和 --since、--open 同用 / --follow goes with neither --since nor --open");
         return Err(USAGE);
     }
-    let loaded = global.load()?;
-    let lang = global.lang(loaded.config.language);
-    let daemon = Daemon::of(&loaded.config);
+    let config = global.load_places()?;
+    let lang = global.lang(config.language);
+    let daemon = Daemon::of(&config);
     let runtime = runtime()?;
     if arguments.follow {
         return runtime.block_on(follow(&daemon, arguments.json, global, lang));
@@ -64,7 +64,7 @@ fn show(global: &Global, arguments: &Arguments) -> Result<(), u8> {
     let wanted = Wanted { since: arguments.since, only_open: arguments.open };
     let found = match runtime.block_on(ask(&daemon, wanted)) {
         Ok(found) => found,
-        Err(silence @ Silence::NotRunning) => from_disk(&loaded.config, wanted).ok_or_else(|| explain(&silence, &daemon, lang))?,
+        Err(silence @ Silence::NotRunning) => from_disk(&config, wanted).ok_or_else(|| explain(&silence, &daemon, lang))?,
         Err(silence) => return Err(explain(&silence, &daemon, lang)),
     };
     let text = if arguments.json {

@@ -17,7 +17,7 @@ mod status;
 mod verify_log;
 
 use crate::catalogue::Lang;
-use crate::config::{self, LanguageChoice, Loaded};
+use crate::config::{self, Config, ConfigError, LanguageChoice, Loaded};
 use crate::report::Style;
 use grammar::{ColorArg, Command, Global, LangArg};
 use std::io::{IsTerminal, Write};
@@ -79,6 +79,35 @@ impl Global {
             complain(&config::render_error(&error, self.lang(LanguageChoice::Auto)));
             error.exit_code()
         })
+    }
+
+    /// For a command that only asks the service or reads its records: whatever else is wrong with the configuration, the one in force
+    /// still has its service, and what that says is wanted most then.
+    fn load_places(&self) -> Result<Config, u8> {
+        let error = match config::load(self.config.as_deref()) {
+            Ok(loaded) => return Ok(loaded.config),
+            Err(error @ ConfigError::Missing(_)) => {
+                complain(&config::render_error(&error, self.lang(LanguageChoice::Auto)));
+                return Err(error.exit_code());
+            }
+            Err(error) => error,
+        };
+        let config = config::load_places(self.config.as_deref());
+        let lang = self.lang(config.language);
+        complain(&match error {
+            ConfigError::Invalid(_) => lang
+                .pick(
+                    "isonet: 配置文件有问题，这里只用了其中的语言和目录；哪里不对，运行 isonet check-config 看。",
+                    "isonet: the configuration is not right; only language and directories were taken from it. See isonet check-config.",
+                )
+                .to_owned(),
+            other => {
+                let why = config::render_error(&other, lang);
+                let why = why.trim_end();
+                lang.pick(format!("isonet: {why}；按默认的目录查找。"), format!("isonet: {why}; the usual directories are used."))
+            }
+        });
+        Ok(config)
     }
 
     fn color(&self) -> bool {

@@ -23,9 +23,9 @@ pub fn run(global: &Global, arguments: &Arguments) -> u8 {
 }
 
 fn show(global: &Global, arguments: &Arguments) -> Result<(), u8> {
-    let loaded = global.load()?;
-    let lang = global.lang(loaded.config.language);
-    let daemon = Daemon::of(&loaded.config);
+    let config = global.load_places()?;
+    let lang = global.lang(config.language);
+    let daemon = Daemon::of(&config);
     let runtime = runtime()?;
     let target = format!("/v1/status?lang={}", lang.tag());
     let told =

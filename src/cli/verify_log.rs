@@ -4,7 +4,7 @@ use super::grammar::Global;
 use super::integrity::MISSING;
 use super::{complain, integrity, print};
 use crate::catalogue::Lang;
-use crate::config::{LanguageChoice, Owner, load, state_dir};
+use crate::config::{Owner, load_places, state_dir};
 use crate::spool::Report;
 use std::path::PathBuf;
 
@@ -16,20 +16,24 @@ pub struct Arguments {
 }
 
 pub fn run(global: &Global, arguments: &Arguments) -> u8 {
-    let lang = global.lang(LanguageChoice::Auto);
-    let Some(dir) = arguments.dir.clone().or_else(|| usual(global)) else {
-        complain(lang.pick("isonet: 不知道记录在哪里，请写出目录", "isonet: nobody knows where the records are; name the directory"));
-        return MISSING;
-    };
-    integrity::read(&dir, lang, &mut |_| {})
-        .and_then(|report| print(&told(&report, lang)).map(|()| integrity::status(&report)))
-        .unwrap_or_else(|status| status)
+    verify(global, arguments).unwrap_or_else(|status| status)
 }
 
-/// Where the daemon of this user writes. A configuration that is not right has its own command; the usual place does here.
-fn usual(global: &Global) -> Option<PathBuf> {
-    let config = load(global.config.as_deref()).map(|loaded| loaded.config).unwrap_or_default();
-    state_dir(&config, Owner::of_process(), |name| std::env::var(name).ok()).map(|state| state.join("spool"))
+fn verify(global: &Global, arguments: &Arguments) -> Result<u8, u8> {
+    let config = match &arguments.dir {
+        // A copy elsewhere has nothing to do with this PC.
+        Some(_) => load_places(global.config.as_deref()),
+        None => global.load_places()?,
+    };
+    let lang = global.lang(config.language);
+    let usual = || state_dir(&config, Owner::of_process(), |name| std::env::var(name).ok()).map(|state| state.join("spool"));
+    let Some(dir) = arguments.dir.clone().or_else(usual) else {
+        complain(lang.pick("isonet: 不知道记录在哪里，请写出目录", "isonet: nobody knows where the records are; name the directory"));
+        return Err(MISSING);
+    };
+    let report = integrity::read(&dir, lang, &mut |_| {})?;
+    print(&told(&report, lang))?;
+    Ok(integrity::status(&report))
 }
 
 fn told(report: &Report, lang: Lang) -> String {
@@ -64,5 +68,6 @@ fn told(report: &Report, lang: Lang) -> String {
         );
     }
     lines.extend(integrity::torn(report, lang));
+    lines.extend(integrity::remedy(report, lang).map(str::to_owned));
     format!("{}\n", lines.join("\n"))
 }

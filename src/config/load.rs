@@ -22,6 +22,9 @@ pub const DEFAULT_FILE: &str = "/etc/isonet/isonet.toml";
 /// Largest file read, bytes: a thousand times what anybody writes.
 pub const LARGEST_FILE: u64 = 1 << 20;
 
+/// The keys that say where to ask, and in which language to answer.
+const PLACES: [&str; 3] = ["language", "state-dir", "run-dir"];
+
 /// A configuration that may be used.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Loaded {
@@ -103,6 +106,21 @@ pub fn load_from(path: Option<&Path>, default: &Path) -> Result<Loaded, ConfigEr
     let Understood { config, chosen, files } = understand(files)?;
     let rules = chosen.map(|chosen| chosen.rules(&mut sources)).transpose()?;
     Ok(Loaded { config, rules, sources, notes, files })
+}
+
+/// Language and directories of a configuration that is not right, as far as they can be made out: for a command that only asks the service
+/// or reads its records. All the rest is as though it were not there.
+pub fn load_places(path: Option<&Path>) -> Config {
+    let main = path.unwrap_or(Path::new(DEFAULT_FILE));
+    let files = std::iter::once(main.to_owned()).chain(drop_ins(main, &mut Vec::new()).unwrap_or_default());
+    let sources = files.filter_map(|file| read(&file).ok()).filter_map(|(path, bytes)| decode(path, bytes).ok());
+    let mut whole = Table::new();
+    for (index, source) in sources.enumerate() {
+        merge(&mut whole, walk::file(ROOT, index, &source).0);
+    }
+    whole.retain(|key, _| PLACES.contains(&key.as_str()));
+    // A value that does not fit is not in it.
+    Config::deserialize(plain(whole)).unwrap_or_default()
 }
 
 /// A plain file, bounded; a pipe is refused and not waited for.

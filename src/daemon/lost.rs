@@ -14,7 +14,8 @@ pub struct Lost {
     pub why: String,
     /// Since when.
     pub since: Stamp,
-    kind: io::ErrorKind,
+    /// The kind of the cause.
+    pub kind: io::ErrorKind,
 }
 
 impl Lost {
@@ -31,7 +32,7 @@ impl Lost {
 
     /// What is wrong, what it means, and what to do.
     pub fn told(&self, lang: Lang) -> String {
-        let (why, remedy) = (&self.why, self.remedy(lang));
+        let (why, remedy) = (&self.why, remedy(self.kind, lang));
         match lang {
             Lang::ZhCn => format!("记录目录用不了（{why}）：照常值守，但不留记录。{remedy}，然后重启服务：systemctl restart isonet。"),
             Lang::En => format!(
@@ -39,21 +40,22 @@ impl Lost {
             ),
         }
     }
+}
 
-    fn remedy(&self, lang: Lang) -> &'static str {
-        let (zh, en) = match self.kind {
-            io::ErrorKind::PermissionDenied => {
-                ("把目录和里面的文件交给运行 isonet 的用户（chown -R）", "Give it, with all in it, to the user that runs isonet (chown -R)")
-            }
-            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
-                ("这个位置被一个文件占着，把它移走", "A file stands in its place: move it away")
-            }
-            io::ErrorKind::ReadOnlyFilesystem => ("让这个文件系统可写", "Make the file system writable"),
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ("腾出磁盘空间", "Free some disk space"),
-            _ => ("检查磁盘（dmesg）", "Look at the disk (dmesg)"),
-        };
-        lang.pick(zh, en)
-    }
+/// What to do about a directory that refuses in this way.
+pub fn remedy(kind: io::ErrorKind, lang: Lang) -> &'static str {
+    let (zh, en) = match kind {
+        io::ErrorKind::PermissionDenied => {
+            ("把目录和里面的文件交给运行 isonet 的用户（chown -R）", "Give it, with all in it, to the user that runs isonet (chown -R)")
+        }
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            ("这个位置被一个文件占着，把它移走", "A file stands in its place: move it away")
+        }
+        io::ErrorKind::ReadOnlyFilesystem => ("让这个文件系统可写", "Make the file system writable"),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ("腾出磁盘空间", "Free some disk space"),
+        _ => ("检查磁盘（dmesg）", "Look at the disk (dmesg)"),
+    };
+    lang.pick(zh, en)
 }
 
 #[cfg(test)]

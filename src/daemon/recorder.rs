@@ -1,7 +1,7 @@
 //! The log as the loop sees it: drafts go in, words about what is on disk come out. Never waits for the disk; the thread of the
 //! log does.
 
-use super::lost::Lost;
+use super::lost::{Lost, remedy};
 use super::service::Orders;
 use super::shipping::{self, Shipping};
 use crate::baseline::{machine_fingerprint, machine_id_hash, this_terminal};
@@ -177,8 +177,15 @@ impl Recorder {
     /// comes back brings its name along.
     pub fn take(&mut self, news: News, is_open: impl Fn(u64) -> bool) -> Vec<Recorded> {
         match news {
-            // It is asked for when somebody wants to know.
-            News::Health(_) => Vec::new(),
+            // How it is now is asked for when somebody wants to know; that it changed is told where the log itself cannot.
+            News::Health(health) => {
+                if let Some(trouble) = self.trouble_of(health, Lang::En) {
+                    tracing::error!("{trouble}");
+                } else {
+                    tracing::info!("records reach the disk again");
+                }
+                Vec::new()
+            }
             News::Recorded(recorded) => {
                 if let Some(last) = recorded.last() {
                     self.head = last.at.clone();
@@ -222,7 +229,7 @@ impl Recorder {
     /// How the log is doing, now.
     pub fn health(&self) -> Health {
         let without = || {
-            let failing = |lost: &Lost| State::Failing { since: lost.since.clone(), why: lost.why.clone() };
+            let failing = |lost: &Lost| State::Failing { since: lost.since.clone(), why: lost.why.clone(), kind: lost.kind };
             Health { state: self.lost.as_ref().map_or(State::Well, failing), waiting: 0, given_up: 0 }
         };
         self.spool.as_ref().map_or_else(without, Spool::health)
@@ -300,17 +307,22 @@ impl Recorder {
         if let Some(lost) = &self.lost {
             return Some(lost.told(lang));
         }
-        let Health { state: State::Failing { why, .. }, waiting, .. } = self.health() else { return None };
+        self.trouble_of(self.health(), lang)
+    }
+
+    fn trouble_of(&self, health: Health, lang: Lang) -> Option<String> {
+        let Health { state: State::Failing { why, kind, .. }, waiting, .. } = health else { return None };
+        let (dir, remedy) = (self.dir.display(), remedy(kind, lang));
         Some(match lang {
-            Lang::ZhCn => format!("记录写不进磁盘（{why}），{waiting} 条等着。"),
-            Lang::En => format!("Records cannot be written to disk ({why}); {waiting} are waiting."),
+            Lang::ZhCn => format!("记录写不进 {dir}（{why}），{waiting} 条等着。{remedy}，之后会自己补写。"),
+            Lang::En => format!("Records cannot be written in {dir} ({why}); waiting: {waiting}. {remedy}; they are written then."),
         })
     }
 
     /// That the configuration on disk was not right, in words.
     pub fn refused(&self, lang: Lang) -> Option<String> {
-        let zh = "配置文件改得不对，仍按原来的运行。";
-        let en = "The configuration on disk is not right; the one before stays in force.";
+        let zh = "配置文件改得不对，仍按原来的运行；哪里不对，运行 isonet check-config 看。";
+        let en = "The configuration on disk is not right; the one before stays in force. See isonet check-config.";
         self.refused.then(|| lang.pick(zh, en).to_owned())
     }
 

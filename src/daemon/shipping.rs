@@ -14,7 +14,7 @@ use crate::sink::{Hindrance, Shipped, Sink};
 use crate::spool::{Cursors, Disk, Entry, Position, Reader};
 use crate::sys::journald;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::{JoinSet, spawn_blocking};
@@ -28,7 +28,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_min
 /// The sinks at work.
 pub struct Shipping {
     spool: PathBuf,
-    cursors: Arc<Mutex<Cursors<Disk>>>,
+    cursors: Arc<Cursors<Disk>>,
     head: watch::Sender<Position>,
     tasks: JoinSet<()>,
     names: Vec<String>,
@@ -38,7 +38,7 @@ pub struct Shipping {
 impl Shipping {
     /// Nothing is shipped yet. `head` is the last record on disk.
     pub fn new(spool: &Path, cursors: Cursors<Disk>, head: Position) -> Self {
-        let cursors = Arc::new(Mutex::new(cursors));
+        let cursors = Arc::new(cursors);
         Self {
             spool: spool.to_owned(),
             cursors,
@@ -52,7 +52,8 @@ impl Shipping {
     /// From now on to these sinks; what was under way is shipped again from its cursor. Must be called within a
     /// [`LocalSet`](tokio::task::LocalSet).
     pub fn ship_to(&mut self, config: &Config, lang: Lang) {
-        self.tasks.abort_all();
+        // Those that were dropped leave nothing behind.
+        self.tasks = JoinSet::new();
         self.names.clear();
         self.lags.clear();
         for sink in &config.sinks {
@@ -120,8 +121,7 @@ impl Shipping {
     }
 
     fn cursor(&self, name: &str) -> Position {
-        let cursors = self.cursors.lock().unwrap_or_else(PoisonError::into_inner);
-        cursors.get(name).cloned().unwrap_or_else(|| Position { epoch: String::new(), seq: 0 })
+        self.cursors.get(name).unwrap_or_else(|| Position { epoch: String::new(), seq: 0 })
     }
 
     /// So much is on disk now.
@@ -138,7 +138,7 @@ impl Shipping {
         if self.names.is_empty() {
             return Some(self.head.borrow().clone());
         }
-        self.cursors.lock().unwrap_or_else(PoisonError::into_inner).slowest(self.names.iter().map(String::as_str))
+        self.cursors.slowest(self.names.iter().map(String::as_str))
     }
 }
 
@@ -146,7 +146,7 @@ impl Shipping {
 struct Courier {
     name: String,
     spool: PathBuf,
-    cursors: Arc<Mutex<Cursors<Disk>>>,
+    cursors: Arc<Cursors<Disk>>,
     head: watch::Receiver<Position>,
     lag: Lag,
 }
@@ -198,7 +198,7 @@ impl Courier {
     /// Remembers how far the sink has come. A cursor that cannot be written costs a repetition, not a record.
     async fn advance(&self, to: Position) {
         let (cursors, name) = (Arc::clone(&self.cursors), self.name.clone());
-        let moved = spawn_blocking(move || cursors.lock().unwrap_or_else(PoisonError::into_inner).advance(&name, to).map(drop)).await;
+        let moved = spawn_blocking(move || cursors.advance(&name, to).map(drop)).await;
         if let Ok(Err(error)) = moved {
             tracing::warn!(sink = self.name, %error, "how far it came was not written");
         }
@@ -222,4 +222,62 @@ async fn read(mut reader: Reader<Disk>, most: usize, upto: Position) -> std::io:
 pub fn cursors(state: &Path) -> Result<Cursors<Disk>, RecorderError> {
     let path = state.join("cursors");
     Cursors::open(Disk::own(&path)?).map_err(|source| RecorderError::Cursors { path, source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Terminal;
+    use crate::model::{AgentEvent, Draft, TerminalCard, What};
+    use crate::spool::{Claims, Known, Spool};
+    use std::cell::RefCell;
+    use std::io;
+    use std::rc::Rc;
+    use tokio::task::LocalSet;
+
+    /// The line of a record, and how far the cursor was when it was taken.
+    type Taken = (Vec<u8>, u64);
+
+    /// Takes two records at a time, and tells of each with how far the cursor was by then.
+    struct Sparing {
+        cursors: Arc<Cursors<Disk>>,
+        taken: Rc<RefCell<Vec<Taken>>>,
+    }
+
+    impl Sink for Sparing {
+        async fn ship(&mut self, batch: &[&[u8]]) -> Shipped {
+            let cursor = self.cursors.get("sparing").map_or(0, |at| at.seq);
+            self.taken.borrow_mut().extend(batch.iter().take(2).map(|line| (line.to_vec(), cursor)));
+            let busy = || Hindrance::of("test", io::ErrorKind::WouldBlock.into());
+            Shipped { accepted: batch.len().min(2), hindrance: (batch.len() > 2).then(busy) }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_sink_did_not_take_is_shipped_again_and_its_cursor_is_never_ahead() {
+        let state = tempfile::tempdir().expect("a directory");
+        let dir = state.path().join("spool");
+        let claims = Claims { fingerprint: String::new(), anchor: Known::Absent, cursors: Known::Absent };
+        let card = TerminalCard::of(&Terminal::default(), None, None, "");
+        let (log, started) = Spool::start(Disk::own(&dir).expect("it is ours"), None, &claims, card, drop).expect("a log");
+        for _ in 0..5 {
+            log.record(Draft::new(&crate::sys::clock::stamp(), What::Agent(AgentEvent::Started)));
+        }
+        assert_eq!(log.close().waiting, 0);
+        let taken = Rc::default();
+        let shipped = LocalSet::new();
+        let all = shipped.run_until(async {
+            let mut cursors = cursors(state.path()).expect("a directory");
+            cursors.arrange(started.order);
+            let mut shipping = Shipping::new(&dir, cursors, Position { seq: 5, ..started.head });
+            shipping.begin("sparing", Sparing { cursors: Arc::clone(&shipping.cursors), taken: Rc::clone(&taken) });
+            while shipping.cursors.get("sparing").is_none_or(|at| at.seq < 5) {
+                sleep(Duration::from_millis(100)).await;
+            }
+        });
+        tokio::time::timeout(Duration::from_mins(1), all).await.expect("all is shipped");
+        let seq = |line: &[u8]| serde_json::from_slice::<crate::model::Record>(line).expect("a record").seq;
+        let told: Vec<(u64, u64)> = taken.borrow().iter().map(|(line, cursor)| (seq(line), *cursor)).collect();
+        assert_eq!(told, [(1, 0), (2, 0), (3, 2), (4, 2), (5, 4)]);
+    }
 }

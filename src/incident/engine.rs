@@ -181,6 +181,10 @@ impl Engine {
         let at = now.boottime_ms;
         let mut effects = Vec::new();
         self.notice_gap(at, &input);
+        if self.due_ms.is_none() {
+            // The first step: what an earlier run left open may be of a configuration that is not in force any more.
+            self.let_go(now, &mut effects);
+        }
         match input {
             Input::Due => {}
             Input::NetworkChanged => {
@@ -360,16 +364,21 @@ impl Engine {
         self.rules = config.into();
         self.interval = interval_of(config);
         self.services = services_of(config);
-        let mut wanted = self.services.clone();
-        if wanted.is_empty() {
-            wanted.insert("local".to_owned());
-        }
-        effects.extend(self.ledger.keep_only(&wanted, now).into_iter().map(|incident| record(now, incident)));
+        self.let_go(now, effects);
         self.ledger.start_counting_anew();
         self.valid_from_ms = now.boottime_ms;
         self.pulse.due_ms = None;
         self.plan_pulse(now.boottime_ms);
         self.round.wish(now.boottime_ms, Duration::ZERO);
+    }
+
+    /// Ends what is open of services that are not watched any more.
+    fn let_go(&mut self, now: &Stamp, effects: &mut Vec<Effect>) {
+        let mut wanted = self.services.clone();
+        if wanted.is_empty() {
+            wanted.insert("local".to_owned());
+        }
+        effects.extend(self.ledger.keep_only(&wanted, now).into_iter().map(|incident| record(now, incident)));
     }
 }
 

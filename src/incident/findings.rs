@@ -23,12 +23,11 @@ impl Findings {
         for finding in found {
             debug_assert_eq!(finding.code.watcher(), watcher, "each looks after its own");
             let fingerprint = Fingerprint::Finding(finding.code, finding.subject.clone());
-            match self.0.get(&fingerprint) {
-                Some(key) => see_again(*key, finding, at, book),
-                None => {
-                    let key = open(fingerprint.clone(), finding, at, rules, book);
-                    self.0.insert(fingerprint, key);
-                }
+            if let Some(key) = self.0.get(&fingerprint) {
+                see_again(*key, finding, at, book);
+            } else {
+                let key = open(fingerprint.clone(), finding, at, rules, book);
+                self.0.insert(fingerprint, key);
             }
         }
         let is_found =

@@ -11,6 +11,8 @@ use std::time::Duration;
 const HOLD: Duration = Duration::from_millis(500);
 /// Another cause replaces the one named when it was seen so often in a row, or is proven.
 const CONVINCED: u32 = 2;
+/// Earlier causes that an incident remembers: the first, and the latest. Each of its records carries them all.
+const MOST_EARLIER: usize = 32;
 
 /// All services that settlement needs.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -164,6 +166,9 @@ impl Outages {
                     certainty: incident.cause.certainty,
                     since_ms: incident.at.boottime_ms,
                 });
+                if history.len() > MOST_EARLIER {
+                    history.remove(1);
+                }
             }
             incident.cause = KnownCause { history, ..cause };
             incident.who_acts.clone_from(&root.who_acts);
@@ -175,7 +180,9 @@ impl Outages {
     fn clear(&mut self, sight: Sight<'_>, rules: &Thresholds, book: &mut Book) {
         let enough = usize::try_from(rules.clear.successes).unwrap_or(usize::MAX);
         let mut well: BTreeMap<u64, BTreeSet<String>> = BTreeMap::new();
-        for (name, service) in self.services.iter().filter(|(_, service)| service.successes.len() >= enough) {
+        // A round that could not tell is no reason to believe the pulses before it.
+        let seen_well = |name: &String| sight.services.get(name).is_some_and(|usable| *usable == Some(true));
+        for (name, service) in self.services.iter().filter(|(name, service)| seen_well(name) && service.successes.len() >= enough) {
             if let Some(key) = service.incident {
                 well.entry(key).or_default().insert(name.clone());
             }

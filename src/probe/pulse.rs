@@ -45,15 +45,17 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 /// Addresses of one centre that are asked before it is called unusable.
 const MOST_ADDRESSES: usize = 3;
 /// The next name server or address is asked when the one before has been silent for so long: where all are, a pulse takes no longer than one.
 const NEXT_AFTER: Duration = Duration::from_millis(500);
 
-/// Centres that are asked at once; the next ones follow when some are done, or have been silent for [`NEXT_AFTER`].
-const AT_ONCE: usize = 16;
+/// Centres that are asked at once; the next ones follow when some are done, or as many after [`MAKE_ROOM`].
+const AT_ONCE: usize = 64;
+/// A pulse must not become late for its own sake: ports that are watched for a moment, and silent ones, hold nobody up for longer.
+const MAKE_ROOM: Duration = Duration::from_millis(100);
 
 /// What to ask, learned from the configuration and from rounds that went well.
 pub struct Pulse {
@@ -196,10 +198,10 @@ impl Known {
     }
 }
 
-/// Does all of it, [`AT_ONCE`] at a time. Those that are silent hold nobody up for long: after [`NEXT_AFTER`] as many more may begin.
+/// Does all of it, [`AT_ONCE`] at a time. Those that take long hold nobody up: after [`MAKE_ROOM`] as many more may begin.
 async fn in_shifts<T, C: Default + Extend<T>>(all: impl Iterator<Item = impl Future<Output = T>>) -> C {
     let (mut all, mut running, mut done) = (all.peekable(), FuturesUnordered::new(), C::default());
-    let mut room = AT_ONCE;
+    let (mut room, mut make_room) = (AT_ONCE, Instant::now() + MAKE_ROOM);
     loop {
         while running.len() < room
             && let Some(next) = all.next()
@@ -207,10 +209,13 @@ async fn in_shifts<T, C: Default + Extend<T>>(all: impl Iterator<Item = impl Fut
             running.push(next);
         }
         let more = all.peek().is_some();
-        match if more { timeout(NEXT_AFTER, running.next()).await } else { Ok(running.next().await) } {
-            Ok(Some(one)) => done.extend([one]),
-            Ok(None) => return done,
-            Err(_) => room = running.len() + AT_ONCE,
+        tokio::select! {
+            biased;
+            one = running.next() => match one {
+                Some(one) => done.extend([one]),
+                None => return done,
+            },
+            () = sleep_until(make_room), if more => (room, make_room) = (room + AT_ONCE, make_room + MAKE_ROOM),
         }
     }
 }
@@ -355,7 +360,7 @@ mod tests {
         let quick = Duration::from_millis(10);
         assert_eq!(shifts(quick).await, (5 * AT_ONCE, AT_ONCE, quick * 5));
         let (done, _, took) = shifts(PATIENCE).await;
-        assert_eq!((done, took), (5 * AT_ONCE, PATIENCE + NEXT_AFTER * 4));
+        assert_eq!((done, took), (5 * AT_ONCE, PATIENCE + MAKE_ROOM * 4));
     }
 
     #[tokio::test(start_paused = true)]

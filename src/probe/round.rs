@@ -46,7 +46,7 @@ const GRACE: Duration = Duration::from_millis(150);
 const KERNEL: Duration = Duration::from_millis(60);
 /// A round that still runs then is not a healthy one: time to look at what healthy rounds need not know.
 const TROUBLE: Duration = Duration::from_millis(500);
-/// Who can answer over a healthy path has answered by then: what this PC itself knows to be wrong needs no longer silence.
+/// Who stands near has answered by then: where this PC's own kernel lets nothing leave for the centre, no longer silence is needed.
 const TELLING: Duration = Duration::from_millis(800);
 /// A station that uses our address answers at once.
 const CONFLICT: Duration = Duration::from_millis(200);
@@ -157,7 +157,7 @@ async fn round(config: Arc<Config>, enrolment: Arc<Enrolment>, limit: Duration, 
             }
             () = tokio::time::sleep_until(silent_until), if silent_until < cut => {
                 silent_until += TROUBLE;
-                if early::is_known_here(&diagnose(&world, &ground.config, &ground.enrolment)) {
+                if early::is_known_here(&diagnose(&world, &ground.config, &ground.enrolment), &world, &ground.config) {
                     break;
                 }
             }

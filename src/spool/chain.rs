@@ -3,6 +3,7 @@
 //! A line is accepted only if its own bytes prove themselves, its number is above all before it, and it continues the line before. After
 //! damage the next line that is whole by itself is accepted again, so that what follows is not lost with it. Damage is reported once per stretch.
 
+use super::flaw::Flaw;
 use super::name::SegmentName;
 use super::seal::{Digest, Line};
 use crate::model::AgentEvent;
@@ -20,13 +21,13 @@ pub struct Damage {
     /// The line, from 1.
     pub line: u64,
     /// What does not fit.
-    pub why: String,
+    pub why: Flaw,
 }
 
 impl Damage {
     /// As the log says it.
     pub(super) fn event(self) -> AgentEvent {
-        AgentEvent::Tampered { file: self.file, line: self.line, why: self.why }
+        AgentEvent::Tampered { file: self.file, line: self.line, why: self.why.to_string() }
     }
 }
 
@@ -123,7 +124,7 @@ impl Chain {
     }
 
     /// Adds a damage that is not in a line that was read here.
-    pub fn damage(&mut self, file: &SegmentName, line: u64, why: String) {
+    pub fn damage(&mut self, file: &SegmentName, line: u64, why: Flaw) {
         if self.state != State::Broken && self.damages.len() < MOST_DAMAGES {
             self.damages.push(Damage { file: file.to_string(), line, why });
         }
@@ -155,7 +156,7 @@ impl Chain {
                     Next::Hidden(_) => return End::Whole,
                     Next::Begins(..) | Next::Unclear => {}
                 }
-                self.damage(part.name, number, "is cut off".to_owned());
+                self.damage(part.name, number, Flaw::CutOff);
                 break;
             };
             let bytes = &rest[..length];
@@ -175,7 +176,7 @@ impl Chain {
                     }
                 }
                 Err(_) if part.next == Next::Nothing && has_hole(bytes) => return End::Torn(at),
-                Err(why) => self.damage(part.name, number, why.to_string()),
+                Err(why) => self.damage(part.name, number, why.into()),
             }
             offset += length + 1;
         }
@@ -185,11 +186,11 @@ impl Chain {
     /// Judges a line that proves itself.
     fn take(&mut self, name: &SegmentName, number: u64, line: &Line<'_>) -> bool {
         if line.epoch != name.epoch {
-            self.damage(name, number, "belongs to another epoch".to_owned());
+            self.damage(name, number, Flaw::Foreign);
             return false;
         }
         if line.seq <= self.seq && self.state != State::Adrift {
-            self.damage(name, number, format!("has the number {} after {}", line.seq, self.seq));
+            self.damage(name, number, Flaw::Backwards { number: line.seq, last: self.seq });
             return false;
         }
         match self.state {
@@ -197,12 +198,12 @@ impl Chain {
             State::Broken | State::Lost => {}
             State::Whole if line.seq == self.seq + 1 && line.prev == self.hash => {}
             State::Whole if line.seq == self.seq + 1 => {
-                self.damage(name, number, "does not continue the record before it".to_owned());
+                self.damage(name, number, Flaw::Severed);
                 return false;
             }
             State::Whole => match self.accounted(line) {
                 Some(jump) => self.jumps.push(jump),
-                None => self.damage(name, number, format!("the records {} to {} are missing before it", self.seq + 1, line.seq - 1)),
+                None => self.damage(name, number, Flaw::Missing { from: self.seq + 1, to: line.seq - 1 }),
             },
         }
         (self.seq, self.hash, self.state) = (line.seq, line.hash, State::Whole);
@@ -273,7 +274,7 @@ mod tests {
         assert_eq!(read(&mut Chain::new(1), cut, Next::Nothing), (End::Torn(start), vec![1, 2]));
         let mut chain = Chain::new(1);
         assert_eq!(read(&mut chain, cut, Next::Begins(4, hash)), (End::Whole, vec![1, 2]));
-        assert_eq!(chain.damages[0].why, "is cut off");
+        assert_eq!(chain.damages[0].why, Flaw::CutOff);
     }
 
     #[test]
@@ -308,7 +309,7 @@ mod tests {
         let judged = |parts: &[&[u8]]| {
             let mut chain = Chain::new(1);
             let (_, seen) = read(&mut chain, &parts.concat(), Next::Nothing);
-            (seen, chain.damages.first().map(|d| (d.line, d.why.clone())))
+            (seen, chain.damages.first().map(|d| (d.line, d.why.to_string())))
         };
         assert_eq!(judged(&[&one, &three]).1, Some((2, "the records 2 to 2 are missing before it".to_owned())));
         assert_eq!(judged(&[&one, &one, &two]), (vec![1, 2], Some((2, "has the number 1 after 1".to_owned()))));

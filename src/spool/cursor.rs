@@ -6,6 +6,7 @@ use super::seal::{seal, unseal};
 use super::store::Store;
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What their files end in.
 const SUFFIX: &str = ".cursor";
@@ -37,25 +38,28 @@ pub enum Moved {
     Not,
 }
 
-/// All cursors.
+/// All cursors. Asking where one is never waits for the disk, whoever moves one meanwhile.
 #[derive(Debug)]
 pub struct Cursors<S> {
     store: S,
     order: Vec<String>,
-    at: BTreeMap<String, Position>,
-    /// Those that gave nothing, and the system's words where it refused.
+    /// One is moved at a time.
+    moving: Mutex<()>,
+    at: Mutex<BTreeMap<String, Position>>,
+    /// Those that gave nothing when they were read, and the system's words where it refused.
     unreadable: BTreeMap<String, Option<Refusal>>,
 }
 
 impl<S: Store> Cursors<S> {
     /// None at all, where their directory cannot be used.
     pub fn none(store: S) -> Self {
-        Self { order: Vec::new(), at: BTreeMap::new(), unreadable: BTreeMap::new(), store }
+        Self { order: Vec::new(), moving: Mutex::default(), at: Mutex::default(), unreadable: BTreeMap::new(), store }
     }
 
     /// Reads them from their directory. One that cannot be read is as if it were not there, but [`claim`](Self::claim) says so.
     pub fn open(store: S) -> io::Result<Self> {
         let mut cursors = Self::none(store);
+        let mut at = BTreeMap::new();
         for (file, _) in cursors.store.list()? {
             let Some(sink) = file.strip_suffix(SUFFIX).filter(|name| is_name(name)) else { continue };
             let read = match cursors.store.read(&file, 0) {
@@ -63,12 +67,13 @@ impl<S: Store> Cursors<S> {
                 Err(error) => Known::not_read(&error),
             };
             match read {
-                Known::Is(position) => drop(cursors.at.insert(sink.to_owned(), position)),
+                Known::Is(position) => drop(at.insert(sink.to_owned(), position)),
                 Known::Unreadable => drop(cursors.unreadable.insert(sink.to_owned(), None)),
                 Known::Refused(why) => drop(cursors.unreadable.insert(sink.to_owned(), Some(why))),
                 Known::Absent => {}
             }
         }
+        cursors.at = Mutex::new(at);
         Ok(cursors)
     }
 
@@ -77,11 +82,17 @@ impl<S: Store> Cursors<S> {
         if self.unreadable.values().any(Option::is_none) {
             return Known::Unreadable;
         }
-        match (self.unreadable.values().flatten().next(), self.at.is_empty()) {
+        let at = self.at();
+        match (self.unreadable.values().flatten().next(), at.is_empty()) {
             (Some(why), _) => Known::Refused(why.clone()),
             (None, true) => Known::Absent,
-            (None, false) => Known::Is(self.at.values().cloned().collect()),
+            (None, false) => Known::Is(at.values().cloned().collect()),
         }
+    }
+
+    /// Held for a moment only, and each change of it is one step.
+    fn at(&self) -> MutexGuard<'_, BTreeMap<String, Position>> {
+        self.at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Says which epochs there are, the oldest first, so that it is known what is forward.
@@ -90,29 +101,29 @@ impl<S: Store> Cursors<S> {
     }
 
     /// Where a sink is; `None` = it has not begun, and begins with the oldest record.
-    pub fn get(&self, sink: &str) -> Option<&Position> {
-        self.at.get(sink)
+    pub fn get(&self, sink: &str) -> Option<Position> {
+        self.at().get(sink).cloned()
     }
 
     /// The last record that all of these have, which is before all records if one has not begun; `None` = these are none.
     pub fn slowest<'a>(&self, sinks: impl IntoIterator<Item = &'a str>) -> Option<Position> {
-        let nowhere = Position { epoch: String::new(), seq: 0 };
-        sinks.into_iter().map(|sink| self.at.get(sink).unwrap_or(&nowhere)).min_by_key(|position| self.rank(position)).cloned()
+        let (nowhere, at) = (Position { epoch: String::new(), seq: 0 }, self.at());
+        sinks.into_iter().map(|sink| at.get(sink).unwrap_or(&nowhere)).min_by_key(|position| self.rank(position)).cloned()
     }
 
     /// Moves a cursor, durable when it returns. Call it only when the receiver has the record for good.
-    pub fn advance(&mut self, sink: &str, to: Position) -> Result<Moved, CursorError> {
+    pub fn advance(&self, sink: &str, to: Position) -> Result<Moved, CursorError> {
         if !is_name(sink) {
             return Err(CursorError::Name(sink.to_owned()));
         }
-        if self.at.get(sink).is_some_and(|at| self.rank(at) >= self.rank(&to)) {
+        let _alone = self.moving.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.get(sink).is_some_and(|at| self.rank(&at) >= self.rank(&to)) {
             return Ok(Moved::Not);
         }
         let failed = |source| CursorError::Write { sink: sink.to_owned(), source };
         let json = serde_json::to_vec(&to).map_err(|error| failed(error.into()))?;
         self.store.put(&format!("{sink}{SUFFIX}"), &seal(&json)).map_err(failed)?;
-        self.unreadable.remove(sink);
-        self.at.insert(sink.to_owned(), to);
+        self.at().insert(sink.to_owned(), to);
         Ok(Moved::Forward)
     }
 
@@ -130,6 +141,8 @@ fn is_name(name: &str) -> bool {
 mod tests {
     use super::*;
     use crate::spool::Disk;
+    use crate::spool::store::Tail;
+    use std::sync::mpsc;
 
     fn at(epoch: &str, seq: u64) -> Position {
         Position { epoch: epoch.to_owned(), seq }
@@ -143,14 +156,14 @@ mod tests {
             cursors.arrange(vec!["a".to_owned(), "b".to_owned()]);
             cursors
         };
-        let mut cursors = open();
+        let cursors = open();
         assert_eq!(cursors.claim(), Known::Absent);
         assert_eq!(cursors.advance("nats", at("a", 7)).expect("written"), Moved::Forward);
         assert_eq!(cursors.advance("nats", at("a", 6)).expect("nothing to do"), Moved::Not);
         assert_eq!(cursors.advance("nats", at("b", 1)).expect("written"), Moved::Forward);
         assert_eq!(cursors.advance("nats", at("a", 9)).expect("nothing to do"), Moved::Not);
-        let mut cursors = open();
-        assert_eq!(cursors.get("nats"), Some(&at("b", 1)));
+        let cursors = open();
+        assert_eq!(cursors.get("nats"), Some(at("b", 1)));
         assert_eq!(cursors.slowest([]), None);
         assert_eq!(cursors.slowest(["nats", "syslog"]), Some(at("", 0)), "one that has not begun");
         cursors.advance("syslog", at("a", 3)).expect("written");
@@ -162,9 +175,55 @@ mod tests {
     #[test]
     fn a_name_that_leads_elsewhere_is_refused() {
         let dir = tempfile::tempdir().expect("a directory");
-        let mut cursors = Cursors::open(Disk::look(dir.path())).expect("listed");
+        let cursors = Cursors::open(Disk::look(dir.path())).expect("listed");
         for name in ["", ".", "..", "../x", "a/b", ".hidden", "a\n", "名", &"x".repeat(65)] {
             assert!(matches!(cursors.advance(name, at("a", 1)), Err(CursorError::Name(_))), "{name}");
         }
+    }
+
+    /// A disk that is stuck in the middle of a write until it is let go.
+    struct Stuck(mpsc::SyncSender<()>, Mutex<mpsc::Receiver<()>>);
+
+    impl Store for Stuck {
+        fn list(&self) -> io::Result<Vec<(String, u64)>> {
+            Ok(Vec::new())
+        }
+        fn read_part(&self, _: &str, _: u64, _: u64) -> io::Result<Vec<u8>> {
+            Err(io::ErrorKind::NotFound.into())
+        }
+        fn settle(&self, _: &str) -> io::Result<()> {
+            Ok(())
+        }
+        fn create(&self, _: &str) -> io::Result<Box<dyn Tail>> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+        fn extend(&self, _: &str) -> io::Result<Box<dyn Tail>> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+        fn put(&self, _: &str, _: &[u8]) -> io::Result<()> {
+            self.0.send(()).expect("the test waits for it");
+            self.1.lock().expect("not poisoned").recv().map_err(io::Error::other)
+        }
+        fn remove(&self, _: &str) -> io::Result<()> {
+            Ok(())
+        }
+        fn truncate(&self, _: &str, _: u64) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn whoever_asks_does_not_wait_for_a_disk_that_is_stuck() {
+        let (begun, begins) = mpsc::sync_channel(1);
+        let (go_on, going_on) = mpsc::channel();
+        let cursors = Cursors::none(Stuck(begun, Mutex::new(going_on)));
+        std::thread::scope(|threads| {
+            let moved = threads.spawn(|| cursors.advance("nats", at("e", 1)));
+            begins.recv().expect("it is being written");
+            assert_eq!((cursors.get("nats"), cursors.slowest(["nats"])), (None, Some(at("", 0))), "not durable yet");
+            go_on.send(()).expect("it waits");
+            assert_eq!(moved.join().expect("no panic").expect("written"), Moved::Forward);
+        });
+        assert_eq!(cursors.get("nats"), Some(at("e", 1)));
     }
 }

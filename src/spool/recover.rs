@@ -2,6 +2,7 @@
 
 use super::chain::{Chain, Damage, End, Jump, Next, Part, gap_of, has_hole};
 use super::checkpoint::{Checkpoint, last_line};
+use super::flaw::Flaw;
 use super::known::{Known, Refusal, Unreadable};
 use super::machine;
 use super::name::SegmentName;
@@ -191,7 +192,7 @@ pub(super) fn check(store: &dyn Store) -> io::Result<Vec<AgentEvent>> {
     let (mut damages, unreadable) = (found.damages, found.unreadable);
     let fits = hint.open.iter().all(|place| found.open.values().any(|open| open == place)) && hint.open.len() == found.open.len();
     if damages.is_empty() && unreadable.is_empty() && !fits {
-        damages.push(Damage { file: super::checkpoint::FILE.to_owned(), line: 1, why: "does not fit the log".to_owned() });
+        damages.push(Damage { file: super::checkpoint::FILE.to_owned(), line: 1, why: Flaw::Misfit });
     }
     // Forgotten since: no damage.
     if Checkpoint::load(store).as_ref() != Some(&hint) {
@@ -244,7 +245,7 @@ fn read_all(store: &dyn Store, found: &mut Found, covered: usize, mut chain: Opt
                     found.unreadable.push(Unreadable { file: segment.name.to_string(), refusal });
                     links.lose_sight();
                 }
-                None => links.damage(&segment.name, 1, format!("cannot be read: {error}")),
+                None => links.damage(&segment.name, 1, Flaw::Refused(error.to_string())),
             },
         }
     }
@@ -336,7 +337,7 @@ impl Found {
                 self.jumps.push(Jump { epoch: epoch.clone(), from: 1, to, reason: "retention".to_owned() });
             } else {
                 let file = SegmentName { epoch: epoch.clone(), first: to + 1 }.to_string();
-                self.damages.push(Damage { file, line: 1, why: format!("the records 1 to {to} before it are missing") });
+                self.damages.push(Damage { file, line: 1, why: Flaw::Missing { from: 1, to } });
             }
         }
     }

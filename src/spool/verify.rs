@@ -1,6 +1,7 @@
 //! Proving a directory whole, or naming what is not.
 
 use super::chain::{Damage, Jump};
+use super::flaw::Flaw;
 use super::known::{Known, Unreadable};
 use super::recover::{self, Epochs, Eyes};
 use super::seal::Digest;
@@ -55,14 +56,14 @@ pub fn prove(store: &dyn Store, each: &mut dyn FnMut(&[u8])) -> io::Result<Repor
     let (mut unnamed, mut refused) = (None, None);
     match Epochs::load(store) {
         Known::Is(epochs) => order.extend(epochs.earlier.into_iter().map(|e| e.epoch).chain([epochs.epoch])),
-        Known::Absent => unnamed = Some("is missing"),
-        Known::Unreadable => unnamed = Some("cannot be read"),
+        Known::Absent => unnamed = Some(Flaw::Absent),
+        Known::Unreadable => unnamed = Some(Flaw::Unusable),
         Known::Refused(refusal) => refused = Some(Unreadable { file: recover::EPOCH.to_owned(), refusal }),
     }
     let found = recover::scan(store, &order, None, Eyes { own: &|_| true, each: &mut |line| each(line.bytes) })?;
     let named = unnamed.filter(|_| !found.segments.is_empty());
     let mut damages: Vec<Damage> = found.damages;
-    damages.extend(named.map(|why| Damage { file: recover::EPOCH.to_owned(), line: 1, why: why.to_owned() }));
+    damages.extend(named.map(|why| Damage { file: recover::EPOCH.to_owned(), line: 1, why }));
     let unreadable = refused.into_iter().chain(found.unreadable).collect();
     let epochs: Vec<_> = found
         .chains

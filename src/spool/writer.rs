@@ -13,6 +13,7 @@ use super::store::Store;
 use crate::model::{AgentEvent, Draft, Stamp, TerminalCard};
 use crate::sys::clock;
 use std::collections::VecDeque;
+use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -46,6 +47,8 @@ pub enum State {
         since: Stamp,
         /// Operation, object and cause, language-free.
         why: String,
+        /// The kind of the cause, which decides what is to be done.
+        kind: io::ErrorKind,
     },
 }
 
@@ -346,7 +349,7 @@ impl<S: Store> Clerk<S> {
             State::Failing { since, .. } => since.clone(),
             State::Well => clock::stamp(),
         };
-        self.change(State::Failing { since, why });
+        self.change(State::Failing { since, why, kind: error.source.kind() });
     }
 
     /// Said on change, not each time.

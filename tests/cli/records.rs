@@ -150,7 +150,7 @@ fn what_is_missing_is_said_too() {
     let ran = ground.run("export --format jsonl --lang en");
     ran.assert_status(65);
     assert_eq!(ran.out, chained(&day())[5..].concat());
-    assert!(ran.err.contains("the records 1 to 5 before it are missing"), "{ran:?}");
+    assert!(ran.err.contains("the records 1 to 5 are missing before it"), "{ran:?}");
 }
 
 #[test]
@@ -253,4 +253,21 @@ fn both_schemas_are_printed_by_name() {
     ] {
         assert_eq!(id(arguments), expected, "{arguments}");
     }
+}
+
+#[test]
+fn damage_is_named_in_both_languages_with_what_to_do() {
+    let ground = recorded();
+    let lines = chained(&day());
+    ground.write(&segment(1), lines[..5].concat().replacen("2026", "2027", 1));
+    for (lang, words) in [
+        ("en", ["0001.jsonl:1: the hash does not fit the content", "Change nothing in this directory"]),
+        ("zh-CN", ["0001.jsonl 第 1 行：内容和校验值对不上", "不要改动这个目录"]),
+    ] {
+        let ran = ground.run(&format!("verify-log --lang {lang}"));
+        ran.assert_status(65);
+        assert!(words.iter().all(|word| ran.out.contains(word)), "{words:?}: {}", ran.out);
+    }
+    let whole = recorded().run("verify-log --lang en");
+    assert!(!whole.assert_status(0).out.contains("Change nothing"), "{whole:?}");
 }

@@ -49,3 +49,32 @@ fn a_state_directory_that_cannot_be_written_is_told() {
     ran.assert_status(74);
     assert!(ran.out.is_empty() && ran.err.contains("/mnt"), "{ran:?}");
 }
+
+#[test]
+fn a_configuration_that_is_not_right_hides_neither_the_service_nor_its_records() {
+    let ground = Ground::new();
+    let (state, run) = (ground.path("elsewhere"), ground.path("run"));
+    ground.write("elsewhere/spool/nothing", "");
+    let places = format!("state-dir = \"{}\"\nrun-dir = \"{}\"\nlanguage = \"en\"\n", state.display(), run.display());
+    for mistake in ["nonsense = 1\n", "[probe]\ntimeout = \"long\"\n", "[[centre]]\nname = \"x\"\nhost = \n"] {
+        ground.write("isonet.toml", format!("{places}{mistake}"));
+        let told = |arguments: &str, status: i32| {
+            let ran = ground.run(arguments);
+            ran.assert_status(status);
+            assert_eq!(ran.err.matches("isonet check-config").count(), 1, "{ran:?}");
+            ran
+        };
+        assert!(told("status", 69).err.contains(&run.display().to_string()), "{mistake}");
+        told("incidents", 0);
+        assert!(told("verify-log", 0).out.contains("0 records"), "{mistake}");
+        told("export --format jsonl", 0);
+        told("status --lang zh-CN", 69).err.contains("语言和目录");
+        // What was asked for by name is not put in doubt by it.
+        let ran = ground.run(&format!("verify-log {}", state.join("spool").display()));
+        assert_eq!((ran.status, ran.err.as_str()), (Some(0), ""), "{ran:?}");
+        ground.run("check-config").assert_status(78);
+    }
+    for arguments in ["status", "incidents", "verify-log", "export --format csv"] {
+        ground.bare(&format!("--config nowhere.toml {arguments}")).assert_status(66);
+    }
+}

@@ -10,8 +10,8 @@ pub(crate) const NOBODY: &[&str] = &["setpriv", "--reuid=65534", "--regid=65534"
 fn status_reads_well_in_both_languages_and_as_json() {
     let Some(ground) = Ground::new() else { return };
     for (lang, words) in [
-        ("en", ["You can settle", "No incident is open", "The log is well", "From this PC to the centre"]),
-        ("zh-CN", ["可以结算", "没有未恢复的故障", "记录正常", "从这台电脑到医保中心"]),
+        ("en", ["You can settle", "No incident is open", "Records reach the disk", "From this PC to the centre"]),
+        ("zh-CN", ["可以结算", "没有未恢复的故障", "记录写得进磁盘", "从这台电脑到医保中心"]),
     ] {
         let ran = ground.isonet(&[], &format!("status --lang {lang}"));
         assert_eq!((ran.status, ran.err.as_str()), (Some(0), ""), "{ran:?}");

@@ -108,3 +108,33 @@ fn a_directory_that_belongs_to_somebody_else() {
     assert_eq!(ground.end(Signal::TERM), Some(0));
     assert_eq!(ground.isonet(&[], "verify-log").status, Some(0));
 }
+
+#[test]
+fn a_file_system_that_fills_up_later_is_told_with_its_remedy_and_so_is_its_end() {
+    let Some(mut ground) = Ground::without_daemon() else { return };
+    let _state = Mounted::new(&ground.path("state"), "size=64k");
+    ground.start();
+    wait_for("a first look", Duration::from_secs(20), || ground.connected(Some(true)));
+    // What is left of the last page takes one record, not all that two outages need.
+    let _ = fs::write(ground.path("state/hog"), vec![0; 1 << 17]);
+    let has_open = |ground: &Ground| !ground.status()["open_incidents"].as_array().unwrap().is_empty();
+    for (state, open) in [("down", true), ("up", false), ("down", true)] {
+        ground.cable(state);
+        wait_for("the incident or its end", Duration::from_secs(20), || (has_open(&ground) == open).then_some(()));
+    }
+    let failing = || (ground.status()["agent"]["log"]["state"] == "failing").then_some(());
+    wait_for("the full disk", Duration::from_secs(10), failing);
+    let spool = ground.path("state/spool").display().to_string();
+    for (lang, words) in [("en", "Free some disk space; they are written then"), ("zh-CN", "腾出磁盘空间，之后会自己补写")] {
+        let ran = ground.isonet(&[], &format!("status --lang {lang}"));
+        let has = |words: &str| squeezed(&ran.out).contains(&squeezed(words));
+        assert!(has(words) && has(&spool), "{words}: {}", ran.out);
+    }
+    wait_for("a word in the journal", Duration::from_secs(10), || {
+        let log = ground.log();
+        (log.contains("Records cannot be written in") && log.contains("Free some disk space")).then_some(())
+    });
+    fs::remove_file(ground.path("state/hog")).unwrap();
+    wait_for("its end", Duration::from_mins(1), || ground.log().contains("records reach the disk again").then_some(()));
+    assert_eq!(ground.status()["agent"]["log"]["state"], "well");
+}

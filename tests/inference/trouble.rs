@@ -37,6 +37,22 @@ fn echoes_that_are_merely_rationed_are_no_loss() {
     silent_about(&ask(&leased(), with(healthy(), [series(GATEWAY, 20), series(CENTRE, 19), series(RESOLVER, 20), repeated()])));
 }
 
+/// Questions or handshakes, one after the other.
+fn exchanges(host: &str, port: u16, answered: u16) -> Sighting {
+    Sighting::Exchanges(at(host, port), Outcome::Ok(Reply { rtt: Duration::from_millis(8), ttl: None, series: (12, answered) }))
+}
+
+#[test]
+fn a_slow_name_server_behind_a_filter_that_rations_echoes_is_no_loss() {
+    let slow = || query(Outcome::Ok(Answer { addresses: vec![ip(CENTRE)], elapsed: Duration::from_millis(600) }));
+    let rationed = || [series(GATEWAY, 20), series(CENTRE, 8), series(RESOLVER, 8), slow()];
+    let all_came = [exchanges(CENTRE, 443, 12), exchanges(RESOLVER, 53, 12)];
+    let lossy = |diagnosis: &Diagnosis| names(diagnosis).contains(&Cause::LineLoss);
+    assert!(!lossy(&ask(&leased(), with(with(healthy(), rationed()), all_came))), "whatever is not an echo gets through");
+    let some_came = [exchanges(CENTRE, 443, 8), exchanges(RESOLVER, 53, 12)];
+    assert!(lossy(&ask(&leased(), with(with(healthy(), rationed()), some_came))));
+}
+
 #[test]
 fn loss_before_the_gateway_is_the_shops_own() {
     let lossy = [series(GATEWAY, 10), series(CENTRE, 9), series(RESOLVER, 10), repeated()];

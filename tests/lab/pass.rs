@@ -20,13 +20,16 @@ use crate::table::{self, Row, Verdict};
 
 /// Names every case and where it is staged.
 pub(crate) fn list(args: &Args) {
+    let mut text = String::new();
     for case in cases::all().filter(|case| args.wants(case.name)) {
         let on: Vec<&str> = case.on.iter().map(|kind| kind.name()).collect();
-        println!("{:<38} {:<30} {}", case.name, on.join(" "), case.expect.text());
+        text += &format!("{:<38} {:<30} {}\n", case.name, on.join(" "), case.expect.text());
     }
     if args.filters.is_empty() {
-        print!("\n{}", table::unstaged());
+        text += &format!("\n{}", table::unstaged());
     }
+    // Whoever reads may have seen enough (`--list | head`).
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 /// Stages all that is asked for; true if nothing failed.

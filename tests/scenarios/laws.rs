@@ -92,3 +92,17 @@ proptest! {
         prop_assert!(play(&blind).is_empty(), "{}", blind);
     }
 }
+
+#[test]
+fn an_outage_whose_cause_goes_to_and_fro_for_hours_remembers_how_it_began_and_the_latest() {
+    let mut text = String::from("about = 'to and fro'\nrecords = []\nuntil = 4100.0\n[[from]]\ns = 0\nsettlement = 'ok'\n");
+    for (at, cause) in (0..400).map(|n| (100 + n * 10, ["vpn.auth-failed", "dns.timeout", "route.blocked"][n % 3])) {
+        writeln!(text, "[[from]]\ns = {at}\nsettlement = '{cause} proven'").unwrap();
+    }
+    let written = play(&text);
+    let last = &written.last().expect("an outage").incident;
+    let history = &last.cause.history;
+    assert!(written.len() > 200 && history.len() <= 32, "{} records, the last with {} causes", written.len(), history.len());
+    assert_eq!(history[0].code, written[0].incident.cause.code, "what it was taken for first");
+    assert_eq!(history.last().expect("many").code, written[written.len() - 2].incident.cause.code, "what it was taken for until now");
+}

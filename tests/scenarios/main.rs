@@ -14,6 +14,7 @@ mod detection;
 mod laws;
 mod play;
 mod recorded;
+mod reloads;
 
 use play::Scenario;
 

@@ -52,6 +52,9 @@ fn long_ago() -> f64 {
 pub struct Reconfigured {
     s: f64,
     config: String,
+    /// It was written while the daemon was down, which starts anew with it.
+    #[serde(default)]
+    restart: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -114,8 +117,11 @@ impl Scenario {
         let regular = self.events_every.map(|every| (1_u32..).map(move |n| f64::from(n) * every).take_while(|s| *s < self.until));
         let events = self.events.iter().copied().chain(regular.into_iter().flatten());
         let mut all: Vec<(u64, Happening)> = events.map(|s| (ms(s), Happening::Event)).collect();
-        all.extend(self.reconfigured.iter().map(|it| (ms(it.s), Happening::Reconfigured(Box::new(config(&it.config))))));
-        all.extend(self.restarts.iter().map(|s| (ms(*s), Happening::Restart)));
+        all.extend(self.reconfigured.iter().map(|it| {
+            let other = Box::new(config(&it.config));
+            (ms(it.s), if it.restart { Happening::Restart(Some(other)) } else { Happening::Reconfigured(other) })
+        }));
+        all.extend(self.restarts.iter().map(|s| (ms(*s), Happening::Restart(None))));
         all.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
         all
     }
@@ -160,7 +166,8 @@ impl Scenario {
                         config = *other;
                         Input::Reconfigured(Box::new(config.clone()))
                     }
-                    Happening::Restart => {
+                    Happening::Restart(other) => {
+                        config = other.map_or(config, |other| *other);
                         let open = engine.open().cloned().collect();
                         engine = Engine::new(&config, open, 0.5, &clock.stamp());
                         looks.clear();
@@ -206,11 +213,12 @@ impl Scenario {
 enum Happening {
     Event,
     Reconfigured(Box<Config>),
-    Restart,
+    /// With another configuration, if there is one.
+    Restart(Option<Box<Config>>),
 }
 
 /// With one centre `settlement` unless it names others.
-fn config(text: &str) -> Config {
+pub fn config(text: &str) -> Config {
     let centre = "[[centre]]\nname = \"settlement\"\nhost = \"10.0.0.1\"\ntcp = [443]\n";
     let text = if text.contains("[[centre]]") { text.to_owned() } else { format!("{text}\n{centre}") };
     toml::from_str(&text).unwrap()
@@ -247,7 +255,7 @@ fn usable(state: &str) -> Option<bool> {
     }
 }
 
-fn diagnosis(services: &BTreeMap<String, Option<bool>>, truth: &BTreeMap<String, String>, config: &Config) -> Diagnosis {
+pub fn diagnosis(services: &BTreeMap<String, Option<bool>>, truth: &BTreeMap<String, String>, config: &Config) -> Diagnosis {
     let mut verdicts: Vec<Verdict> = Vec::new();
     let mut blind = Vec::new();
     for (name, state) in truth {

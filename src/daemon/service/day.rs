@@ -10,9 +10,11 @@ use crate::daemon::looks::Prober;
 use crate::incident::Input;
 use crate::infer::World;
 use crate::model::{AgentEvent, Body, ClockState, Observation, Outcome, ProcessState, Record, Sighting, Stamp, VpnFacts};
+use crate::site::{
+    CENTRE, INSIDE, RESOLVER, SERVER, answer, at, dead_tunnel, found, handshake, ip, knows, lookup, query, tls, tunnelled, vpn,
+};
 use crate::spool::{Anchor, Disk, Known, Position, Reader, verify};
 use futures_util::future::LocalBoxFuture;
-use site::{CENTRE, INSIDE, RESOLVER, SERVER, answer, at, dead_tunnel, found, handshake, ip, knows, lookup, query, tls, tunnelled, vpn};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,10 +23,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::LocalSet;
 use tokio::time::{Instant, sleep, sleep_until};
-
-#[allow(dead_code, reason = "the words of the tests of inference, of which a day needs some")]
-#[path = "../../../tests/inference/world.rs"]
-mod site;
 
 const HOUR: u64 = 3600;
 /// The day is over, seconds after it began.

@@ -28,7 +28,7 @@ pub fn degradations(way: &Way<'_>) -> Vec<Verdict> {
 pub fn judge(way: &Way<'_>) -> Option<Verdict> {
     let measured = measured(way);
     // Whoever gets everything through clears the line that all share.
-    if measured.is_empty() || measured.iter().any(|(_, reply)| !is_lossy(reply)) || !felt(way) {
+    if measured.is_empty() || measured.iter().any(|(_, reply)| !is_lossy(reply)) || only_echoes(way) || !felt(way) {
         return None;
     }
     let gateway = way.uplink.gateway.and_then(|ip| Some((ip, series(way, ip)?)));
@@ -108,6 +108,12 @@ fn exchanges<'a>(way: &'a Way<'_>) -> impl Iterator<Item = (SocketAddr, &'a Repl
         Sighting::Exchanges(at, Outcome::Ok(reply)) if way.outer.contains(&at.ip()) || way.inner.contains(&at.ip()) => Some((*at, reply)),
         _ => None,
     })
+}
+
+/// Whatever is no echo was counted too, and not one of it was lost: echoes are rationed, and what seems late is a slow server.
+fn only_echoes(way: &Way<'_>) -> bool {
+    let (sent, answered) = exchanges(way).fold((0, 0), |sum, (_, reply)| (sum.0 + reply.series.0, sum.1 + reply.series.1));
+    sent >= ENOUGH && answered == sent
 }
 
 /// Something other than an echo was repeated, or never answered by a host that is alive.

@@ -7,6 +7,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use tokio::time::sleep_until;
 
+/// Hosts whose echoes are counted at most: each is sent twenty, and a centre twenty large ones.
+const MOST_COUNTED: usize = 16;
 /// Hosts with which exchanges are counted at most: each is a dozen of them.
 const MOST_EXCHANGED: usize = 6;
 /// The port of name servers.
@@ -16,7 +18,8 @@ impl Looks {
     /// Who answers is asked again and again, if there is trouble at all.
     pub(super) fn count_losses(&mut self, ground: &Rc<Ground>, ip: IpAddr) {
         // Without a centre there is nothing that losses could hinder.
-        if ground.config.centres.is_empty() || ip.is_loopback() || !self.counted.insert(ip) {
+        let full = self.counted.len() >= MOST_COUNTED;
+        if ground.config.centres.is_empty() || ip.is_loopback() || full || !self.counted.insert(ip) {
             return;
         }
         self.count(ground, async move |g| g.emit(loss::series(ip, None, g.left()).await).await);

@@ -124,8 +124,8 @@ fn log(agent: &Agent, lang: Lang) -> (String, Ink) {
     let log = &agent.log;
     let trouble = log.trouble.as_deref().unwrap_or_default();
     match (log.state, lang) {
-        (LogState::Well, Lang::ZhCn) => (format!("记录正常，本次启动后写入 {} 条。{trouble}", log.recorded), Ink::Plain),
-        (LogState::Well, Lang::En) => (format!("The log is well; records since the start: {}. {trouble}", log.recorded), Ink::Plain),
+        (LogState::Well, Lang::ZhCn) => (format!("记录写得进磁盘，本次启动后 {} 条。{trouble}", log.recorded), Ink::Plain),
+        (LogState::Well, Lang::En) => (format!("Records reach the disk: {} since the start. {trouble}", log.recorded), Ink::Plain),
         // It says all of it.
         (LogState::Failing, _) if !trouble.is_empty() => (trouble.to_owned(), Ink::Bad),
         (LogState::Failing, Lang::ZhCn) => (format!("记录写不进磁盘，{} 条在等。", log.waiting), Ink::Bad),

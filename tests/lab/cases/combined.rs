@@ -45,8 +45,9 @@ pub(super) const CASES: &[Case] = &[
         on: LEASED,
         stage: |lab| {
             route::narrow(lab)?;
-            // Connections come about, so that it shows what becomes of them.
-            lab.filter(Place::Isp, "forward", &["tcp flags & syn == syn accept", "numgen random mod 100 < 30 drop"].map(str::to_owned))
+            // The first connections come about, so that it shows what becomes of them.
+            let first = "tcp flags & syn == syn limit rate 1/second burst 24 packets accept";
+            lab.filter(Place::Isp, "forward", &[first, "numgen random mod 100 < 30 drop"].map(str::to_owned))
         },
         prove: |lab| {
             line::loses_much(lab)?;

@@ -12,8 +12,8 @@ pub(crate) enum Goal {
     Kernel,
     /// The tunnel is dead, whatever its device says.
     Vpn,
-    /// The terminal's own kernel knows where packets go, and nobody has to know whether that is right before they have kept silent: two looks
-    /// of 0.8 s, and what a busy machine adds.
+    /// The terminal's own kernel knows where packets go, and nobody knows whether that is right before they have kept silent: two looks of a
+    /// patience of 2 s, and what a busy machine adds.
     Silent,
     /// Anything beyond: an interval of 15 s, three tries, a patience of 2 s.
     Beyond,
@@ -25,7 +25,7 @@ impl Goal {
     pub(crate) fn ms(self) -> u64 {
         match self {
             Goal::Kernel => 1_000,
-            Goal::Silent => 3_000,
+            Goal::Silent => 6_000,
             Goal::Vpn => 15_000,
             Goal::Beyond | Goal::Worse => 20_000,
         }

@@ -1,0 +1,67 @@
+//! What was seen before another configuration came into force counts for nothing.
+
+use super::play::{config, diagnosis};
+use isonet::config::Config;
+use isonet::incident::{Effect, Engine, Input};
+use isonet::model::{ClockState, Incident, Phase, Stamp, What};
+use std::collections::BTreeMap;
+
+fn at(s: u64) -> Stamp {
+    let wall = jiff::Timestamp::from_second(1_795_000_000).unwrap();
+    Stamp { boot_id: "boot".to_owned(), boottime_ms: 3_600_000 + s * 1000, wall, offset_s: 0, clock: ClockState::Synchronised }
+}
+
+/// A round that took a fifth of a second, and what is recorded at its end.
+fn round(engine: &mut Engine, config: &Config, began: u64, state: &str) -> Vec<Phase> {
+    let name = "settlement".to_owned();
+    let services = BTreeMap::from([(name.clone(), Some(state == "ok"))]);
+    let diagnosis = Box::new(diagnosis(&services, &BTreeMap::from([(name, state.to_owned())]), config));
+    let began = at(began);
+    let ended = Stamp { boottime_ms: began.boottime_ms + 200, ..began.clone() };
+    recorded(engine.step(&ended, Input::Round { began_ms: began.boottime_ms, diagnosis }).effects)
+}
+
+fn recorded(effects: Vec<Effect>) -> Vec<Phase> {
+    let incident = |effect| match effect {
+        Effect::Record(draft) => match draft.what {
+            What::Incident(incident) => Some(incident.phase),
+            What::Agent(_) => None,
+        },
+        Effect::Look(_) => None,
+    };
+    effects.into_iter().filter_map(incident).collect()
+}
+
+fn begun(config: &Config, open: Vec<Incident>) -> Engine {
+    let mut engine = Engine::new(config, open, 0.5, &at(0));
+    engine.step(&at(0), Input::Due);
+    engine
+}
+
+fn reload(engine: &mut Engine, config: &Config, s: u64) {
+    assert_eq!(recorded(engine.step(&at(s), Input::Reconfigured(Box::new(config.clone()))).effects), []);
+}
+
+#[test]
+fn a_round_that_began_before_does_not_count() {
+    let config = config("");
+    let mut engine = begun(&config, Vec::new());
+    reload(&mut engine, &config, 3);
+    round(&mut engine, &config, 2, "tcp.refused likely");
+    assert_eq!(engine.latest(), None);
+    round(&mut engine, &config, 4, "tcp.refused likely");
+    assert!(engine.latest().is_some());
+}
+
+#[test]
+fn failures_before_and_after_do_not_add_up_and_neither_do_successes() {
+    let config = config("");
+    let mut engine = begun(&config, Vec::new());
+    let down = "tcp.refused likely";
+    assert_eq!([1, 2].map(|s| round(&mut engine, &config, s, down)), [vec![], vec![]]);
+    reload(&mut engine, &config, 3);
+    assert_eq!([4, 5, 6].map(|s| round(&mut engine, &config, s, down)), [vec![], vec![], vec![Phase::Opened]]);
+    assert_eq!(round(&mut engine, &config, 7, "ok"), []);
+    reload(&mut engine, &config, 8);
+    assert_eq!([9, 10].map(|s| round(&mut engine, &config, s, "ok")), [vec![], vec![Phase::Resolved]]);
+}

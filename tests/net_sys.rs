@@ -255,3 +255,11 @@ fn a_program_in_another_network_namespace_is_not_this_terminals() {
         assert_eq!(lab.ask::<ProcessState>(who, &format!("process {name}")), ProcessState::Running);
     }
 }
+
+#[test]
+fn changes_that_the_kernel_had_to_drop_are_said_to_be_lost_and_what_was_told_before_them_is_forgotten() {
+    let Some(lab) = Lab::new() else { return };
+    let (lost, news): (bool, bool) = lab.ask(As::Root, "overrun 10.99.0.1");
+    assert!(lost, "a listener that sleeps through 4,000 changes is told so (ENOBUFS)");
+    assert!(news, "an address whose end was lost is news when it comes back");
+}

@@ -12,6 +12,7 @@
 mod answers;
 mod changes;
 pub mod control;
+mod hearing;
 mod lag;
 mod looks;
 mod lost;

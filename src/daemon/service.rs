@@ -3,6 +3,7 @@
 use super::answers::{Answers, Held, Next};
 use super::changes::Changes;
 use super::control::{Asked, Control, ControlError};
+use super::hearing::Hearing;
 use super::looks::{Looks, Network, Prober};
 use super::manager::Manager;
 use super::recorder::{Recorder, RecorderError};
@@ -13,15 +14,13 @@ use crate::catalogue::Lang;
 use crate::config::{self, Config, Loaded};
 use crate::incident::{Effect, Engine, Input};
 use crate::infer::World;
-use crate::model::{AgentEvent, Draft, Outcome, Stamp, What};
+use crate::model::{AgentEvent, Draft, Stamp, What};
 use crate::report::Facing;
 use crate::spool::News;
 use crate::sys::clock;
 use crate::sys::netlink::Events;
 use jiff::Zoned;
-use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -82,8 +81,7 @@ pub async fn run(orders: Orders) -> Result<(), RunError> {
 struct Outside {
     now: fn() -> Stamp,
     prober: Box<dyn Prober>,
-    /// `None` = the kernel cannot be heard.
-    events: Option<Events>,
+    hearing: Hearing,
     /// Where in the interval this terminal looks, 0 to 1.
     phase: f64,
 }
@@ -91,12 +89,7 @@ struct Outside {
 impl Outside {
     /// This PC and its network.
     fn here(config: &Arc<Config>, enrolment: &Arc<Enrolment>) -> Self {
-        Self {
-            now: clock::stamp,
-            prober: Box::new(Network::new(config, enrolment)),
-            events: Events::open().inspect_err(|why| tracing::warn!(?why, "changes of the network are not heard")).ok(),
-            phase: phase(),
-        }
+        Self { now: clock::stamp, prober: Box::new(Network::new(config, enrolment)), hearing: Hearing::new(Events::open), phase: phase() }
     }
 }
 
@@ -114,7 +107,7 @@ struct Service {
     started: Zoned,
     manager: Manager,
     changes: Changes,
-    events: Option<Events>,
+    hearing: Hearing,
     signals: Signals,
     world: World,
     facing: Facing,
@@ -145,7 +138,6 @@ enum Woke {
     Stop,
     Anchor,
     Alive,
-    Deaf(std::io::Error),
 }
 
 impl Service {
@@ -154,7 +146,7 @@ impl Service {
         let config = Arc::new(orders.loaded.config.clone());
         let enrolment = Arc::new(Enrolment::of(Some(&orders.state_dir)));
         let mut control = sockets(orders.run_dir.as_deref())?;
-        let Outside { now: clock, prober, events, phase } = outside(&config, &enrolment);
+        let Outside { now: clock, prober, hearing, phase } = outside(&config, &enrolment);
         let now = clock();
         let (recorder, open) = Recorder::open(&orders, &now)?;
         let manager = Manager::of_environment();
@@ -177,7 +169,7 @@ impl Service {
             answers: Answers::default(),
             tally: Tally::default(),
             manager,
-            events,
+            hearing,
             signals,
         })
     }
@@ -224,11 +216,6 @@ impl Service {
                 self.manager.alive();
                 self.alive_due = self.manager.alive_every().map(|every| Instant::now() + every);
             }
-            Woke::Deaf(error) => {
-                tracing::error!(%error, "the kernel's word of changes broke off");
-                self.events = Events::open().ok();
-                due = self.advance(Input::NetworkChanged);
-            }
             Woke::Stop => return None,
         }
         let line = status::line(self.engine.latest(), &self.facing, &self.recorder, self.orders.lang);
@@ -251,10 +238,7 @@ impl Service {
                 Some(world) => Woke::Round(looked.input, world),
                 None => Woke::Engine(looked.input),
             },
-            heard = changed(self.events.as_mut(), &self.world) => match heard {
-                Ok(()) => Woke::Engine(Input::NetworkChanged),
-                Err(error) => Woke::Deaf(error),
-            },
+            () = self.hearing.changed(&self.world) => Woke::Engine(Input::NetworkChanged),
             () = self.changes.next() => Woke::Reload,
             () = sleep_until(self.anchor_due) => Woke::Anchor,
             () = sleep_until(due) => Woke::Engine(Input::Due),
@@ -312,7 +296,7 @@ impl Service {
             recorder: &self.recorder,
             tally: &self.tally,
             started: &self.started,
-            hears_network: self.events.is_some(),
+            hears_network: self.hearing.hears(),
             sees_files: self.changes.sees(),
         };
         answer(&mut self.answers, &held)
@@ -396,22 +380,6 @@ async fn until(due: Option<Instant>) {
         Some(due) => sleep_until(due).await,
         None => std::future::pending().await,
     }
-}
-
-/// Waits until the network changed, or a gateway in use stopped answering the kernel.
-async fn changed(events: Option<&mut Events>, world: &World) -> std::io::Result<()> {
-    let Some(events) = events else { return std::future::pending().await };
-    loop {
-        let heard = events.next().await?;
-        if heard.changed || heard.failed.iter().any(|ip| gateways(world).contains(ip)) {
-            return Ok(());
-        }
-    }
-}
-
-fn gateways(world: &World) -> BTreeSet<IpAddr> {
-    let routes = world.routes().and_then(Outcome::ok);
-    routes.into_iter().flat_map(|table| table.routes.iter().filter_map(|route| route.gateway)).collect()
 }
 
 /// Where in the interval this terminal looks: drawn once a run, from the operating system by way of the hasher's keys.

@@ -37,6 +37,8 @@ struct Service {
     round_failed: bool,
     /// The incident that holds it.
     incident: Option<u64>,
+    /// Well again as far as can be seen, but its incident flaps and stays open for a while: nothing to hurry for.
+    awaits_quiet: bool,
 }
 
 impl Outages {
@@ -68,7 +70,7 @@ impl Outages {
     }
 
     pub(super) fn clearing(&self) -> bool {
-        self.services.values().any(|service| service.incident.is_some() && !service.successes.is_empty())
+        self.services.values().any(|service| service.incident.is_some() && !service.successes.is_empty() && !service.awaits_quiet)
     }
 
     /// Nothing is cut off, nor seems to be.
@@ -210,6 +212,9 @@ impl Outages {
     fn release(&mut self, key: u64, names: &BTreeSet<String>, why: Change, at: &Stamp, book: &mut Book) {
         let over = book.incidents.get(&key).is_none_or(|incident| incident.centres.iter().all(|centre| names.contains(centre)));
         if over && why == Change::Recovered && !book.may_resolve(key, at) {
+            for (_, service) in self.services.iter_mut().filter(|(name, _)| names.contains(*name)) {
+                service.awaits_quiet = true;
+            }
             return;
         }
         for name in names {
@@ -246,6 +251,7 @@ impl Service {
             Some(false) => {
                 self.round_failed |= whole;
                 self.successes.clear();
+                self.awaits_quiet = false;
                 if self.since.is_none() {
                     (self.since, self.first_ms) = (Some(sight.at.clone()), sight.began_ms);
                 }

@@ -1,8 +1,7 @@
 //! What gets lost on the way: a series of echoes to somebody who is known to answer, and one of large packets beside it. Many hosts
 //! ration echoes, so the same is counted of what they do not ration: questions to a name server, handshakes with a port that accepts.
 
-use super::pulse::question;
-use super::tcp;
+use super::{dns, tcp};
 use crate::model::{Failure, FailureKind, IfName, Outcome, Reply, Sighting};
 use crate::sys::datagrams::Datagrams;
 use crate::sys::icmp::{Echo, Route, Until, echo, echo_of};
@@ -40,7 +39,7 @@ pub async fn questions(resolver: SocketAddr, name: &str, patience: Duration) -> 
     let mut name = Name::from_utf8(name).ok()?;
     name.set_fqdn(true);
     let record = if resolver.is_ipv4() { RecordType::A } else { RecordType::AAAA };
-    let question = question(&name, record)?;
+    let question = dns::question(&name, record)?;
     let outcome = exchanges(patience, |number| {
         let mut question = question.clone();
         question[..2].copy_from_slice(&number.to_be_bytes());

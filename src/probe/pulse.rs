@@ -30,7 +30,6 @@ mod name;
 mod page;
 
 use self::name::Question;
-pub(super) use self::name::question;
 use self::page::{Page, Request};
 use super::stream::Wall;
 use super::tls::Setup;

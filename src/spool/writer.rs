@@ -125,7 +125,7 @@ impl Spool {
             closing: false,
         };
         let shared = Arc::new(Shared { desk: Mutex::new(desk), bell: Condvar::new() });
-        let mut clerk = Clerk { log, shared: Arc::clone(&shared), news: Box::new(news), retry: None, pause: PAUSES.0 };
+        let mut clerk = Clerk { log, shared: Arc::clone(&shared), news: Box::new(news), retry: None, pause: PAUSES.0, signed: None };
         let thread = std::thread::Builder::new().name("spool".to_owned()).spawn(move || clerk.work()).map_err(OpenError::Thread)?;
         if let Some(store) = background {
             let shared = Arc::clone(&shared);
@@ -239,6 +239,8 @@ struct Clerk<S> {
     /// Not before then.
     retry: Option<Instant>,
     pause: Duration,
+    /// The last sign of life: where, when, and what it claims.
+    signed: Option<(SignStore, Stamp, Position)>,
 }
 
 impl<S: Store> Clerk<S> {
@@ -255,7 +257,7 @@ impl<S: Store> Clerk<S> {
             }
             let done = closing && self.is_done();
             if done || !closing {
-                self.sign();
+                self.sign(done);
             }
             if done {
                 return;
@@ -326,13 +328,18 @@ impl<S: Store> Clerk<S> {
         }
     }
 
-    /// Writes the sign of life that waits. One that is refused costs nothing but itself: the next one tells more.
-    fn sign(&mut self) {
-        let Some((state, at)) = self.shared.desk().sign.take() else { return };
-        let anchor = Anchor { head: self.log.head(), hash: self.log.head_hash(), at };
+    /// Writes the sign of life that waits, or the `last` one once more where the log has gone on since: at the end it claims all. One that is
+    /// refused costs nothing but itself: the next one tells more.
+    fn sign(&mut self, last: bool) {
+        let head = self.log.head();
+        let waiting = self.shared.desk().sign.take();
+        let again = self.signed.take_if(|(_, _, claimed)| last && *claimed != head).map(|(state, at, _)| (state, at));
+        let Some((state, at)) = waiting.or(again) else { return };
+        let anchor = Anchor { head: head.clone(), hash: self.log.head_hash(), at: at.clone() };
         if let Err(error) = anchor.store(&*state) {
             tracing::warn!(%error, "the sign of life was not written");
         }
+        self.signed = Some((state, at, head));
     }
 
     fn report(&mut self, recorded: Vec<Recorded>) {

@@ -107,8 +107,34 @@ async fn answer(question: &Question<'_>) -> serde_json::Value {
             let neighbours = seen.neighbours.ok().into_iter().flatten().map(|entry| (entry.address, entry.mac.clone())).collect();
             json(&Local { links: seen.links, addresses: seen.addresses, routes: seen.routes, neighbours, took })
         }
+        "overrun" => json(&overrun(question.word(1)).await),
         other => panic!("no such question: {other}"),
     }
+}
+
+/// Lets more changes happen than the kernel keeps for a listener that is busy, the first and the last of them being that `address` comes and
+/// goes. Gives whether the loss was heard of, and whether the address is news when it comes back.
+async fn overrun(address: IpAddr) -> (bool, bool) {
+    let mut events = netlink::Events::open().expect("an ear");
+    let changes = (0..4000).map(|n| format!("address {} 10.98.0.1/32 dev lo", if n % 2 == 0 { "add" } else { "delete" }));
+    let own = |verb: &str| format!("address {verb} {address}/32 dev lo");
+    let lines: Vec<_> = [own("add")].into_iter().chain(changes).chain([own("delete")]).collect();
+    ip_batch(&lines);
+    let mut lost = false;
+    while let Ok(heard) = tokio::time::timeout(Duration::from_millis(200), events.next()).await {
+        lost |= heard.expect("the ear stays open").lost;
+    }
+    ip_batch(&[own("add")]);
+    let news = tokio::time::timeout(Duration::from_secs(5), events.next()).await;
+    (lost, news.is_ok_and(|heard| heard.expect("the ear stays open").changed))
+}
+
+fn ip_batch(lines: &[String]) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("batch");
+    std::fs::write(&file, lines.join("\n")).expect("written");
+    let out = std::process::Command::new("ip").arg("-batch").arg(&file).output().expect("ip is there");
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
 }
 
 /// An answer, and how long it took.

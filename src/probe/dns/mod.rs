@@ -4,9 +4,13 @@
 //! Neither caches anything.
 
 mod query;
+mod question;
 mod wire;
 
 pub use query::{query, query_at, wildcard_check, wildcard_check_at};
+#[cfg(test)]
+pub(in crate::probe) use question::answer;
+pub(in crate::probe) use question::question;
 
 use crate::model::{Errno, Failure, FailureKind, Lookup, LookupSource, Outcome, Rcode, Sighting, Unseen};
 use std::collections::HashSet;

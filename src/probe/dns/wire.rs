@@ -208,18 +208,10 @@ mod tests {
 
     mod any_bytes {
         use super::{Seen, seen};
+        use crate::probe::dns::answer;
         use crate::testing::{cases, hostile};
         use hickory_resolver::proto::op::Message;
         use proptest::prelude::*;
-
-        /// An answer with an alias and an address, the name by a pointer.
-        fn answer() -> Vec<u8> {
-            let mut bytes = vec![0x12, 0x34, 0x81, 0x80, 0, 1, 0, 2, 0, 0, 0, 0, 6];
-            bytes.extend(b"settle\x06centre\0\0\x01\0\x01");
-            bytes.extend([0xc0, 12, 0, 5, 0, 1, 0, 0, 0, 60, 0, 4, 1, b'a', 0xc0, 19]);
-            bytes.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 10, 20, 0, 10]);
-            bytes
-        }
 
         /// A name that points at itself, one that points to and fro, and a count without records.
         fn loops() -> Vec<Vec<u8>> {

@@ -7,7 +7,7 @@
 use crate::model::{Outcome, Sighting};
 use crate::probe::dns;
 use crate::sys::datagrams::{Datagrams, Trouble};
-use hickory_resolver::proto::op::{Message, MessageType, Query, ResponseCode};
+use hickory_resolver::proto::op::{Message, MessageType, ResponseCode};
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -46,7 +46,7 @@ impl Question {
         let text = name.to_owned();
         let Ok(mut name) = Name::from_utf8(name) else { return Self { text, name: Name::root(), four: None, six: None } };
         name.set_fqdn(true);
-        Self { four: question(&name, RecordType::A), six: question(&name, RecordType::AAAA), name, text }
+        Self { four: dns::question(&name, RecordType::A), six: dns::question(&name, RecordType::AAAA), name, text }
     }
 
     /// Whether `resolver` gives an address. `like` is one that worked: its family is asked for.
@@ -89,14 +89,6 @@ async fn ask(at: SocketAddr, mut question: Vec<u8>, (name, record): (&Name, Reco
     }
 }
 
-/// The question for one family of addresses, as a datagram but for its number.
-pub(in crate::probe) fn question(name: &Name, record: RecordType) -> Option<Vec<u8>> {
-    let mut message = Message::query();
-    message.metadata.recursion_desired = true;
-    message.add_query(Query::query(name.clone(), record));
-    message.to_vec().ok()
-}
-
 fn against(trouble: &Trouble) -> Heard {
     match trouble {
         Trouble::Local(_) | Trouble::Icmp(_) => Heard::Nothing,
@@ -123,18 +115,10 @@ fn heard(bytes: &[u8], id: u16, name: &Name, record: RecordType) -> Heard {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::probe::dns::answer;
 
     fn name() -> Name {
         Name::from_ascii("settle.centre.").expect("a name")
-    }
-
-    /// An answer with an alias and an address.
-    fn answer() -> Vec<u8> {
-        let mut bytes = vec![0x12, 0x34, 0x81, 0x80, 0, 1, 0, 2, 0, 0, 0, 0, 6];
-        bytes.extend(b"settle\x06centre\0\0\x01\0\x01");
-        bytes.extend([0xc0, 12, 0, 5, 0, 1, 0, 0, 0, 60, 0, 4, 1, b'a', 0xc0, 19]);
-        bytes.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 10, 20, 0, 10]);
-        bytes
     }
 
     fn of(change: impl FnOnce(&mut Vec<u8>)) -> Heard {
@@ -159,17 +143,8 @@ mod tests {
         assert_eq!(heard(&answer(), 0x1234, &name(), RecordType::AAAA), Heard::Unclear, "another family");
     }
 
-    #[test]
-    fn the_question_is_read_as_it_was_meant() {
-        let bytes = question(&name(), RecordType::AAAA).expect("encoded");
-        let message = Message::from_vec(&bytes).expect("a message");
-        assert!(message.metadata.recursion_desired);
-        assert_eq!((message.queries[0].name(), message.queries[0].query_type()), (&name(), RecordType::AAAA));
-        assert!(message.edns.is_none(), "old servers answer FORMERR to EDNS");
-    }
-
     mod any_bytes {
-        use super::*;
+        use super::{Heard, RecordType, answer, heard, name};
         use crate::testing::{cases, hostile};
         use proptest::prelude::*;
 

@@ -39,6 +39,8 @@ pub struct Heard {
 pub struct Events {
     socket: AsyncFd<Socket>,
     known: Known,
+    /// Messages were dropped, and what was queued before has not all been read: it tells of a past of which the end is missing.
+    behind: bool,
     buffer: Vec<u8>,
 }
 
@@ -51,13 +53,14 @@ impl Events {
             .map_err(|e| failed("open rtnetlink for events", e.into()))?;
         rustix::net::bind(&socket, &SocketAddrNetlink::new(0, GROUPS)).map_err(|e| failed("listen to rtnetlink", e.into()))?;
         let socket = watched(socket.into()).map_err(|e| failed("watch rtnetlink", e))?;
-        Ok(Self { socket, known: Known::default(), buffer: vec![0; BUFFER] })
+        Ok(Self { socket, known: Known::default(), behind: false, buffer: vec![0; BUFFER] })
     }
 
     /// Waits for messages and gives what they say together, as soon as there is anything to say. Cancelling it loses nothing.
     pub async fn next(&mut self) -> io::Result<Heard> {
         loop {
             let mut heard = Heard::default();
+            let mut caught_up = false;
             let mut guard = self.socket.readable().await?;
             for _ in 0..MOST_BATCHES {
                 match rustix::net::recv(guard.get_inner(), &mut self.buffer[..], RecvFlags::TRUNC) {
@@ -67,14 +70,21 @@ impl Events {
                     }
                     Err(rustix::io::Errno::AGAIN) => {
                         guard.clear_ready();
+                        caught_up = true;
                         break;
                     }
-                    Err(rustix::io::Errno::NOBUFS) => heard.lost = true,
+                    Err(rustix::io::Errno::NOBUFS) => self.behind = true,
                     Err(rustix::io::Errno::INTR) => {}
                     Err(error) => return Err(error.into()),
                 }
             }
-            heard.changed |= heard.lost;
+            heard.lost |= self.behind;
+            self.behind &= !caught_up;
+            if heard.lost {
+                // What was told last is not known any more: the same said again may be news.
+                self.known.0.clear();
+                heard.changed = true;
+            }
             if heard != Heard::default() {
                 return Ok(heard);
             }

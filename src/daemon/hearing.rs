@@ -1,0 +1,117 @@
+//! The daemon's ear for the kernel's word that the network changed: one that broke off is opened again, and whatever may have been missed
+//! meanwhile is a reason to look.
+
+use crate::infer::World;
+use crate::model::{Outcome, Unseen};
+use crate::sys::netlink::Events;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until};
+
+/// Between two attempts to hear the kernel again. Pulses go on meanwhile; only the word at once is missing.
+const AGAIN: Duration = Duration::from_mins(1);
+
+/// How the kernel is heard.
+pub type Open = fn() -> Result<Events, Unseen>;
+
+/// Hears the kernel, or tries to.
+pub struct Hearing {
+    open: Open,
+    events: Result<Events, Instant>,
+}
+
+impl Hearing {
+    /// Begins to listen. Must be called within a tokio runtime with I/O enabled.
+    pub fn new(open: Open) -> Self {
+        let events = open().map_err(|why| {
+            tracing::warn!(?why, "changes of the network are not heard; tried again each minute");
+            Instant::now() + AGAIN
+        });
+        Self { open, events }
+    }
+
+    /// Changes are heard.
+    pub fn hears(&self) -> bool {
+        self.events.is_ok()
+    }
+
+    /// Waits until the network changed or may have, or a gateway of `world` stopped answering the kernel. Cancelling it loses nothing.
+    pub async fn changed(&mut self, world: &World) {
+        loop {
+            match &mut self.events {
+                Ok(events) => match events.next().await {
+                    Ok(heard) if heard.changed || heard.failed.iter().any(|ip| gateways(world).contains(ip)) => return,
+                    Ok(_) => {}
+                    Err(error) => {
+                        tracing::error!(%error, "the kernel's word of changes broke off");
+                        *self = Self::new(self.open);
+                        return;
+                    }
+                },
+                Err(again) => {
+                    sleep_until(*again).await;
+                    match (self.open)() {
+                        Ok(events) => {
+                            tracing::info!("changes of the network are heard again");
+                            self.events = Ok(events);
+                            return;
+                        }
+                        Err(_) => self.events = Err(Instant::now() + AGAIN),
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn gateways(world: &World) -> BTreeSet<IpAddr> {
+    let routes = world.routes().and_then(Outcome::ok);
+    routes.into_iter().flat_map(|table| table.routes.iter().filter_map(|route| route.gateway)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    thread_local! {
+        static FAIL: Cell<u32> = const { Cell::new(0) };
+    }
+
+    /// Fails as often as it is told to.
+    fn open() -> Result<Events, Unseen> {
+        match FAIL.get() {
+            0 => Events::open(),
+            left => {
+                FAIL.set(left - 1);
+                Err(Unseen::Error("too many open files".to_owned()))
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_ear_that_cannot_be_had_is_asked_for_each_minute_and_then_everything_may_have_changed() {
+        FAIL.set(3);
+        let began = Instant::now();
+        let mut hearing = Hearing::new(open);
+        assert!(!hearing.hears());
+        hearing.changed(&World::default()).await;
+        assert!(hearing.hears());
+        assert_eq!(began.elapsed().as_secs(), 3 * 60, "two attempts more failed");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waiting_can_be_broken_off_without_putting_off_the_next_attempt() {
+        FAIL.set(1);
+        let mut hearing = Hearing::new(open);
+        let began = Instant::now();
+        for _ in 0..7 {
+            // What else happens in the loop ends the wait each time.
+            let _ = tokio::time::timeout(Duration::from_secs(8), hearing.changed(&World::default())).await;
+        }
+        assert!(!hearing.hears());
+        hearing.changed(&World::default()).await;
+        assert_eq!((hearing.hears(), began.elapsed().as_secs()), (true, 60));
+    }
+}

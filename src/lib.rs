@@ -32,6 +32,7 @@ pub mod report;
 pub mod sink;
 pub mod spool;
 pub mod sys;
+pub mod watch;
 
 #[cfg(test)]
 mod testing;

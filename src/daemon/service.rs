@@ -19,6 +19,7 @@ use crate::report::Facing;
 use crate::spool::News;
 use crate::sys::clock;
 use crate::sys::netlink::Events;
+use crate::watch::{self, Told, Watch, Watchers};
 use jiff::Zoned;
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
@@ -82,6 +83,7 @@ struct Outside {
     now: fn() -> Stamp,
     prober: Box<dyn Prober>,
     hearing: Hearing,
+    watches: Vec<Box<dyn Watch>>,
     /// Where in the interval this terminal looks, 0 to 1.
     phase: f64,
 }
@@ -89,7 +91,13 @@ struct Outside {
 impl Outside {
     /// This PC and its network.
     fn here(config: &Arc<Config>, enrolment: &Arc<Enrolment>) -> Self {
-        Self { now: clock::stamp, prober: Box::new(Network::new(config, enrolment)), hearing: Hearing::new(Events::open), phase: phase() }
+        Self {
+            now: clock::stamp,
+            prober: Box::new(Network::new(config, enrolment)),
+            hearing: Hearing::new(Events::open),
+            watches: watch::all(),
+            phase: phase(),
+        }
     }
 }
 
@@ -108,6 +116,7 @@ struct Service {
     manager: Manager,
     changes: Changes,
     hearing: Hearing,
+    watchers: Watchers,
     signals: Signals,
     world: World,
     facing: Facing,
@@ -132,6 +141,7 @@ impl Signals {
 enum Woke {
     Engine(Input),
     Round(Input, World),
+    Watched(Told),
     Written(News),
     Asked(Asked),
     Reload,
@@ -146,12 +156,13 @@ impl Service {
         let config = Arc::new(orders.loaded.config.clone());
         let enrolment = Arc::new(Enrolment::of(Some(&orders.state_dir)));
         let mut control = sockets(orders.run_dir.as_deref())?;
-        let Outside { now: clock, prober, hearing, phase } = outside(&config, &enrolment);
+        let Outside { now: clock, prober, hearing, watches, phase } = outside(&config, &enrolment);
         let now = clock();
         let (recorder, open) = Recorder::open(&orders, &now)?;
         let manager = Manager::of_environment();
         control.serve(recorder.dir(), recorder.head().clone(), orders.lang);
         let facing = facing(&config, &orders, &now);
+        let watchers = Watchers::begin(watches, clock, &config, &enrolment);
         Ok(Self {
             now: clock,
             engine: Engine::new(&config, open, phase, &now),
@@ -170,6 +181,7 @@ impl Service {
             tally: Tally::default(),
             manager,
             hearing,
+            watchers,
             signals,
         })
     }
@@ -197,6 +209,7 @@ impl Service {
             }
             Woke::Engine(input) => due = self.advance(input),
             Woke::Round(input, world) => due = self.take_round(input, world),
+            Woke::Watched(Told { watcher, found, .. }) => due = self.advance(Input::Watched(watcher, found)),
             Woke::Written(news) => self.take_news(news),
             Woke::Asked(asked) => {
                 let now_ms = (self.now)().boottime_ms;
@@ -239,6 +252,7 @@ impl Service {
                 None => Woke::Engine(looked.input),
             },
             () = self.hearing.changed(&self.world) => Woke::Engine(Input::NetworkChanged),
+            told = self.watchers.next() => Woke::Watched(told),
             () = self.changes.next() => Woke::Reload,
             () = sleep_until(self.anchor_due) => Woke::Anchor,
             () = sleep_until(due) => Woke::Engine(Input::Due),
@@ -322,7 +336,9 @@ impl Service {
                 let now = (self.now)();
                 let (at, took_ms) = (self.facing.at.clone(), self.facing.took_ms);
                 self.facing = Facing { at, took_ms, ..facing(&self.config, &self.orders, &now) };
-                self.looks.reconfigure(Arc::clone(&self.config), Arc::new(enrolment));
+                let enrolment = Arc::new(enrolment);
+                self.watchers.reconfigure(&self.config, &enrolment);
+                self.looks.reconfigure(Arc::clone(&self.config), enrolment);
                 self.recorder.reconfigure(&self.orders, &now);
                 Some(Box::new(self.orders.loaded.config.clone()))
             }

@@ -254,6 +254,7 @@ async fn a_day_with_outages_flaps_losses_storms_and_a_sleep_gives_these_records_
         now: stamp,
         prober: Box::new(Script(begun.clone())),
         hearing: Hearing::new(|| Err(Unseen::Error("in a test".to_owned()))),
+        watches: Vec::new(),
         phase: 0.3,
     };
     let tasks = LocalSet::new();

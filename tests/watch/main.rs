@@ -6,3 +6,4 @@
 
 mod frame;
 mod ground;
+mod sites;

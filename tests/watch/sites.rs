@@ -207,9 +207,9 @@ async fn a_day_of_the_watchers_alone() {
     let lived = tasks.run_until(async {
         let watches = all();
         let least = watches.len() * 1400;
-        let mut watchers = Watchers::begin(watches, clock::stamp, &Arc::new(loaded.config), &enrolment);
+        let mut at_work = Watchers::begin(watches, clock::stamp, &Arc::new(loaded.config), &enrolment);
         let (began, mut looks) = (Instant::now(), 0);
-        while let Ok(told) = tokio::time::timeout_at(began + DAY, watchers.next()).await {
+        while let Ok(told) = tokio::time::timeout_at(began + DAY, at_work.next()).await {
             looks += 1;
             assert!(told.found.as_ref().is_none_or(Vec::is_empty), "after {:?}: {told:?}", began.elapsed());
         }

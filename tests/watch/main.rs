@@ -7,3 +7,5 @@
 mod frame;
 mod ground;
 mod sites;
+mod usb;
+mod usb_ears;

@@ -2,7 +2,7 @@
 
 use super::Lang;
 use super::proof::apart;
-use crate::model::{Reason, Unseen};
+use crate::model::{Reason, Unseen, Watcher};
 
 /// The sentence of a reason, without a full stop.
 pub fn reason(reason: &Reason, lang: Lang) -> String {
@@ -44,6 +44,7 @@ fn reason_en(reason: &Reason) -> String {
 
 /// What could not be seen, e.g. `gateway.arp`; `None` when there are no words for it.
 pub fn unseen_what(what: &str, lang: Lang) -> Option<&'static str> {
+    let what = Watcher::of_blindness(what).map_or(what, |(_, what)| what);
     let (zh, en) = match what {
         "baseline" => ("登记时的样子", "what was enrolled"),
         "link.list" => ("有哪些网口", "the network ports"),
@@ -55,6 +56,13 @@ pub fn unseen_what(what: &str, lang: Lang) -> Option<&'static str> {
         "wire.answer" => ("网口上收到了什么", "what arrives at the network card"),
         "link.dial-up" => ("这台电脑有没有设宽带拨号", "whether this PC dials up its line (PPPoE)"),
         "usb.readers" => ("读卡器在不在", "whether the card reader is there"),
+        "usb.devices" => ("USB 口上插着什么", "what is plugged in at USB"),
+        "usb.disks" => ("有哪些磁盘", "which disks there are"),
+        "usb.mounts" => ("磁盘有没有打开", "which disks are in use"),
+        "usb.hidden" => ("别的程序单独打开的磁盘", "disks that other programs use out of sight"),
+        "usb.events" => ("USB 插拔的即时通知", "the system's word that something is plugged in"),
+        "clock.set" => ("改动日期时间的即时通知", "the system's word that the clock was set"),
+        "clock.kept" => ("校时服务有没有对着时间", "whether a time service keeps the clock"),
         "tcp.connect" => ("能不能连上", "whether a connection opens"),
         "tls.handshake" => ("安全证书", "the certificate"),
         "http.get" => ("服务是否正常", "whether the service works"),

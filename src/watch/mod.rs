@@ -16,13 +16,15 @@
 
 mod clock;
 mod run;
+mod usb;
 
-pub use run::{Told, Watchers};
+pub use run::Watchers;
 
 use crate::baseline::{Baseline, Enrolment};
 use crate::config::Config;
 use crate::model::{Finding, Stamp, Unseen, Watcher};
 use futures_util::future::LocalBoxFuture;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,10 +72,10 @@ impl Look {
     }
 }
 
-/// What a watcher cannot see: a key of the catalogue (`watch.*`), and why.
+/// What a watcher cannot see, and why. Its words are in [`unseen_what`](crate::catalogue::unseen_what).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blind {
-    /// What, e.g. `usb.devices`.
+    /// What, e.g. `usb.devices`; unique among all watchers.
     pub what: &'static str,
     /// Why.
     pub why: Unseen,
@@ -93,5 +95,5 @@ pub trait Watch {
 
 /// All of them, each with its own ears on the kernel. Must be called within a tokio runtime with I/O enabled.
 pub fn all() -> Vec<Box<dyn Watch>> {
-    vec![Box::new(clock::Clock::new())]
+    vec![Box::new(usb::Usb::new(Path::new("/"))), Box::new(clock::Clock::new())]
 }

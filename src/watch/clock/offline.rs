@@ -100,9 +100,15 @@ fn judge(past: Box<Past>, since: i64, seen: &Seen, least: i64) -> Offline {
         return Offline::Nothing;
     }
     let patience = if matches!(moved, Moved::By(_)) { since + VOUCH } else { SETTLES.max(since + VOUCH) };
-    if !seen.programs.without_keeper() && (boot < patience || seen.keeping.is_none()) {
-        // From the last sign of life on every step is heard, so nothing is missed by waiting.
-        return Offline::Open(past, Some(if boot < since + VOUCH { since } else { boot }));
+    if !seen.programs.without_keeper() {
+        if boot < patience {
+            // From the first look on every step is heard, so nothing is missed by waiting.
+            return Offline::Open(past, Some(if boot < since + VOUCH { since } else { boot }));
+        }
+        if seen.keeping.is_none() {
+            // A time daemon may well have done it, and the kernel's word of it is not to be had.
+            return Offline::Nothing;
+        }
     }
     Offline::Told(Box::new(finding(&moved, &past, seen)), boot)
 }

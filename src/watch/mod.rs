@@ -14,6 +14,8 @@
 //! * Before enrolment nobody is accused: watchers look, so that they know later what was there before, and tell nothing.
 //! * Looks are short. What may block (walks through `/proc`, large files) goes to a thread of its own.
 
+mod ear;
+mod isolation;
 mod run;
 
 pub use run::{Told, Watchers};

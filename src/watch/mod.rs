@@ -94,5 +94,5 @@ pub trait Watch {
 
 /// All of them, each with its own ears on the kernel. Must be called within a tokio runtime with I/O enabled.
 pub fn all() -> Vec<Box<dyn Watch>> {
-    vec![]
+    vec![Box::new(isolation::Isolation::new())]
 }

@@ -108,6 +108,11 @@ pub fn is_enrolled_way(device: &IfName, gateway: Option<IpAddr>, interfaces: &[I
     normal.baseline.gateways.iter().any(same)
 }
 
+/// Whether this interface is one of the baseline.
+pub fn is_enrolled_link(device: &IfName, interfaces: &[Interface], normal: Normal<'_>) -> bool {
+    interfaces.iter().any(|now| now.name == *device && enrolled(now, normal.baseline).is_some())
+}
+
 /// With this access an outer path exists by design.
 pub fn is_by_design(access: Access) -> bool {
     match access {
@@ -130,7 +135,7 @@ pub fn deviations(ways: &Ways, interfaces: &[Interface], normal: Normal<'_>) -> 
     }
     for (hop, destinations) in outward(ways, interfaces, normal) {
         let deviation = found.entry(hop.device).or_insert_with(|| at(hop.device));
-        let known = interfaces.iter().any(|i| i.name == *hop.device && enrolled(i, normal.baseline).is_some());
+        let known = is_enrolled_link(hop.device, interfaces, normal);
         deviation.upstream &= known && matches!(hop.told, ToldBy::Dhcp | ToldBy::Router);
         if deviation.lines.len() < MOST_LINES {
             deviation.lines.extend(hop.lines(&destinations, ways));

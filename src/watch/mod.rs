@@ -17,6 +17,7 @@
 mod ear;
 mod isolation;
 mod run;
+mod usb;
 
 pub use run::Watchers;
 
@@ -24,6 +25,7 @@ use crate::baseline::{Baseline, Enrolment};
 use crate::config::Config;
 use crate::model::{Finding, Stamp, Unseen, Watcher};
 use futures_util::future::LocalBoxFuture;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -94,5 +96,5 @@ pub trait Watch {
 
 /// All of them, each with its own ears on the kernel. Must be called within a tokio runtime with I/O enabled.
 pub fn all() -> Vec<Box<dyn Watch>> {
-    vec![Box::new(isolation::Isolation::new())]
+    vec![Box::new(isolation::Isolation::new()), Box::new(usb::Usb::new(Path::new("/")))]
 }

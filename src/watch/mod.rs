@@ -15,6 +15,8 @@
 //! * Looks are short. What may block (walks through `/proc`, large files) goes to a thread of its own.
 
 mod clock;
+mod ear;
+mod isolation;
 mod run;
 mod usb;
 
@@ -95,5 +97,9 @@ pub trait Watch {
 
 /// All of them, each with its own ears on the kernel. Must be called within a tokio runtime with I/O enabled.
 pub fn all() -> Vec<Box<dyn Watch>> {
-    vec![Box::new(usb::Usb::new(Path::new("/"))), Box::new(clock::Clock::new())]
+    vec![
+        Box::new(usb::Usb::new(Path::new("/"))),
+        Box::new(clock::Clock::new()),
+        Box::new(isolation::Isolation::new()),
+    ]
 }

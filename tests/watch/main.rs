@@ -7,3 +7,5 @@
 mod frame;
 mod ground;
 mod sites;
+mod isolation;
+mod outside;

@@ -7,7 +7,7 @@
 
 use super::ledger::{Ledger, Sight, Thresholds, millis};
 use crate::config::Config;
-use crate::model::{Chain, Diagnosis, Draft, Finding, Incident, Stamp, Watcher, What};
+use crate::model::{Chain, Diagnosis, Draft, Incident, Stamp, Watched, What};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -69,8 +69,8 @@ pub enum Input {
     NetworkChanged,
     /// Somebody waits for a round that begins from now on.
     RoundWanted,
-    /// A watcher has looked: all that it finds now. `None` = it could not look, and nothing follows from that.
-    Watched(Watcher, Option<Vec<Finding>>),
+    /// A watcher has looked.
+    Watched(Watched),
     /// Another configuration is in force.
     Reconfigured(Box<Config>),
 }
@@ -216,8 +216,8 @@ impl Engine {
                 }
                 self.plan_pulse(at);
             }
-            Input::Watched(watcher, found) => {
-                let changed = found.map(|found| self.ledger.watch(watcher, &found, now, &self.rules)).unwrap_or_default();
+            Input::Watched(told) => {
+                let changed = self.ledger.watch(&told, now, &self.rules);
                 effects.extend(changed.into_iter().map(|incident| record(now, incident)));
             }
             Input::Reconfigured(config) => self.reconfigure(&config, now, &mut effects),

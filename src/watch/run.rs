@@ -1,9 +1,10 @@
 //! Keeps the watchers going, each as a task of its own beside the daemon's loop.
 
-use super::{Blind, Given, Look, MINUTE, Watch};
+use super::{Given, Look, MINUTE, Watch};
 use crate::baseline::Enrolment;
 use crate::config::Config;
-use crate::model::{Finding, Stamp, Watcher};
+use crate::model::{Blind, Stamp, Watched, Watcher};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -13,23 +14,14 @@ use tokio::time::{Instant, sleep_until};
 /// Between two looks of one watcher, however much stirs: a storm of events costs no more than this.
 const APART: Duration = Duration::from_millis(200);
 
-/// What a watcher has to say.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Told {
-    /// Who.
-    pub watcher: Watcher,
-    /// All that it finds; `None` = it could not look.
-    pub found: Option<Vec<Finding>>,
-    /// What it cannot see.
-    pub blind: Vec<Blind>,
-}
-
 /// What does not change from look to look.
 type Setting = (Arc<Config>, Arc<Enrolment>);
 
 /// The watchers at work; they end when this is dropped.
 pub struct Watchers {
-    told: mpsc::Receiver<Told>,
+    told: mpsc::Receiver<Watched>,
+    /// What each could not see when it last looked; `None` = it has not looked yet.
+    blind: BTreeMap<Watcher, Option<Vec<Blind>>>,
     setting: watch::Sender<Setting>,
     /// Ends them.
     _tasks: JoinSet<()>,
@@ -41,11 +33,12 @@ impl Watchers {
         let (tell, told) = mpsc::channel(watches.len().max(1));
         let (setting, _) = watch::channel((Arc::clone(config), Arc::clone(enrolment)));
         let began = Instant::now();
+        let blind = watches.iter().map(|watch| (watch.watcher(), None)).collect();
         let mut tasks = JoinSet::new();
         for watch in watches {
             tasks.spawn_local(keep(watch, began, now, setting.subscribe(), tell.clone()));
         }
-        Self { told, setting, _tasks: tasks }
+        Self { told, blind, setting, _tasks: tasks }
     }
 
     /// From now on under another configuration: everything is looked at again.
@@ -54,11 +47,15 @@ impl Watchers {
     }
 
     /// What is told next; waits for ever where nobody watches. Cancelling it loses nothing.
-    pub async fn next(&mut self) -> Told {
-        match self.told.recv().await {
-            Some(told) => told,
-            None => std::future::pending().await,
-        }
+    pub async fn next(&mut self) -> Watched {
+        let Some(told) = self.told.recv().await else { return std::future::pending().await };
+        self.blind.insert(told.watcher, Some(told.blind.clone()));
+        told
+    }
+
+    /// All of them, and what each could not see when it last looked; `None` = it has not looked yet.
+    pub fn blind(&self) -> impl Iterator<Item = (Watcher, Option<&[Blind]>)> {
+        self.blind.iter().map(|(watcher, blind)| (*watcher, blind.as_deref()))
     }
 }
 
@@ -68,7 +65,7 @@ async fn keep(
     began: Instant,
     now: fn() -> Stamp,
     mut setting: watch::Receiver<Setting>,
-    tell: mpsc::Sender<Told>,
+    tell: mpsc::Sender<Watched>,
 ) {
     loop {
         let (config, enrolment) = setting.borrow_and_update().clone();
@@ -77,7 +74,8 @@ async fn keep(
         let Look { found, blind, again } = watch.look(&given).await;
         // Before enrolment nobody is accused.
         let found = found.map(|found| if given.baseline().is_some() { found } else { Vec::new() });
-        if tell.send(Told { watcher: watch.watcher(), found, blind }).await.is_err() {
+        let blind = blind.into_iter().map(|blind| Blind { what: blind.what.to_owned(), because: blind.why }).collect();
+        if tell.send(Watched { watcher: watch.watcher(), found, blind }).await.is_err() {
             return;
         }
         let due = if again < MINUTE { looked + again.max(APART) } else { on_the_minute(began, Instant::now() + again - MINUTE) };

@@ -101,6 +101,11 @@ fn vpn(name: &str, interface: &str) -> Vpn {
     toml::from_str(&format!("name = \"{name}\"\ninterface = \"{interface}\"\n")).expect("a vpn")
 }
 
+/// The baseline of that PC.
+pub(crate) fn plain() -> Baseline {
+    taken(pc().path(), &config(), &kernel()).0
+}
+
 pub(crate) fn stamp() -> Stamp {
     Stamp {
         boot_id: String::new(),
@@ -190,7 +195,8 @@ fn without_the_kernels_word_nothing_is_taken() {
     for missing in 0..3 {
         let mut sightings = kernel();
         sightings.remove(missing);
-        let given = Circumstances { config: &config, sightings: &sightings, firewall: &FIREWALL, lent: None, stamp: &stamp, root: pc.path() };
+        let given =
+            Circumstances { config: &config, sightings: &sightings, firewall: &FIREWALL, lent: None, stamp: &stamp, root: pc.path() };
         assert!(matches!(gather(given), Err(GatherError::Blind { .. })), "{missing}");
     }
 }
@@ -293,7 +299,8 @@ fn history_is_bounded_and_keeps_the_latest() {
 fn the_machine_that_runs_the_test_can_be_enrolled() {
     let firewall = look_at_firewall();
     let (config, stamp, sightings) = (config(), stamp(), kernel());
-    let given = Circumstances { config: &config, sightings: &sightings, firewall: &firewall, lent: None, stamp: &stamp, root: Path::new("/") };
+    let given =
+        Circumstances { config: &config, sightings: &sightings, firewall: &firewall, lent: None, stamp: &stamp, root: Path::new("/") };
     let baseline = gather(given).expect("a baseline");
     assert!(baseline.host.name.is_some());
     assert_eq!(compare(&baseline, &gather(given).expect("a baseline")), [], "it does not deviate from itself");

@@ -49,7 +49,8 @@ fn perform(global: &Global, arguments: &Arguments) -> Result<(), u8> {
     let sightings = sightings(snapshot);
     let (firewall, stamp) = (baseline::look_at_firewall(), clock::stamp());
     let root = Path::new("/");
-    let given = Circumstances { config: &loaded.config, sightings: &sightings, firewall: &firewall, lent: Some(&lent), stamp: &stamp, root };
+    let given =
+        Circumstances { config: &loaded.config, sightings: &sightings, firewall: &firewall, lent: Some(&lent), stamp: &stamp, root };
     let place = Place { state_dir: &state_dir, config_files: &loaded.sources, lang };
     let sheet = enrol(&action, given, place).map_err(|error| fail(&error.render(lang), error.exit_code()))?;
     print(&sheet)

@@ -148,7 +148,8 @@ mod tests {
 
     const DEV: &str = "Inter-|   Receive                                                |  Transmit\n face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed\n\
         eth0: 100 7 0 0 0 0 0 0 200 5 0 0 0 0 0 0\n";
-    const SNMP: &str = "Ip: Forwarding DefaultTTL InReceives InHdrErrors InAddrErrors ForwDatagrams\nIp: 1 64 10 0 0 42\nIcmp: InMsgs\nIcmp: 3\n";
+    const SNMP: &str =
+        "Ip: Forwarding DefaultTTL InReceives InHdrErrors InAddrErrors ForwDatagrams\nIp: 1 64 10 0 0 42\nIcmp: InMsgs\nIcmp: 3\n";
 
     #[test]
     fn the_kernels_tables_are_read() {

@@ -16,6 +16,8 @@ use crate::model::{Evidence, Finding, FindingCode, IfName, Origin, Severity, Sub
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+/// How long anything must stand before it is told, ms: software for containers sets its switch and rules a moment before its bridge.
+pub const HOLD_MS: u64 = 2500;
 /// Lines of evidence of one kind; the rest is to be looked up on the PC.
 const MOST_LINES: usize = 8;
 
@@ -61,10 +63,19 @@ impl Scene {
 pub struct Memory {
     /// What was found at the first look and ever since.
     pre_existing: Option<BTreeSet<(FindingCode, Subject)>>,
+    /// Since when (boottime, ms) each is there.
+    since: BTreeMap<(FindingCode, Subject), u64>,
     /// Cards that were ever seen here.
     pub cards: BTreeSet<IfName>,
     /// Packets of others.
     pub forwarded: Forwarded,
+}
+
+impl Memory {
+    /// Whether something is there that is not told yet.
+    pub fn holds(&self, now_ms: u64) -> bool {
+        self.since.values().any(|since| now_ms < since + HOLD_MS)
+    }
 }
 
 /// A way for others, and the line that a baseline would keep of it.
@@ -78,8 +89,8 @@ pub fn accepted(baseline: Option<&Baseline>) -> [bool; 2] {
     baseline.map_or([false, false], |baseline| [baseline.forwarding.v4 != Some(false), baseline.forwarding.v6 == Some(true)])
 }
 
-/// Everything that was not there at enrolment.
-pub fn judge(scene: &Scene, memory: &mut Memory, baseline: &Baseline) -> Vec<Finding> {
+/// Everything that was not there at enrolment, and has been there for [`HOLD_MS`] at `now_ms` (boottime).
+pub fn judge(scene: &Scene, memory: &mut Memory, baseline: &Baseline, now_ms: u64) -> Vec<Finding> {
     let nothing = Lent { unseen: ["nat", "bridge", "sharing", "namespace"].map(str::to_owned).into(), ..Lent::default() };
     let known = baseline.lent.as_ref().unwrap_or(&nothing);
     let is_new = |way: &Way| {
@@ -90,7 +101,7 @@ pub fn judge(scene: &Scene, memory: &mut Memory, baseline: &Baseline) -> Vec<Fin
     for way in ways(scene, memory, &gateways(baseline)).into_iter().filter(is_new) {
         join(&mut found, way.finding);
     }
-    dated(found, memory)
+    dated(found, memory, now_ms)
 }
 
 /// The lines that a baseline keeps.
@@ -106,7 +117,7 @@ fn gateways(baseline: &Baseline) -> BTreeSet<IpAddr> {
 fn join(found: &mut Vec<Finding>, new: Finding) {
     match found.iter_mut().find(|old| old.code == new.code && old.subject == new.subject) {
         Some(old) => {
-            old.severity = old.severity.worse(new.severity);
+            old.severity = old.severity.max(new.severity);
             let room = MOST_LINES.saturating_sub(old.evidence.len());
             old.evidence.extend(new.evidence.into_iter().take(room));
         }
@@ -114,8 +125,8 @@ fn join(found: &mut Vec<Finding>, new: Finding) {
     }
 }
 
-/// With where each came from.
-fn dated(mut found: Vec<Finding>, memory: &mut Memory) -> Vec<Finding> {
+/// Those that stood long enough, with where each came from.
+fn dated(mut found: Vec<Finding>, memory: &mut Memory, now_ms: u64) -> Vec<Finding> {
     let now: BTreeSet<_> = found.iter().map(|finding| (finding.code, finding.subject.clone())).collect();
     let before = memory.pre_existing.get_or_insert_with(|| now.clone());
     before.retain(|key| now.contains(key));
@@ -123,6 +134,13 @@ fn dated(mut found: Vec<Finding>, memory: &mut Memory) -> Vec<Finding> {
         let old = before.contains(&(finding.code, finding.subject.clone()));
         finding.origin = if old { Origin::PreExisting } else { Origin::LocalChange };
     }
+    memory.since.retain(|key, _| now.contains(key));
+    for key in now {
+        memory.since.entry(key).or_insert(now_ms);
+    }
+    let stood =
+        |finding: &Finding| memory.since.get(&(finding.code, finding.subject.clone())).is_some_and(|since| now_ms >= since + HOLD_MS);
+    found.retain(stood);
     found
 }
 
@@ -215,7 +233,10 @@ fn shares(offer: &Offer, scene: &Scene) -> Option<Way> {
             if let Some(shared) = device.and_then(shared_connection) {
                 evidence.push(line("extension.shared", at.clone(), shared.to_string()));
             }
-            Some(Way { line: format!("sharing addresses {at}"), finding: finding(FindingCode::ExtensionSharing, subject, severity, evidence) })
+            Some(Way {
+                line: format!("sharing addresses {at}"),
+                finding: finding(FindingCode::ExtensionSharing, subject, severity, evidence),
+            })
         }
         Offer::Proxy(_, program) => {
             let evidence = vec![line("extension.proxy", program.clone(), format!("{at} tcp {}", listener.port))];
@@ -227,7 +248,9 @@ fn shares(offer: &Offer, scene: &Scene) -> Option<Way> {
 
 /// The address that the network manager takes for a shared connection: 10.42.n.1/24.
 fn shared_connection(port: &Port) -> Option<ipnet::IpNet> {
-    let is_it = |net: &&ipnet::IpNet| matches!(net.addr(), IpAddr::V4(ip) if ip.octets()[..2] == [10, 42] && ip.octets()[3] == 1) && net.prefix_len() == 24;
+    let is_it = |net: &&ipnet::IpNet| {
+        matches!(net.addr(), IpAddr::V4(ip) if ip.octets()[..2] == [10, 42] && ip.octets()[3] == 1) && net.prefix_len() == 24
+    };
     port.nets.iter().find(is_it).copied()
 }
 
@@ -237,9 +260,8 @@ fn namespaces(scene: &Scene, memory: &Memory, gateways: &BTreeSet<IpAddr>) -> Ve
     let own: BTreeSet<IpAddr> = scene.ports.iter().flat_map(|port| &port.nets).map(ipnet::IpNet::addr).collect();
     let here: BTreeSet<&IfName> = scene.ports.iter().map(|port| &port.name).collect();
     // A next hop that is itself on this PC leads through it, not past it.
-    let is_on_this_pc = |ip: &IpAddr, asker: &Foreign| {
-        own.contains(ip) || foreign.iter().any(|other| other.id != asker.id && other.addresses.contains(ip))
-    };
+    let is_on_this_pc =
+        |ip: &IpAddr, asker: &Foreign| own.contains(ip) || foreign.iter().any(|other| other.id != asker.id && other.addresses.contains(ip));
     // Rootless containers have a copy of this PC's addresses, and send through its own sockets.
     let is_copy = |asker: &Foreign| asker.addresses.iter().any(|ip| own.contains(ip) && !is_link_local(*ip));
     let leads_past = |asker: &Foreign, way: &WayOut| {

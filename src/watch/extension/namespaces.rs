@@ -68,7 +68,12 @@ fn look_into(process: &Path, number: u64) -> Foreign {
     ways.extend(routes6(&text("net/ipv6_route")));
     let mut addresses = addresses4(&text("net/fib_trie"));
     addresses.extend(addresses6(&text("net/if_inet6")));
-    Foreign { id: id.unwrap_or_else(|| number.to_string()), program: files::read_word(&process.join("comm")).unwrap_or_default(), ways, addresses }
+    Foreign {
+        id: id.unwrap_or_else(|| number.to_string()),
+        program: files::read_word(&process.join("comm")).unwrap_or_default(),
+        ways,
+        addresses,
+    }
 }
 
 /// Wide routes in `/proc/net/route`.

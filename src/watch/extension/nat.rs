@@ -171,7 +171,8 @@ mod tests {
 
     #[test]
     fn every_way_of_writing_it_is_seen_and_other_rules_are_not() {
-        let rule = |text: &str| rules(&format!("table ip nat {{ # handle 1\n\tchain post {{ # handle 2\n\t\t{text} # handle 3\n\t}}\n}}\n"));
+        let rule =
+            |text: &str| rules(&format!("table ip nat {{ # handle 1\n\tchain post {{ # handle 2\n\t\t{text} # handle 3\n\t}}\n}}\n"));
         let of = |text: &str| rule(text).first().map(|rule| rule.ways[0].clone());
         assert_eq!(of("masquerade"), Some(Limits::default()));
         assert_eq!(of("oifname \"eth0\" masquerade").and_then(|way| way.out).as_deref(), Some("eth0"));

@@ -1,6 +1,6 @@
 //! What this PC offers to others: addresses, a proxy. A port alone accuses nobody: a proxy is one only when a proxy program holds the port.
 
-use crate::model::{IfName, Unseen};
+use crate::model::Unseen;
 use crate::sys::files;
 use crate::sys::listeners::{self, Listener};
 use std::collections::BTreeMap;
@@ -14,8 +14,30 @@ const PROXY_PORTS: [u16; 18] =
     [1080, 1081, 1082, 3128, 3129, 7890, 7891, 7892, 7893, 7897, 8080, 8081, 8118, 8123, 8888, 10808, 10809, 20171];
 /// Programs that do nothing but pass on for others (15 characters at most, as the kernel keeps names).
 const PROXIES: [&str; 24] = [
-    "squid", "tinyproxy", "privoxy", "polipo", "3proxy", "danted", "sockd", "microsocks", "srelay", "ss-local", "sslocal", "ss-server", "v2ray",
-    "xray", "trojan", "trojan-go", "clash", "clash-meta", "mihomo", "verge-mihomo", "sing-box", "gost", "brook", "ccproxy",
+    "squid",
+    "tinyproxy",
+    "privoxy",
+    "polipo",
+    "3proxy",
+    "danted",
+    "sockd",
+    "microsocks",
+    "srelay",
+    "ss-local",
+    "sslocal",
+    "ss-server",
+    "v2ray",
+    "xray",
+    "trojan",
+    "trojan-go",
+    "clash",
+    "clash-meta",
+    "mihomo",
+    "verge-mihomo",
+    "sing-box",
+    "gost",
+    "brook",
+    "ccproxy",
 ];
 /// File descriptors of one process that are looked at.
 const MOST_DESCRIPTORS: usize = 4096;
@@ -44,8 +66,7 @@ pub fn offers(proc: &Path) -> Result<Offers, Unseen> {
     let mut found = Offers::default();
     let servers = listeners::udp()?.into_iter().filter(|one| one.port == DHCP && outward(one) && is_v4(one.address));
     found.offers.extend(servers.map(Offer::Addresses));
-    let doors: Vec<Listener> =
-        listeners::tcp()?.into_iter().filter(|one| PROXY_PORTS.contains(&one.port) && outward(one)).collect();
+    let doors: Vec<Listener> = listeners::tcp()?.into_iter().filter(|one| PROXY_PORTS.contains(&one.port) && outward(one)).collect();
     if !doors.is_empty() {
         let held = holders(proc, &mut found.hidden);
         found.offers.extend(doors.into_iter().filter_map(|door| Some(Offer::Proxy(door, held.get(&door.inode)?.clone()))));
@@ -81,9 +102,4 @@ fn holders(proc: &Path, hidden: &mut Option<Unseen>) -> BTreeMap<u32, String> {
 /// `socket:[1234]`.
 fn socket(link: &str) -> Option<u32> {
     link.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
-}
-
-/// The interface names by index, for telling to which an address server is tied.
-pub fn device(listener: &Listener, names: &BTreeMap<u32, IfName>) -> Option<IfName> {
-    listener.device.and_then(|index| names.get(&index).cloned())
 }

@@ -33,7 +33,7 @@ pub fn question(kind: &str, lang: Lang) -> Option<&'static str> {
         ("dns.resolvers", _) => ("域名服务器", "name servers"),
         ("route.expected", _) => ("本来该走", "expected way to"),
         ("extension.switch", _) => ("转发开关", "forwarding switch of"),
-        ("extension.forwarded", _) => ("转发计数", "forwarding counts of"),
+        ("extension.forwarded", _) => ("转发计数", "forwarding counts"),
         ("extension.nat", _) => ("地址转换规则", "address translation in"),
         ("extension.bridge", _) => ("网桥", "bridge"),
         ("extension.addresses", _) => ("地址分配", "address server on"),

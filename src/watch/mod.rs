@@ -16,6 +16,7 @@
 
 mod extension;
 mod run;
+mod usb;
 
 pub use extension::lent_now;
 pub use run::Watchers;
@@ -24,6 +25,7 @@ use crate::baseline::{Baseline, Enrolment};
 use crate::config::Config;
 use crate::model::{Finding, Stamp, Unseen, Watcher};
 use futures_util::future::LocalBoxFuture;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -94,5 +96,5 @@ pub trait Watch {
 
 /// All of them, each with its own ears on the kernel. Must be called within a tokio runtime with I/O enabled.
 pub fn all() -> Vec<Box<dyn Watch>> {
-    vec![Box::new(extension::Extension::begin())]
+    vec![Box::new(extension::Extension::begin()), Box::new(usb::Usb::new(Path::new("/")))]
 }

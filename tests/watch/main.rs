@@ -7,3 +7,4 @@
 mod extension;
 mod frame;
 mod ground;
+mod sites;

@@ -16,10 +16,12 @@
 
 mod clock;
 mod ear;
+mod extension;
 mod isolation;
 mod run;
 mod usb;
 
+pub use extension::lent_now;
 pub use run::Watchers;
 
 use crate::baseline::{Baseline, Enrolment};
@@ -101,5 +103,6 @@ pub fn all() -> Vec<Box<dyn Watch>> {
         Box::new(usb::Usb::new(Path::new("/"))),
         Box::new(clock::Clock::new()),
         Box::new(isolation::Isolation::new()),
+        Box::new(extension::Extension::begin()),
     ]
 }

@@ -65,6 +65,14 @@ impl<'a> Ground<'a> {
         self.pc.until("! kill -0 $(cat /run/daemon.pid)", PATIENCE).map(drop)
     }
 
+    /// After a case that failed: nothing plugged in, nothing mounted, the agent at work.
+    pub(crate) fn tidy(&mut self) -> Done {
+        self.pc.unplug_all();
+        self.pc.must("kill $(pidof sleep); umount -l /media/* /mnt 2>/dev/null; losetup -d /dev/loop0 2>/dev/null; true")?;
+        let _ = self.pc.monitor("netdev_del", serde_json::json!({ "id": "tether" }));
+        if self.pc.run("kill -0 $(cat /run/daemon.pid)")?.status == 0 { Ok(()) } else { self.start() }
+    }
+
     /// How many records there are.
     pub(crate) fn mark(&mut self) -> Done<usize> {
         let said = self.pc.must(&format!("cat /state/isonet/spool/*.jsonl 2>/dev/null | tail -c +{}", self.read + 1))?;

@@ -60,18 +60,30 @@ fn main() -> ExitCode {
 }
 
 fn perform(args: &Args) -> ExitCode {
-    match can_run().and_then(|()| pass::pass(args)) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(why) if args.depth == Depth::Full => {
-            println!("FAIL vm: {why}\n0 passed, 1 failed, 0 skipped");
-            ExitCode::FAILURE
-        }
-        Err(why) => {
-            println!("SKIPPED vm: {why}\n0 passed, 0 failed, 1 skipped");
-            ExitCode::SUCCESS
-        }
+    let work = match tempfile::Builder::new().prefix("isonet-vm-").tempdir() {
+        Ok(work) => work,
+        Err(e) => return unable(args, &format!("no place to work: {e}")),
+    };
+    let image = match can_run().and_then(|()| pass::prepare(args, work.path())) {
+        Ok(image) => image,
+        Err(why) => return unable(args, &why),
+    };
+    match pass::pass(args, &image, work.path()) {
+        Ok(true) => return ExitCode::SUCCESS,
+        Ok(false) => {}
+        Err(why) => println!("FAIL vm: {why}\n0 passed, 1 failed, 0 skipped"),
     }
+    ExitCode::FAILURE
+}
+
+/// It cannot run here.
+fn unable(args: &Args, why: &str) -> ExitCode {
+    if args.depth == Depth::Full {
+        println!("FAIL vm: {why}\n0 passed, 1 failed, 0 skipped");
+        return ExitCode::FAILURE;
+    }
+    println!("SKIPPED vm: {why}\n0 passed, 0 failed, 1 skipped");
+    ExitCode::SUCCESS
 }
 
 fn can_run() -> Done {

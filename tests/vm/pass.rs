@@ -17,16 +17,20 @@ pub(crate) const RTC: &str = "2027-05-10T04:00:00";
 /// A processor that works has Linux up within so long; one that only opens its device never has.
 const KVM_BOOT: Duration = Duration::from_secs(8);
 
-/// Runs what is wanted; whether nothing failed. An error = it could not run at all.
-pub(crate) fn pass(args: &Args) -> Done<bool> {
-    let work = tempfile::Builder::new().prefix("isonet-vm-").tempdir().map_err(|e| format!("no place to work: {e}"))?;
+/// What the PC starts from, made in `work`. An error = it cannot run here.
+pub(crate) fn prepare(args: &Args, work: &Path) -> Done<Image> {
     let begin = Instant::now();
-    let image = image(work.path(), if args.depth == Depth::Full { Fetch::Allowed } else { Fetch::OnlyCached })?;
+    let image = image(work, if args.depth == Depth::Full { Fetch::Allowed } else { Fetch::OnlyCached })?;
     println!("image: {} ({} ms)", image.folder.display(), begin.elapsed().as_millis());
-    let accel = accel(args, &image, work.path());
+    Ok(image)
+}
+
+/// Runs what is wanted; whether nothing failed.
+pub(crate) fn pass(args: &Args, image: &Image, work: &Path) -> Done<bool> {
+    let accel = accel(args, image, work);
     let wanted: Vec<Case> = cases::all().into_iter().filter(|case| args.wants(case.name)).collect();
     let begin = Instant::now();
-    let mut ground = Ground::new(&image, work.path(), accel, RTC)?;
+    let mut ground = Ground::new(image, work, accel, RTC)?;
     println!("switched on, enrolled and watching, by {accel:?} ({} ms)", begin.elapsed().as_millis());
     let mut rows = Vec::new();
     for case in wanted {
@@ -54,9 +58,12 @@ fn perform(case: &Case, ground: &mut Ground<'_>, args: &Args) -> Ending {
             Ending::Passed(got)
         }
         Err(why) => {
-            println!("FAIL {name}: {why} ({took} ms)\n  all since: {}\n  console: {}", shown(ground.since(mark)), ground.pc.console());
+            println!("FAIL {name}: {why} ({took} ms)\n  all since: {}", shown(ground.since(mark)));
             if args.json {
                 ground.since(mark).iter().for_each(|record| println!("{record}"));
+            }
+            if let Err(e) = ground.tidy() {
+                println!("  not tidied up: {e}");
             }
             Ending::Failed(why)
         }

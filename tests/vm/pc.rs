@@ -43,10 +43,11 @@ pub(crate) struct Pc {
     child: Child,
     qmp: Qmp,
     agent: BufReader<UnixStream>,
-    console: PathBuf,
     work: PathBuf,
     /// Names for what is plugged in.
     count: u32,
+    /// What is plugged in.
+    plugged: Vec<String>,
 }
 
 impl Pc {
@@ -74,7 +75,7 @@ impl Pc {
         let mut child = child.map_err(|e| format!("cannot start {QEMU}: {e}"))?;
         let deadline = Instant::now() + patience.min(BOOT);
         match connect(&mut child, &monitor, &agent, deadline) {
-            Ok((qmp, agent)) => Ok(Pc { child, qmp, agent, console, work: work.to_owned(), count: 0 }),
+            Ok((qmp, agent)) => Ok(Pc { child, qmp, agent, work: work.to_owned(), count: 0, plugged: Vec::new() }),
             Err(e) => {
                 end(&mut child);
                 let told = |name: &str| std::fs::read_to_string(work.join(name)).unwrap_or_default();
@@ -131,6 +132,7 @@ impl Pc {
             device.extend(extra);
         }
         self.monitor("device_add", device)?;
+        self.plugged.push(id.clone());
         Ok(id)
     }
 
@@ -147,17 +149,21 @@ impl Pc {
     }
 
     pub(crate) fn unplug(&mut self, id: &str) -> Done {
+        self.plugged.retain(|other| other != id);
         self.monitor("device_del", json!({ "id": id })).map(drop)
+    }
+
+    /// Pulls out what a case that failed left plugged in.
+    pub(crate) fn unplug_all(&mut self) {
+        while let Some(id) = self.plugged.pop() {
+            // What hung on a hub went with it.
+            let _ = self.unplug(&id);
+        }
     }
 
     /// A file beside the PC.
     pub(crate) fn beside(&self, name: &str) -> PathBuf {
         self.work.join(name)
-    }
-
-    /// The last of what it wrote onto its console.
-    pub(crate) fn console(&self) -> String {
-        tail(&std::fs::read_to_string(&self.console).unwrap_or_default())
     }
 
     /// Pulls the plug. Nothing inside is asked.

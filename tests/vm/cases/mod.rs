@@ -2,9 +2,16 @@
 
 mod usb;
 
+use std::time::Duration;
+
 use crate::Done;
 use crate::daemon::Ground;
 use crate::table::Got;
+
+/// What the kernel does, it has done within so long on a loaded machine.
+const SOON: Duration = Duration::from_secs(30);
+/// The agent has looked more than once after so long.
+const WATCHED: Duration = Duration::from_secs(3);
 
 /// How far a case goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,4 +38,9 @@ const fn case(name: &'static str, expected: &'static str, run: fn(&mut Ground<'_
 /// In the order in which they are done.
 pub(crate) fn all() -> Vec<Case> {
     usb::CASES.to_vec()
+}
+
+/// The latency, if it is within the limit.
+fn within(limit_ms: i64, late_ms: i64) -> Done<i64> {
+    if late_ms <= limit_ms { Ok(late_ms) } else { Err(format!("told after {late_ms} ms, {limit_ms} ms at the most")) }
 }

@@ -11,6 +11,7 @@ vm: does to an emulated PC what is done to real ones, and holds the record log o
   --full     make the image if there is none, run every case, and fail instead of skipping when something is missing
   --quick    only if the image is cached, and only what can be done without switching the PC off
   --tcg      emulate the processor even where KVM works
+  --run SH   run this by the shell of the PC instead of the cases, and print what it says
   --json     print the records of each case that fails
 ";
 
@@ -39,12 +40,13 @@ pub(crate) struct Args {
     pub(crate) depth: Depth,
     pub(crate) tcg: bool,
     pub(crate) json: bool,
+    pub(crate) script: Option<String>,
     pub(crate) filters: Vec<String>,
 }
 
 impl Args {
     pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Done<Args> {
-        let mut args = Args { task: Task::Pass, depth: Depth::Usual, tcg: false, json: false, filters: Vec::new() };
+        let mut args = Args { task: Task::Pass, depth: Depth::Usual, tcg: false, json: false, script: None, filters: Vec::new() };
         while let Some(word) = words.next() {
             let mut value = |what: &str| words.next().ok_or(format!("{what} needs a value"));
             match word.as_str() {
@@ -53,6 +55,7 @@ impl Args {
                 "--full" => args.depth = Depth::Full,
                 "--quick" => args.depth = Depth::Quick,
                 "--tcg" => args.tcg = true,
+                "--run" => args.script = Some(value("--run")?),
                 "--json" => args.json = true,
                 // What cargo test and nextest say to every test binary.
                 "--format" => {

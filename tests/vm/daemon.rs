@@ -11,7 +11,7 @@ use crate::image::Image;
 use crate::pc::{Accel, Pc};
 
 /// Whatever the agent does, it has done within so long on a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(40);
 /// From power to the first word where the processor is emulated.
 const BOOT: Duration = Duration::from_secs(90);
 const POLL: Duration = Duration::from_millis(100);
@@ -27,6 +27,8 @@ pub(crate) struct Ground<'a> {
     read: usize,
     /// How much the clock of the kernel's messages is behind the agent's.
     ahead_ms: i64,
+    /// Where the log stood when that was staged which the agent sees by the minute.
+    pub(crate) slow: Option<usize>,
 }
 
 impl<'a> Ground<'a> {
@@ -34,7 +36,7 @@ impl<'a> Ground<'a> {
     pub(crate) fn new(image: &'a Image, work: &Path, accel: Accel, rtc: &str) -> Done<Ground<'a>> {
         crate::sticks::state(&work.join("state.img"))?;
         let pc = Pc::on(image, work, accel, rtc, BOOT)?;
-        let mut ground = Ground { pc, image, work: work.to_owned(), accel, records: Vec::new(), read: 0, ahead_ms: 0 };
+        let mut ground = Ground { pc, image, work: work.to_owned(), accel, records: Vec::new(), read: 0, ahead_ms: 0, slow: None };
         ground.know_the_kernels_clock()?;
         ground.pc.must("isonet enroll --by tests")?;
         ground.start()?;
@@ -54,9 +56,18 @@ impl<'a> Ground<'a> {
         let mark = self.mark()?;
         self.pc.must("ISONET_LOG=isonet=info isonet run >>/state/daemon.log 2>&1 & echo $! >/run/daemon.pid")?;
         self.wait("the agent's start", mark, |record| record.pointer("/agent/event").is_some_and(|event| event == "started"))?;
-        // It looks before it says that all is well.
-        self.pc.until("isonet status", PATIENCE)?;
-        Ok(())
+        // It has looked around when it rests.
+        let rests = "work() { awk '{print $14 + $15}' /proc/$(cat /run/daemon.pid)/stat; }; a=$(work); sleep 0.5; test $(( $(work) - a )) -le 4";
+        self.pc.until(rests, PATIENCE).map(drop)
+    }
+
+    /// The date is right, nothing ever happened, and the agent starts.
+    pub(crate) fn afresh(&mut self) -> Done {
+        self.stop()?;
+        self.pc.must("hwclock -s -u; cd /state/isonet && rm -rf spool anchor cursors checkpoint epoch")?;
+        // The log begins anew; what was read before stays for those who look back.
+        self.read = 0;
+        self.start()
     }
 
     /// Ends the agent in good order.
@@ -96,7 +107,11 @@ impl<'a> Ground<'a> {
 
     /// Waits for a record like this after `mark`.
     pub(crate) fn wait(&mut self, what: &str, mark: usize, fits: impl Fn(&Value) -> bool) -> Done<Value> {
-        let deadline = Instant::now() + PATIENCE;
+        self.wait_within(PATIENCE, what, mark, fits)
+    }
+
+    fn wait_within(&mut self, patience: Duration, what: &str, mark: usize, fits: impl Fn(&Value) -> bool) -> Done<Value> {
+        let deadline = Instant::now() + patience;
         loop {
             self.mark()?;
             if let Some(record) = self.since(mark).iter().find(|record| fits(record)) {
@@ -111,8 +126,20 @@ impl<'a> Ground<'a> {
 
     /// Waits for a record of this finding in this phase.
     pub(crate) fn told(&mut self, code: &str, phase: &str, mark: usize, fits: impl Fn(&Value) -> bool) -> Done<Value> {
+        self.told_within(PATIENCE, code, phase, mark, fits)
+    }
+
+    /// The same for what takes longer.
+    pub(crate) fn told_within(
+        &mut self,
+        patience: Duration,
+        code: &str,
+        phase: &str,
+        mark: usize,
+        fits: impl Fn(&Value) -> bool,
+    ) -> Done<Value> {
         let is = |record: &Value| word(record, "/cause/code") == code && word(record, "/incident/phase") == phase && fits(record);
-        self.wait(&format!("{code} {phase}"), mark, is)
+        self.wait_within(patience, &format!("{code} {phase}"), mark, is)
     }
 
     /// Lets `time` pass for the agent to speak; then nothing but these findings may have been told since.

@@ -68,7 +68,7 @@ impl Pc {
         command.args(["-drive", &format!("if=none,id=state,format=raw,file={}", work.join("state.img").display())]);
         command.args(["-device", "virtio-blk-pci,drive=state,serial=TILL0001"]);
         // The centre is a port that answers; `restrict` keeps everything else in.
-        command.args(["-netdev", "user,id=lan,restrict=on,net=10.77.1.0/24,host=10.77.1.2,guestfwd=tcp:10.77.1.100:8080-cmd:cat"]);
+        command.args(["-netdev", "user,id=lan,restrict=on,ipv6=off,net=10.77.1.0/24,host=10.77.1.2,guestfwd=tcp:10.77.1.100:8080-cmd:cat"]);
         command.args(["-device", "virtio-net-pci,netdev=lan,mac=52:54:00:12:34:56", "-device", "qemu-xhci,id=usb,p2=8,p3=8"]);
         let errors = File::create(work.join("qemu")).map_err(|e| format!("cannot write beside the PC: {e}"))?;
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors).spawn();

@@ -1,5 +1,6 @@
 //! What is done to the PC, and what the agent has to say to each.
 
+pub(crate) mod clock;
 mod usb;
 
 use std::time::Duration;
@@ -18,6 +19,8 @@ const WATCHED: Duration = Duration::from_secs(3);
 pub(crate) enum Reach {
     /// Within the running PC.
     Runs,
+    /// The same, and waits for what is seen within a minute only.
+    Waits,
     /// Switches it off and on.
     Boots,
 }
@@ -37,7 +40,7 @@ const fn case(name: &'static str, expected: &'static str, run: fn(&mut Ground<'_
 
 /// In the order in which they are done.
 pub(crate) fn all() -> Vec<Case> {
-    usb::CASES.to_vec()
+    [usb::CASES, clock::CASES].concat()
 }
 
 /// The latency, if it is within the limit.

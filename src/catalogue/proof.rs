@@ -3,6 +3,8 @@
 //! Evidence is language-free and open (a probe may bring a kind nobody has words for yet), so both functions answer `None` rather than
 //! guess; the caller then shows the fact itself.
 
+mod usb;
+
 use super::Lang;
 
 /// What was asked, e.g. `tcp.connect`; `None` when there are no words for it.
@@ -45,6 +47,7 @@ pub fn question(kind: &str, lang: Lang) -> Option<&'static str> {
         (_, "dns") => ("查域名", "look-up"),
         (_, "vpn") => ("VPN", "VPN"),
         (_, "wireguard") => ("VPN 上次握手", "VPN's last handshake"),
+        (_, "usb") => return usb::question(kind, lang),
         _ => return None,
     };
     Some(lang.pick(zh, en))
@@ -52,7 +55,7 @@ pub fn question(kind: &str, lang: Lang) -> Option<&'static str> {
 
 /// What came back, e.g. `ECONNREFUSED` or `icmp host-unreachable from 10.0.0.1`; `None` when there are no words for it.
 pub fn result(result: &str, lang: Lang) -> Option<String> {
-    fixed(result, lang).map(str::to_owned).or_else(|| with_argument(result, lang))
+    fixed(result, lang).map(str::to_owned).or_else(|| with_argument(result, lang)).or_else(|| usb::result(result, lang))
 }
 
 fn fixed(result: &str, lang: Lang) -> Option<&'static str> {

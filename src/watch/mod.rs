@@ -15,6 +15,7 @@
 //! * Looks are short. What may block (walks through `/proc`, large files) goes to a thread of its own.
 
 mod run;
+mod usb;
 
 pub use run::{Told, Watchers};
 
@@ -22,6 +23,7 @@ use crate::baseline::{Baseline, Enrolment};
 use crate::config::Config;
 use crate::model::{Finding, Stamp, Unseen, Watcher};
 use futures_util::future::LocalBoxFuture;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -92,5 +94,5 @@ pub trait Watch {
 
 /// All of them, each with its own ears on the kernel. Must be called within a tokio runtime with I/O enabled.
 pub fn all() -> Vec<Box<dyn Watch>> {
-    vec![]
+    vec![Box::new(usb::Usb::new(Path::new("/")))]
 }

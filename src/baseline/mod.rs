@@ -40,7 +40,7 @@ mod usb;
 pub use compare::{Aspect, Deviation, compare};
 pub use concern::{Concern, concerns};
 pub use firewall::look as look_at_firewall;
-pub use gather::{Circumstances, GatherError, gather};
+pub use gather::{Circumstances, GatherError, gather, time_zone_now};
 pub use identity::{machine_fingerprint, machine_id_hash, terminal_id, this_terminal};
 pub use store::{Existing, StoreError, load, save};
 pub use usb::{UsbRole, card_readers, usb_now};

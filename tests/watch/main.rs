@@ -7,6 +7,6 @@
 mod extension;
 mod frame;
 mod ground;
-mod sites;
 mod isolation;
 mod outside;
+mod sites;

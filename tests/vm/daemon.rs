@@ -87,18 +87,11 @@ impl<'a> Ground<'a> {
     /// How many records there are.
     pub(crate) fn mark(&mut self) -> Done<usize> {
         let said = self.pc.must(&format!("cat /state/isonet/spool/*.jsonl 2>/dev/null | tail -c +{}", self.read + 1))?;
-        let mut text = said.out.as_str();
-        while let Some((line, rest)) = text.split_once('\n') {
-            self.take(line)?;
-            text = rest;
+        for line in said.out.lines() {
+            self.records.push(serde_json::from_str(line).map_err(|e| format!("a record is no JSON: {e}: {line}"))?);
+            self.read += line.len() + 1;
         }
         Ok(self.records.len())
-    }
-
-    fn take(&mut self, line: &str) -> Done {
-        self.records.push(serde_json::from_str(line).map_err(|e| format!("a record is no JSON: {e}: {line}"))?);
-        self.read += line.len() + 1;
-        Ok(())
     }
 
     pub(crate) fn since(&self, mark: usize) -> &[Value] {

@@ -32,7 +32,9 @@ pub use rules::{Article, Citation, RuleSet, Wording};
 pub use spacing::among;
 pub use symptoms::{Found, Origin, OriginText, Party, ScreenText, Symptom, nearest, origin, party, screen, search};
 pub use texts::Text;
-pub use words::{actor, certainty, exoneration, isolation, isolation_not_enrolled, layer, mark, never_do, severity, state, subject};
+pub use words::{
+    actor, certainty, exoneration, isolation, isolation_not_enrolled, layer, mark, never_do, severity, state, subject, watcher,
+};
 
 /// The texts of a code as records name it, be it a cause or a finding.
 pub fn entry(code: &str, lang: Lang) -> Option<&'static Text> {

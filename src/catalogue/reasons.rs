@@ -2,7 +2,7 @@
 
 use super::Lang;
 use super::proof::apart;
-use crate::model::{Reason, Unseen};
+use crate::model::{Reason, Unseen, Watcher};
 
 /// The sentence of a reason, without a full stop.
 pub fn reason(reason: &Reason, lang: Lang) -> String {
@@ -44,6 +44,7 @@ fn reason_en(reason: &Reason) -> String {
 
 /// What could not be seen, e.g. `gateway.arp`; `None` when there are no words for it.
 pub fn unseen_what(what: &str, lang: Lang) -> Option<&'static str> {
+    let what = Watcher::of_blindness(what).map_or(what, |(_, what)| what);
     let (zh, en) = match what {
         "baseline" => ("登记时的样子", "what was enrolled"),
         "link.list" => ("有哪些网口", "the network ports"),

@@ -1,7 +1,7 @@
 //! The single words: layers, states, degrees, people.
 
 use super::Lang;
-use crate::model::{Actor, Certainty, Isolation, Layer, LayerState, Severity, Subject};
+use crate::model::{Actor, Certainty, Isolation, Layer, LayerState, Severity, Subject, Watcher};
 
 /// A layer as the drawn path names it, at most 14 columns wide.
 pub fn layer(layer: Layer, lang: Lang) -> &'static str {
@@ -38,6 +38,21 @@ pub fn subject(subject: &Subject, lang: Lang) -> &'static str {
         Subject::File(_) => ("文件", "file"),
         Subject::Program(_) => ("程序", "program"),
         Subject::Namespace(_) => ("本机里隔开的网络", "separate network inside this PC"),
+    };
+    lang.pick(zh, en)
+}
+
+/// What a watcher looks after.
+pub fn watcher(watcher: Watcher, lang: Lang) -> &'static str {
+    let (zh, en) = match watcher {
+        Watcher::Isolation => ("和外网隔开没有", "Separation from outer networks"),
+        Watcher::Extension => ("有没有把网络分给别的设备", "Ways for others through this PC"),
+        Watcher::Identity => ("是不是登记的那台电脑、接在登记的地方", "This PC and where it is connected"),
+        Watcher::Usb => ("U 盘、手机和别的外接设备", "USB sticks, phones and other devices"),
+        Watcher::Clock => ("日期、时间和时区", "Date, time and time zone"),
+        Watcher::Settings => ("电脑的网络和时间设置", "Settings of network and time"),
+        Watcher::Protection => ("防火墙、杀毒和软件", "Firewall, antivirus and software"),
+        Watcher::Upload => ("每天的数据上传", "The day's upload"),
     };
     lang.pick(zh, en)
 }

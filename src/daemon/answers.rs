@@ -4,13 +4,14 @@ use super::control::{Asked, Freshness, Question};
 use super::metrics::{self, Gauges};
 use super::recorder::Recorder;
 use super::tally::Tally;
-use crate::catalogue::Lang;
+use crate::catalogue::{self, Lang};
 use crate::incident::Engine;
 use crate::infer::World;
-use crate::model::IncidentKind;
+use crate::model::{self, Blind, IncidentKind};
 use crate::report::{self, Agent, Facing, LogHealth, LogState, OpenIncident, Standing, Status, Watcher};
 use crate::spool::State;
 use crate::sys::clock;
+use crate::watch::Watchers;
 use hyper::body::Bytes;
 use jiff::Zoned;
 use std::collections::BTreeMap;
@@ -32,6 +33,8 @@ pub struct Held<'a> {
     pub tally: &'a Tally,
     /// When the service started.
     pub started: &'a Zoned,
+    /// Who looks after the rules of the site.
+    pub watchers: &'a Watchers,
     /// The kernel's word of changes is heard.
     pub hears_network: bool,
     /// Changes of the configuration's files are noticed.
@@ -146,11 +149,16 @@ impl Held<'_> {
             pulses: self.tally.pulses,
             config_trouble: self.recorder.refused(lang),
             log: self.log(lang),
-            watchers: vec![network(self.hears_network, lang), configuration(self.sees_files, lang)],
+            watchers: self.watchers(lang),
             sinks: self.recorder.sinks(&clock::stamp()),
             blind: Vec::new(),
         };
         Standing { latest: self.engine.latest(), open: self.open(lang), agent }
+    }
+
+    fn watchers(&self, lang: Lang) -> Vec<Watcher> {
+        let own = [network(self.hears_network, lang), configuration(self.sees_files, lang)];
+        own.into_iter().chain(self.watchers.blind().map(|(watcher, blind)| of_the_rules(watcher, blind, lang))).collect()
     }
 
     fn log(&self, lang: Lang) -> LogHealth {
@@ -177,6 +185,23 @@ impl Held<'_> {
         };
         metrics::render(self.tally, &gauges)
     }
+}
+
+fn of_the_rules(watcher: model::Watcher, blind: Option<&[Blind]>, lang: Lang) -> Watcher {
+    let because = match blind {
+        None => Some(lang.pick("还没有看过。", "it has not looked yet.").to_owned()),
+        Some([]) => None,
+        Some(blind) => {
+            let named = |blind: &Blind| {
+                let what = catalogue::unseen_what(&blind.what, lang).unwrap_or(&blind.what).to_owned();
+                format!("{what}{}{}", lang.pick("：", ": "), catalogue::unseen(&blind.because, lang))
+            };
+            let all: Vec<String> = blind.iter().map(named).collect();
+            Some(format!("{}{}", all.join(lang.pick("；", "; ")), lang.pick("。", ".")))
+        }
+    };
+    let name = catalogue::watcher(watcher, lang).to_owned();
+    Watcher { what: watcher.code().to_owned(), name, sees: because.is_none(), because }
 }
 
 fn network(sees: bool, lang: Lang) -> Watcher {

@@ -14,12 +14,12 @@ use crate::catalogue::Lang;
 use crate::config::{self, Config, Loaded};
 use crate::incident::{Effect, Engine, Input};
 use crate::infer::World;
-use crate::model::{AgentEvent, Draft, Stamp, What};
+use crate::model::{AgentEvent, Draft, Stamp, Watched, What};
 use crate::report::Facing;
 use crate::spool::News;
 use crate::sys::clock;
 use crate::sys::netlink::Events;
-use crate::watch::{self, Told, Watch, Watchers};
+use crate::watch::{self, Watch, Watchers};
 use jiff::Zoned;
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
@@ -141,7 +141,7 @@ impl Signals {
 enum Woke {
     Engine(Input),
     Round(Input, World),
-    Watched(Told),
+    Watched(Watched),
     Written(News),
     Asked(Asked),
     Reload,
@@ -209,7 +209,7 @@ impl Service {
             }
             Woke::Engine(input) => due = self.advance(input),
             Woke::Round(input, world) => due = self.take_round(input, world),
-            Woke::Watched(Told { watcher, found, .. }) => due = self.advance(Input::Watched(watcher, found)),
+            Woke::Watched(told) => due = self.advance(Input::Watched(told)),
             Woke::Written(news) => self.take_news(news),
             Woke::Asked(asked) => {
                 let now_ms = (self.now)().boottime_ms;
@@ -310,6 +310,7 @@ impl Service {
             recorder: &self.recorder,
             tally: &self.tally,
             started: &self.started,
+            watchers: &self.watchers,
             hears_network: self.hearing.hears(),
             sees_files: self.changes.sees(),
         };

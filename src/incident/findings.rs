@@ -1,50 +1,74 @@
-//! What watchers find against the rules: an incident for each code and subject, from its first sight to its end.
+//! What watchers tell: an incident for each finding's code and subject, from its first sight to its end, and one for each thing that a watcher
+//! cannot see.
 //!
 //! A watcher tells all that it finds, every time it looks, and does its own debouncing; so one sight opens and one absence closes. A watcher
-//! that could not look has said nothing: nothing opens and nothing closes. Neither suspend nor a disconnection matters here.
+//! that could not look has said nothing of findings: none opens and none closes. Neither suspend nor a disconnection matters here.
 
 use super::ledger::{Book, Thresholds, dated, planned};
-use crate::model::{Certainty, Change, Finding, FindingCode, Fingerprint, Incident, KnownCause, Phase, Stamp, Subject, Watcher};
+use super::trouble::{is_lack, lack, lack_seen};
+use crate::model::{
+    Actor, Blind, Certainty, Change, Evidence, Finding, Fingerprint, Incident, KnownCause, Origin, Phase, Stamp, Watched, Watcher,
+};
 use std::collections::BTreeMap;
 
 /// The open ones, and which incident holds each.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Findings(BTreeMap<Fingerprint, u64>);
 
+/// What a look shows of one.
+struct Shown {
+    cause: KnownCause,
+    who_acts: Vec<Actor>,
+    evidence: Vec<Evidence>,
+    origin: Option<Origin>,
+}
+
+/// Who tells of such things; `None` = no watcher.
+fn teller(fingerprint: &Fingerprint) -> Option<Watcher> {
+    match fingerprint {
+        Fingerprint::Finding(code, _) => Some(code.watcher()),
+        Fingerprint::Blindness(what) => Watcher::of_blindness(what).map(|(watcher, _)| watcher),
+        Fingerprint::Disconnection(_) | Fingerprint::Degradation(..) => None,
+    }
+}
+
 impl Findings {
     pub(super) fn adopt(&mut self, incident: &Incident) {
-        if matches!(incident.fingerprint, Fingerprint::Finding(..)) {
+        if teller(&incident.fingerprint).is_some() {
             self.0.insert(incident.fingerprint.clone(), incident.key);
         }
     }
 
-    /// All that this watcher finds now.
-    pub(super) fn advance(&mut self, watcher: Watcher, found: &[Finding], at: &Stamp, rules: &Thresholds, book: &mut Book) {
-        for finding in found {
-            debug_assert_eq!(finding.code.watcher(), watcher, "each looks after its own");
-            let fingerprint = Fingerprint::Finding(finding.code, finding.subject.clone());
-            if let Some(key) = self.0.get(&fingerprint) {
-                see_again(*key, finding, at, book);
-            } else {
-                let key = open(fingerprint.clone(), finding, at, rules, book);
-                self.0.insert(fingerprint, key);
-            }
-        }
-        let is_found =
-            |code: &FindingCode, subject: &Subject| found.iter().any(|finding| finding.code == *code && finding.subject == *subject);
+    /// All that this watcher tells now.
+    pub(super) fn advance(&mut self, told: &Watched, at: &Stamp, rules: &Thresholds, book: &mut Book) {
+        let lacks = told.blind.iter().filter(|blind| is_lack(&blind.because)).map(|blind| blindness(told.watcher, blind));
+        let mut shown: BTreeMap<Fingerprint, Shown> = told.found.iter().flatten().map(finding).chain(lacks).collect();
+        let looked = told.found.is_some();
         self.0.retain(|fingerprint, key| {
-            let Fingerprint::Finding(code, subject) = fingerprint else { return false };
-            if code.watcher() != watcher || is_found(code, subject) || !book.may_resolve(*key, at) {
+            if teller(fingerprint) != Some(told.watcher) {
+                return true;
+            }
+            if let Some(now) = shown.remove(fingerprint) {
+                see_again(*key, now, at, book);
+                return true;
+            }
+            let unknown = matches!(fingerprint, Fingerprint::Finding(..)) && !looked;
+            if unknown || !book.may_resolve(*key, at) {
                 return true;
             }
             book.resolve(*key, Change::Recovered, at);
             false
         });
+        for (fingerprint, now) in shown {
+            debug_assert_eq!(teller(&fingerprint), Some(told.watcher), "each looks after its own");
+            let key = open(fingerprint.clone(), now, at, rules, book);
+            self.0.insert(fingerprint, key);
+        }
     }
 }
 
-fn cause(finding: &Finding) -> KnownCause {
-    KnownCause {
+fn finding(finding: &Finding) -> (Fingerprint, Shown) {
+    let cause = KnownCause {
         code: finding.code.code().to_owned(),
         layer: None,
         object: finding.subject.to_string(),
@@ -52,16 +76,26 @@ fn cause(finding: &Finding) -> KnownCause {
         certainty: Certainty::Proven,
         alternatives: Vec::new(),
         history: Vec::new(),
-    }
+    };
+    let (who_acts, evidence) = (finding.code.actors().to_vec(), finding.evidence.clone());
+    let shown = Shown { cause, who_acts, evidence, origin: Some(finding.origin) };
+    (Fingerprint::Finding(finding.code, finding.subject.clone()), shown)
 }
 
-fn open(fingerprint: Fingerprint, finding: &Finding, at: &Stamp, rules: &Thresholds, book: &mut Book) -> u64 {
-    let evidence = dated(&finding.evidence, at);
+fn blindness(watcher: Watcher, blind: &Blind) -> (Fingerprint, Shown) {
+    let what = watcher.blindness(&blind.what);
+    let evidence = vec![lack_seen(&what, &blind.because)];
+    let shown = Shown { cause: lack(&what), who_acts: vec![Actor::Vendor], evidence, origin: None };
+    (Fingerprint::Blindness(what), shown)
+}
+
+fn open(fingerprint: Fingerprint, now: Shown, at: &Stamp, rules: &Thresholds, book: &mut Book) -> u64 {
+    let evidence = dated(&now.evidence, at);
     if let Some(key) = book.lately(|incident| incident.fingerprint == fingerprint) {
         if let Some(incident) = book.incidents.get_mut(&key) {
-            (incident.evidence, incident.origin) = (evidence, Some(finding.origin));
+            (incident.evidence, incident.origin) = (evidence, now.origin);
         }
-        book.reopen(key, cause(finding), at);
+        book.reopen(key, now.cause, at);
         return key;
     }
     book.open(Incident {
@@ -75,34 +109,34 @@ fn open(fingerprint: Fingerprint, finding: &Finding, at: &Stamp, rules: &Thresho
         centres: Vec::new(),
         since: at.clone(),
         at: at.clone(),
-        cause: cause(finding),
-        who_acts: finding.code.actors().to_vec(),
+        cause: now.cause,
+        who_acts: now.who_acts,
         evidence,
         planned: planned(rules, at),
-        origin: Some(finding.origin),
+        origin: now.origin,
     })
 }
 
 /// Another severity or other facts are worth a record; the same again is not.
-fn see_again(key: u64, finding: &Finding, at: &Stamp, book: &mut Book) {
+fn see_again(key: u64, now: Shown, at: &Stamp, book: &mut Book) {
     book.still_failing(key, at);
     let Some(incident) = book.incidents.get_mut(&key) else { return };
-    let facts = |evidence: &[crate::model::Evidence]| {
-        evidence.iter().map(|line| (line.k.clone(), line.target.clone(), line.result.clone())).collect::<Vec<_>>()
-    };
-    if incident.cause.severity == finding.severity && facts(&incident.evidence) == facts(&finding.evidence) {
+    let Shown { cause, evidence, .. } = now;
+    let facts =
+        |evidence: &[Evidence]| evidence.iter().map(|line| (line.k.clone(), line.target.clone(), line.result.clone())).collect::<Vec<_>>();
+    if incident.cause.severity == cause.severity && facts(&incident.evidence) == facts(&evidence) {
         return;
     }
-    incident.cause.severity = finding.severity;
-    incident.evidence = dated(&finding.evidence, at);
+    incident.cause.severity = cause.severity;
+    incident.evidence = dated(&evidence, at);
     book.write(key, Phase::Updated, Change::Refined, at);
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::ledger::{Ledger, Thresholds};
+    use super::super::ledger::Ledger;
     use super::*;
-    use crate::model::{ClockState, Evidence, Origin, Severity};
+    use crate::model::{ClockState, FindingCode, Severity, Subject, Unseen};
 
     fn at(seconds: u64) -> Stamp {
         let wall = jiff::Timestamp::UNIX_EPOCH;
@@ -123,6 +157,10 @@ mod tests {
         if mounted { Finding { severity: Severity::High, ..found } } else { found }
     }
 
+    fn tells(watcher: Watcher, found: &[Finding]) -> Watched {
+        Watched { watcher, found: Some(found.to_vec()), blind: Vec::new() }
+    }
+
     fn told(changed: &[Incident]) -> Vec<(String, Phase, Change, Severity)> {
         changed.iter().map(|i| (i.fingerprint.to_string(), i.phase, i.change, i.cause.severity)).collect()
     }
@@ -131,7 +169,7 @@ mod tests {
     fn one_sight_opens_a_change_updates_and_absence_closes() {
         let (mut ledger, rules) = (Ledger::default(), Thresholds::default());
         let name = || "usb.storage:device:0951:1666:X".to_owned();
-        let mut see = |seconds, found: &[Finding]| told(&ledger.watch(Watcher::Usb, found, &at(seconds), &rules));
+        let mut see = |seconds, found: &[Finding]| told(&ledger.watch(&tells(Watcher::Usb, found), &at(seconds), &rules));
         assert_eq!(see(1, &[stick(false)]), [(name(), Phase::Opened, Change::Raised, Severity::Low)]);
         assert_eq!(see(2, &[stick(false)]), []);
         assert_eq!(see(3, &[stick(true)]), [(name(), Phase::Updated, Change::Refined, Severity::High)]);
@@ -143,17 +181,39 @@ mod tests {
     #[test]
     fn a_watcher_speaks_only_of_its_own() {
         let (mut ledger, rules) = (Ledger::default(), Thresholds::default());
-        ledger.watch(Watcher::Usb, &[stick(false)], &at(1), &rules);
-        assert_eq!(ledger.watch(Watcher::Clock, &[], &at(2), &rules), []);
+        ledger.watch(&tells(Watcher::Usb, &[stick(false)]), &at(1), &rules);
+        assert_eq!(ledger.watch(&tells(Watcher::Clock, &[]), &at(2), &rules), []);
         assert_eq!(ledger.open().count(), 1);
     }
 
     #[test]
     fn what_an_earlier_run_left_open_goes_on_under_its_name() {
         let (mut ledger, rules) = (Ledger::default(), Thresholds::default());
-        let opened = ledger.watch(Watcher::Usb, &[stick(true)], &at(1), &rules);
+        let opened = ledger.watch(&tells(Watcher::Usb, &[stick(true)]), &at(1), &rules);
         let mut later = Ledger::restored(opened);
-        assert_eq!(later.watch(Watcher::Usb, &[stick(true)], &at(5), &rules), []);
-        assert_eq!(told(&later.watch(Watcher::Usb, &[], &at(6), &rules))[0].1, Phase::Resolved);
+        assert_eq!(later.watch(&tells(Watcher::Usb, &[stick(true)]), &at(5), &rules), []);
+        assert_eq!(told(&later.watch(&tells(Watcher::Usb, &[]), &at(6), &rules))[0].1, Phase::Resolved);
+    }
+
+    #[test]
+    fn who_cannot_look_closes_nothing_and_says_what_is_not_seen() {
+        let (mut ledger, rules) = (Ledger::default(), Thresholds::default());
+        ledger.watch(&tells(Watcher::Usb, &[stick(true)]), &at(1), &rules);
+        let blind = vec![Blind { what: "devices".to_owned(), because: Unseen::NotMounted("/sys".to_owned()) }];
+        let names = |changed: &[Incident]| told(changed).into_iter().map(|(name, phase, ..)| (name, phase)).collect::<Vec<_>>();
+        let changed = ledger.watch(&Watched { watcher: Watcher::Usb, found: None, blind }, &at(2), &rules);
+        assert_eq!(names(&changed), [("agent.degraded:watch.usb.devices".to_owned(), Phase::Opened)]);
+        // The rounds have blindnesses of their own and know nothing of this one.
+        let mut later = Ledger::restored(ledger.open().cloned().collect());
+        assert_eq!(later.watch(&tells(Watcher::Clock, &[]), &at(3), &rules), []);
+        let changed = later.watch(&tells(Watcher::Usb, &[stick(true)]), &at(4), &rules);
+        assert_eq!(names(&changed), [("agent.degraded:watch.usb.devices".to_owned(), Phase::Resolved)]);
+    }
+
+    #[test]
+    fn what_was_deliberately_not_looked_at_is_no_blindness() {
+        let blind = vec![Blind { what: "anchors".to_owned(), because: Unseen::NotConfigured("isolation.mode".to_owned()) }];
+        let told = Watched { watcher: Watcher::Isolation, found: Some(Vec::new()), blind };
+        assert_eq!(Ledger::default().watch(&told, &at(2), &Thresholds::default()), []);
     }
 }

@@ -4,7 +4,7 @@ use super::findings::Findings;
 use super::outage::Outages;
 use super::trouble::Troubles;
 use crate::config::{Clear, Config, Maintenance, Raise};
-use crate::model::{Change, Diagnosis, Evidence, Finding, Incident, KnownCause, Phase, Stamp, Watcher};
+use crate::model::{Change, Diagnosis, Evidence, Incident, KnownCause, Phase, Stamp, Watched};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -82,10 +82,10 @@ impl Ledger {
         self.book.take_changed()
     }
 
-    /// Takes in all that a watcher finds now, and gives the incidents that changed.
-    pub fn watch(&mut self, watcher: Watcher, found: &[Finding], at: &Stamp, rules: &Thresholds) -> Vec<Incident> {
+    /// Takes in what a watcher tells, and gives the incidents that changed.
+    pub fn watch(&mut self, told: &Watched, at: &Stamp, rules: &Thresholds) -> Vec<Incident> {
         self.book.forget(at);
-        self.findings.advance(watcher, found, at, rules, &mut self.book);
+        self.findings.advance(told, at, rules, &mut self.book);
         self.book.take_changed()
     }
 

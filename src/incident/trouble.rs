@@ -3,7 +3,7 @@
 
 use super::ledger::{Book, Sight, Thresholds, dated, planned};
 use crate::model::{
-    Actor, Certainty, Change, Diagnosis, Evidence, Fingerprint, Incident, KnownCause, Phase, Severity, Stamp, Unseen, Verdict,
+    Actor, Certainty, Change, Diagnosis, Evidence, Fingerprint, Incident, KnownCause, Phase, Severity, Stamp, Unseen, Verdict, Watcher,
 };
 use std::collections::BTreeMap;
 
@@ -32,7 +32,12 @@ struct Shown {
 
 impl Troubles {
     pub(super) fn adopt(&mut self, incident: &Incident) {
-        if matches!(incident.fingerprint, Fingerprint::Degradation(..) | Fingerprint::Blindness(_)) {
+        let ours = match &incident.fingerprint {
+            Fingerprint::Degradation(..) => true,
+            Fingerprint::Blindness(what) => Watcher::of_blindness(what).is_none(),
+            Fingerprint::Disconnection(_) | Fingerprint::Finding(..) => false,
+        };
+        if ours {
             let trouble = Trouble { since: Some(incident.since.clone()), incident: Some(incident.key), ..Trouble::default() };
             self.0.insert(incident.fingerprint.clone(), trouble);
         }
@@ -144,12 +149,13 @@ fn degradation(verdict: &Verdict) -> (Fingerprint, Shown) {
 }
 
 fn blindness(what: &str, because: &Unseen) -> (Fingerprint, Shown) {
-    let why = match because {
-        Unseen::Capability(name) => format!("needs {name}"),
-        Unseen::Error(error) => error.clone(),
-        other => format!("{other:?}"),
-    };
-    let cause = KnownCause {
+    let (cause, evidence) = (lack(what), lack_seen(what, because));
+    (Fingerprint::Blindness(what.to_owned()), Shown { cause, who_acts: vec![Actor::Vendor], evidence: vec![evidence], centres: Vec::new() })
+}
+
+/// The cause of a blindness.
+pub(super) fn lack(what: &str) -> KnownCause {
+    KnownCause {
         code: "agent.degraded".to_owned(),
         layer: None,
         object: what.to_owned(),
@@ -157,13 +163,21 @@ fn blindness(what: &str, because: &Unseen) -> (Fingerprint, Shown) {
         certainty: Certainty::Proven,
         alternatives: Vec::new(),
         history: Vec::new(),
+    }
+}
+
+/// Its proof.
+pub(super) fn lack_seen(what: &str, because: &Unseen) -> Evidence {
+    let why = match because {
+        Unseen::Capability(name) => format!("needs {name}"),
+        Unseen::Error(error) => error.clone(),
+        other => format!("{other:?}"),
     };
-    let evidence = vec![Evidence { k: "agent.blind".to_owned(), target: what.to_owned(), result: why, ms: None, n: 1, boot_ms: None }];
-    (Fingerprint::Blindness(what.to_owned()), Shown { cause, who_acts: vec![Actor::Vendor], evidence, centres: Vec::new() })
+    Evidence { k: "agent.blind".to_owned(), target: what.to_owned(), result: why, ms: None, n: 1, boot_ms: None }
 }
 
 /// Something is missing here, in contrast to what was deliberately not asked.
-fn is_lack(because: &Unseen) -> bool {
+pub(super) fn is_lack(because: &Unseen) -> bool {
     match because {
         Unseen::Capability(_) | Unseen::NotMounted(_) | Unseen::Hidden(_) | Unseen::Error(_) => true,
         Unseen::NotConfigured(_) | Unseen::NotEnrolled | Unseen::Deadline | Unseen::Skipped | Unseen::PublicAddress | Unseen::Unsteady => {

@@ -3,7 +3,7 @@
 //! A finding observes and does not convict: what was granted, enrolled or there before is none, and *suspect* states rank low. A code is part
 //! of the product's interface: never renamed, never reused. Texts are in [`catalogue`](crate::catalogue).
 
-use super::{Actor, Evidence, Severity, Subject};
+use super::{Actor, Blind, Evidence, Severity, Subject};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -52,6 +52,48 @@ pub enum Watcher {
     Protection,
     /// The day's upload.
     Upload,
+}
+
+impl Watcher {
+    /// All of them.
+    pub const ALL: [Self; 8] =
+        [Self::Isolation, Self::Extension, Self::Identity, Self::Usb, Self::Clock, Self::Settings, Self::Protection, Self::Upload];
+
+    /// The name in JSON.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Isolation => "isolation",
+            Self::Extension => "extension",
+            Self::Identity => "identity",
+            Self::Usb => "usb",
+            Self::Clock => "clock",
+            Self::Settings => "settings",
+            Self::Protection => "protection",
+            Self::Upload => "upload",
+        }
+    }
+
+    /// What this watcher cannot see, as an incident names it.
+    pub fn blindness(self, what: &str) -> String {
+        format!("watch.{}.{what}", self.code())
+    }
+
+    /// The watcher and the thing of a name made by [`blindness`](Self::blindness).
+    pub fn of_blindness(name: &str) -> Option<(Self, &str)> {
+        let (code, what) = name.strip_prefix("watch.")?.split_once('.')?;
+        Some((Self::ALL.into_iter().find(|watcher| watcher.code() == code)?, what))
+    }
+}
+
+/// What a watcher tells after a look.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Watched {
+    /// Who.
+    pub watcher: Watcher,
+    /// All that it finds, every time; `None` = it could not look.
+    pub found: Option<Vec<Finding>>,
+    /// What it could not see.
+    pub blind: Vec<Blind>,
 }
 
 /// What was found, as it is now.

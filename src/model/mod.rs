@@ -21,7 +21,7 @@ pub use diagnosis::{
     Blind, Certainty, Chain, Diagnosis, Evidence, Isolation, LayerState, Note, NoteCode, PathItem, Reason, RuledOut, Service, Verdict,
 };
 pub use exchange::{ArpAnswer, Errno, Failure, FailureKind, Gateway, Hop, HopAnswer, IcmpError, IcmpKind, Reply};
-pub use finding::{Finding, FindingCode, Origin, Watcher};
+pub use finding::{Finding, FindingCode, Origin, Watched, Watcher};
 pub use incident::{Alternative, Change, Earlier, Fingerprint, Incident, IncidentId, IncidentKind, KnownCause, Phase};
 pub use kernel::{Address, Link, LinkKind, Neighbour, Route, RouteKind, RouteTable};
 pub use observation::{Observation, Outcome, Sighting, Source, Unseen};

@@ -18,7 +18,7 @@ mod clock;
 mod run;
 mod usb;
 
-pub use run::{Told, Watchers};
+pub use run::Watchers;
 
 use crate::baseline::{Baseline, Enrolment};
 use crate::config::Config;
@@ -72,10 +72,10 @@ impl Look {
     }
 }
 
-/// What a watcher cannot see: a key of the catalogue (`watch.*`), and why.
+/// What a watcher cannot see, and why. Its words are in [`unseen_what`](crate::catalogue::unseen_what).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blind {
-    /// What, e.g. `usb.devices`.
+    /// What, e.g. `usb.devices`; unique among all watchers.
     pub what: &'static str,
     /// Why.
     pub why: Unseen,

@@ -1,9 +1,10 @@
 //! Keeps the watchers going, each as a task of its own beside the daemon's loop.
 
-use super::{Blind, Given, Look, MINUTE, Watch};
+use super::{Given, Look, MINUTE, Watch};
 use crate::baseline::Enrolment;
 use crate::config::Config;
-use crate::model::{Finding, Stamp, Watcher};
+use crate::model::{Blind, Stamp, Watched, Watcher};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -13,23 +14,14 @@ use tokio::time::{Instant, sleep_until};
 /// Between two looks of one watcher, however much stirs: a storm of events costs no more than this.
 const APART: Duration = Duration::from_millis(200);
 
-/// What a watcher has to say.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Told {
-    /// Who.
-    pub watcher: Watcher,
-    /// All that it finds; `None` = it could not look.
-    pub found: Option<Vec<Finding>>,
-    /// What it cannot see.
-    pub blind: Vec<Blind>,
-}
-
 /// What does not change from look to look.
 type Setting = (Arc<Config>, Arc<Enrolment>);
 
 /// The watchers at work; they end when this is dropped.
 pub struct Watchers {
-    told: mpsc::Receiver<Told>,
+    told: mpsc::Receiver<Watched>,
+    /// What each could not see when it last looked; `None` = it has not looked yet.
+    blind: BTreeMap<Watcher, Option<Vec<Blind>>>,
     setting: watch::Sender<Setting>,
     /// Ends them.
     _tasks: JoinSet<()>,
@@ -41,11 +33,12 @@ impl Watchers {
         let (tell, told) = mpsc::channel(watches.len().max(1));
         let (setting, _) = watch::channel((Arc::clone(config), Arc::clone(enrolment)));
         let began = Instant::now();
+        let blind = watches.iter().map(|watch| (watch.watcher(), None)).collect();
         let mut tasks = JoinSet::new();
         for watch in watches {
             tasks.spawn_local(keep(watch, began, now, setting.subscribe(), tell.clone()));
         }
-        Self { told, setting, _tasks: tasks }
+        Self { told, blind, setting, _tasks: tasks }
     }
 
     /// From now on under another configuration: everything is looked at again.
@@ -54,11 +47,15 @@ impl Watchers {
     }
 
     /// What is told next; waits for ever where nobody watches. Cancelling it loses nothing.
-    pub async fn next(&mut self) -> Told {
-        match self.told.recv().await {
-            Some(told) => told,
-            None => std::future::pending().await,
-        }
+    pub async fn next(&mut self) -> Watched {
+        let Some(told) = self.told.recv().await else { return std::future::pending().await };
+        self.blind.insert(told.watcher, Some(told.blind.clone()));
+        told
+    }
+
+    /// All of them, and what each could not see when it last looked; `None` = it has not looked yet.
+    pub fn blind(&self) -> impl Iterator<Item = (Watcher, Option<&[Blind]>)> {
+        self.blind.iter().map(|(watcher, blind)| (*watcher, blind.as_deref()))
     }
 }
 
@@ -68,7 +65,7 @@ async fn keep(
     began: Instant,
     now: fn() -> Stamp,
     mut setting: watch::Receiver<Setting>,
-    tell: mpsc::Sender<Told>,
+    tell: mpsc::Sender<Watched>,
 ) {
     loop {
         let (config, enrolment) = setting.borrow_and_update().clone();
@@ -77,7 +74,8 @@ async fn keep(
         let Look { found, blind, again } = watch.look(&given).await;
         // Before enrolment nobody is accused.
         let found = found.map(|found| if given.baseline().is_some() { found } else { Vec::new() });
-        if tell.send(Told { watcher: watch.watcher(), found, blind }).await.is_err() {
+        let blind = blind.into_iter().map(|blind| Blind { what: blind.what.to_owned(), because: blind.why }).collect();
+        if tell.send(Watched { watcher: watch.watcher(), found, blind }).await.is_err() {
             return;
         }
         let due = if again < MINUTE { looked + again.max(APART) } else { on_the_minute(began, Instant::now() + again - MINUTE) };
@@ -93,4 +91,127 @@ async fn keep(
 fn on_the_minute(began: Instant, now: Instant) -> Instant {
     let minutes = now.saturating_duration_since(began).as_secs() / MINUTE.as_secs() + 1;
     began + MINUTE * u32::try_from(minutes).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ClockState, Finding, FindingCode, Origin, Subject, Unseen};
+    use crate::watch::Blind as Unseeable;
+    use futures_util::future::LocalBoxFuture;
+    use std::cell::RefCell;
+    use std::rc::Rc;
+    use tokio::sync::Notify;
+    use tokio::task::LocalSet;
+    use tokio::time::{sleep, timeout};
+
+    fn stamp() -> Stamp {
+        let wall = jiff::Timestamp::UNIX_EPOCH;
+        Stamp { boot_id: "b".to_owned(), boottime_ms: 0, wall, offset_s: 0, clock: ClockState::Unknown }
+    }
+
+    /// Finds a stick, and writes down when it looked.
+    #[derive(Clone)]
+    struct Scripted {
+        began: Instant,
+        looks: Rc<RefCell<Vec<u64>>>,
+        stir: Rc<Notify>,
+        again: Duration,
+    }
+
+    impl Scripted {
+        fn new(again: Duration) -> Self {
+            Self { began: Instant::now(), looks: Rc::default(), stir: Rc::default(), again }
+        }
+
+        fn looked(&self) -> Vec<u64> {
+            self.looks.borrow().clone()
+        }
+    }
+
+    impl Watch for Scripted {
+        fn watcher(&self) -> Watcher {
+            Watcher::Usb
+        }
+
+        fn look<'a>(&'a mut self, _: &'a Given) -> LocalBoxFuture<'a, Look> {
+            self.looks.borrow_mut().push(u64::try_from(self.began.elapsed().as_millis()).unwrap());
+            let stick = Finding::new(FindingCode::UsbStorage, Subject::Device("a:b:c".to_owned()), Origin::PreExisting);
+            let blind = vec![Unseeable { what: "usb.devices", why: Unseen::Deadline }];
+            let look = Look { found: Some(vec![stick]), blind, again: self.again };
+            Box::pin(async move { look })
+        }
+
+        fn stirred(&mut self) -> LocalBoxFuture<'_, ()> {
+            Box::pin(self.stir.notified())
+        }
+    }
+
+    fn enrolled() -> Arc<Enrolment> {
+        Arc::new(Enrolment::Enrolled(Box::new(crate::baseline::tests::baseline())))
+    }
+
+    fn begin(watch: &Scripted, enrolment: &Arc<Enrolment>) -> Watchers {
+        Watchers::begin(vec![Box::new(watch.clone())], stamp, &Arc::new(Config::default()), enrolment)
+    }
+
+    /// Takes in what is told for so long.
+    async fn told(watchers: &mut Watchers, time: Duration) -> Vec<Watched> {
+        let (mut all, end) = (Vec::new(), Instant::now() + time);
+        while let Ok(one) = timeout(end.saturating_duration_since(Instant::now()), watchers.next()).await {
+            all.push(one);
+        }
+        all
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_is_accused_before_enrolment_and_everybody_is_looked_at() {
+        let tasks = LocalSet::new();
+        let lived = tasks.run_until(async {
+            let watch = Scripted::new(MINUTE);
+            let mut watchers = begin(&watch, &Arc::new(Enrolment::NotEnrolled));
+            assert_eq!(watchers.blind().collect::<Vec<_>>(), [(Watcher::Usb, None)], "not looked yet");
+            let before = told(&mut watchers, Duration::from_secs(1)).await;
+            assert!(watchers.blind().all(|(_, blind)| blind.is_some()));
+            watchers.reconfigure(&Arc::new(Config::default()), &enrolled());
+            let after = told(&mut watchers, Duration::from_secs(1)).await;
+            let found = |all: &[Watched]| all.iter().map(|one| one.found.as_ref().map(Vec::len)).collect::<Vec<_>>();
+            assert_eq!((found(&before), found(&after)), (vec![Some(0)], vec![Some(1)]), "enrolling is a reason to look again");
+        });
+        lived.await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_quiet_watcher_looks_on_the_minute_and_a_storm_costs_five_looks_a_second() {
+        let tasks = LocalSet::new();
+        let lived = tasks.run_until(async {
+            let watch = Scripted::new(MINUTE);
+            let mut watchers = begin(&watch, &enrolled());
+            told(&mut watchers, Duration::from_secs(90)).await;
+            assert_eq!(watch.looked(), [0, 60_000]);
+            watch.stir.notify_one();
+            told(&mut watchers, Duration::from_secs(35)).await;
+            assert_eq!(watch.looked(), [0, 60_000, 90_000, 120_000], "at once, and then on the same minute as all");
+            let storm = async {
+                for _ in 0..10_000 {
+                    watch.stir.notify_one();
+                    sleep(Duration::from_millis(1)).await;
+                }
+            };
+            let (listened, ()) = tokio::join!(told(&mut watchers, Duration::from_secs(10)), storm);
+            assert!((45..=51).contains(&listened.len()), "{}", listened.len());
+        });
+        lived.await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_watched_closely_is_looked_at_as_often_as_it_asks() {
+        let tasks = LocalSet::new();
+        let lived = tasks.run_until(async {
+            let watch = Scripted::new(Duration::from_secs(2));
+            told(&mut begin(&watch, &enrolled()), Duration::from_secs(7)).await;
+            assert_eq!(watch.looked(), [0, 2000, 4000, 6000]);
+        });
+        lived.await;
+    }
 }

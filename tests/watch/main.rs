@@ -1,3 +1,11 @@
 //! Watchers against real things: what is staged here happens in namespaces that the test makes itself, and an enrolled daemon in them tells of it.
 //!
-//! Needs root and `ip`; without them a test prints `SKIPPED` and the reason.
+//! Needs root, `ip`, `unshare` and `nsenter`; without them a test prints `SKIPPED` and the reason.
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+#![allow(dead_code, reason = "each family needs some of the words")]
+
+mod frame;
+mod ground;
+mod sites;
+mod usb;
+mod usb_ears;

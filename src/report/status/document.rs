@@ -209,7 +209,7 @@ pub enum LogState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Watcher {
-    /// What it watches: `network`, `configuration`.
+    /// What it watches: `network`, `configuration`, or a watcher of the rules.
     pub what: String,
     /// In words.
     pub name: String,

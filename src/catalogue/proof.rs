@@ -57,7 +57,11 @@ pub fn question(kind: &str, lang: Lang) -> Option<&'static str> {
 
 /// What came back, e.g. `ECONNREFUSED` or `icmp host-unreachable from 10.0.0.1`; `None` when there are no words for it.
 pub fn result(result: &str, lang: Lang) -> Option<String> {
-    fixed(result, lang).map(str::to_owned).or_else(|| with_argument(result, lang)).or_else(|| usb::result(result, lang)).or_else(|| clock::result(result, lang))
+    fixed(result, lang)
+        .map(str::to_owned)
+        .or_else(|| with_argument(result, lang))
+        .or_else(|| usb::result(result, lang))
+        .or_else(|| clock::result(result, lang))
 }
 
 fn fixed(result: &str, lang: Lang) -> Option<&'static str> {

@@ -33,8 +33,8 @@ struct Set {
 }
 
 impl Batteries {
-    /// Takes a look in. `least` is the smallest step that is told.
-    pub(super) fn advance(&mut self, seen: &Seen, least: i64) -> Vec<Finding> {
+    /// Takes a look in. `limit` is the smallest step that is told.
+    pub(super) fn advance(&mut self, seen: &Seen, limit: i64) -> Vec<Finding> {
         let moment = seen.moment;
         // The system's own pace may be corrected; that of the battery never is.
         let pace = moment.raw + (moment.boot - moment.mono);
@@ -47,7 +47,7 @@ impl Batteries {
             let copied = off.saturating_abs() <= COPY || off.saturating_sub(seen.local).saturating_abs() <= COPY;
             if copied {
                 battery.set = None;
-            } else if step.saturating_abs() >= COARSE.max(least) && !without_power(real.saturating_sub(step)) {
+            } else if step.saturating_abs() >= COARSE.max(limit) && !without_power(real.saturating_sub(step)) {
                 let before = battery.set.as_ref().map_or(battery.apart, |set| set.before);
                 battery.set = Some(Set { before, by: apart.saturating_sub(before), off, at: moment.boot });
             }

@@ -88,8 +88,8 @@ impl Steps {
         self.due
     }
 
-    /// Takes a look in. `least` is the smallest step that is told.
-    pub(super) fn advance(&mut self, seen: &Seen, least: i64) -> Option<Finding> {
+    /// Takes a look in. `limit` is the smallest step that is told.
+    pub(super) fn advance(&mut self, seen: &Seen, limit: i64) -> Option<Finding> {
         let boot = seen.moment.boot;
         if let Programs::Running(_) = seen.programs {
             (self.programs, self.asked) = (seen.programs.clone(), Some(boot));
@@ -103,14 +103,14 @@ impl Steps {
             if nobody_set(step, &last, &now, seen) {
                 self.shift(step);
             } else if step.abs() >= NOISE {
-                self.take(step, &last, seen, least);
+                self.take(step, &last, seen, limit);
             }
         }
-        self.follow(seen, least);
+        self.follow(seen, limit);
         if seen.vouched() {
             (self.right, self.small) = (Some(Right { apart: now.apart, at: boot }), Small::default());
         }
-        self.tell(seen, least)
+        self.tell(seen, limit)
     }
 
     /// A leap second or a resume moved the clock: everything that is remembered moves along.
@@ -123,7 +123,7 @@ impl Steps {
         }
     }
 
-    fn take(&mut self, step: i64, last: &Last, seen: &Seen, least: i64) {
+    fn take(&mut self, step: i64, last: &Last, seen: &Seen, limit: i64) {
         let (boot, now) = (seen.moment.boot, seen.apart());
         if let Some(row) = &mut self.row {
             (row.now, row.last, row.over, row.count) = (now, boot, None, row.count + 1);
@@ -131,7 +131,7 @@ impl Steps {
             let small = if boot - self.small.at > TOGETHER { Small::default() } else { self.small };
             let small = Small { sum: small.sum + step, count: small.count + 1, at: boot };
             let before = now - small.sum;
-            if small.sum.abs() < least {
+            if small.sum.abs() < limit {
                 self.small = small;
                 return;
             }
@@ -158,12 +158,12 @@ impl Steps {
         if let Some(row) = &mut self.row {
             let far = now - row.before;
             row.largest = if far.abs() > row.largest.abs() { far } else { row.largest };
-            row.worst = row.worst.max(severity(row.before, now, right, seen, least));
+            row.worst = row.worst.max(severity(row.before, now, right, seen, limit));
         }
     }
 
     /// What became of the steps: undone, vouched for, or long ago.
-    fn follow(&mut self, seen: &Seen, least: i64) {
+    fn follow(&mut self, seen: &Seen, limit: i64) {
         let boot = seen.moment.boot;
         let Some(row) = &mut self.row else { return };
         let far = row.now - row.before;
@@ -173,9 +173,8 @@ impl Steps {
                 // Set by a time daemon. That one which kept the clock moves it by hours is worth a hint: its servers may be wrong.
                 None if vouched && row.kept_before == ClockState::Synchronised && far.abs() >= GRAVE => row.by_daemon = true,
                 None if vouched => self.row = None,
-                None => {}
-                Some(_) if vouched || far.abs() < least => row.over = Some(boot),
-                Some(_) => {}
+                Some(_) if vouched || far.abs() < limit => row.over = Some(boot),
+                None | Some(_) => {}
             }
         }
         let ended = |row: &Row| row.over.is_some_and(|since| boot - since >= LINGERS) || boot - row.last >= STANDS;
@@ -184,7 +183,7 @@ impl Steps {
         }
     }
 
-    fn tell(&mut self, seen: &Seen, least: i64) -> Option<Finding> {
+    fn tell(&mut self, seen: &Seen, limit: i64) -> Option<Finding> {
         self.due = None;
         let boot = seen.moment.boot;
         let row = self.row.as_ref()?;
@@ -196,7 +195,7 @@ impl Steps {
             // What the kernel does not tell, the time daemon may well have told the kernel.
             seen.keeping?;
         }
-        let fresh = self.finding(row, seen, least);
+        let fresh = self.finding(row, seen, limit);
         let row = self.row.as_mut()?;
         let told = match row.told.take() {
             Some((told, count)) => {
@@ -211,9 +210,9 @@ impl Steps {
         Some(row.told.insert(told).0.clone())
     }
 
-    fn finding(&self, row: &Row, seen: &Seen, least: i64) -> Finding {
+    fn finding(&self, row: &Row, seen: &Seen, limit: i64) -> Finding {
         let far = row.now - row.before;
-        let undone = far.abs() < least;
+        let undone = far.abs() < limit;
         let mut evidence = vec![fact("clock.step", by(if undone { row.largest } else { far }))];
         if row.count > 1 {
             evidence.push(fact("clock.steps", format!("{} times", row.count)));
@@ -246,11 +245,11 @@ impl Steps {
 }
 
 /// How bad it is that the clock went from one to the other. Where it is known what is right, what counts is how wrong it is now.
-fn severity(before: i64, now: i64, right: Option<Right>, seen: &Seen, least: i64) -> Severity {
+fn severity(before: i64, now: i64, right: Option<Right>, seen: &Seen, limit: i64) -> Severity {
     let boot = seen.moment.boot;
     let Some(right) = right else { return gravity(boot + before, boot + now, seen.local) };
     let (was, is) = ((before - right.apart).abs(), (now - right.apart).abs());
-    if is < was && is < least + (boot - right.at) / DRIFT {
+    if is < was && is < limit + (boot - right.at) / DRIFT {
         return Severity::Info;
     }
     gravity(boot + right.apart, boot + now, seen.local)

@@ -25,8 +25,6 @@ pub(crate) struct Ground<'a> {
     records: Vec<Value>,
     /// Bytes of the log that are in `records`.
     read: usize,
-    /// How much the clock of the kernel's messages is behind the agent's.
-    ahead_ms: i64,
     /// Where the log stood when that was staged which the agent sees by the minute.
     pub(crate) slow: Option<usize>,
 }
@@ -36,8 +34,7 @@ impl<'a> Ground<'a> {
     pub(crate) fn new(image: &'a Image, work: &Path, accel: Accel, rtc: &str) -> Done<Ground<'a>> {
         crate::sticks::state(&work.join("state.img"))?;
         let pc = Pc::on(image, work, accel, rtc, BOOT)?;
-        let mut ground = Ground { pc, image, work: work.to_owned(), accel, records: Vec::new(), read: 0, ahead_ms: 0, slow: None };
-        ground.know_the_kernels_clock()?;
+        let mut ground = Ground { pc, image, work: work.to_owned(), accel, records: Vec::new(), read: 0, slow: None };
         ground.pc.must("isonet enroll --by tests")?;
         ground.start()?;
         Ok(ground)
@@ -48,7 +45,7 @@ impl<'a> Ground<'a> {
         let work = self.work.clone();
         self.pc.cut();
         self.pc = Pc::on(self.image, &work, self.accel, rtc, BOOT)?;
-        self.know_the_kernels_clock()
+        Ok(())
     }
 
     /// Starts the agent and waits until it has looked around.
@@ -146,19 +143,22 @@ impl<'a> Ground<'a> {
 
     /// When the kernel first said this, milliseconds since the boot.
     pub(crate) fn kernel_said(&mut self, what: &str) -> Done<i64> {
-        let said = self.pc.until(&format!("dmesg | grep -m1 -F '{what}'"), PATIENCE)?;
-        let seconds = said.out.trim_start_matches('[').split(']').next().unwrap_or_default().trim().replace('.', "");
-        let micros: i64 = seconds.parse().map_err(|e| format!("not the kernel's word: {e}: {}", said.out))?;
-        Ok(micros / 1000 + self.ahead_ms)
-    }
-
-    /// The stamps of its messages are of another clock than the agent's: how much that is behind.
-    fn know_the_kernels_clock(&mut self) -> Done {
-        self.ahead_ms = 0;
-        let said = self.pc.must("echo calibration >/dev/kmsg; cut -d. -f1,2 /proc/uptime")?;
-        let up = said.out.split(' ').next().unwrap_or_default().replace('.', "").parse::<i64>().map_err(|e| e.to_string())? * 10;
-        self.ahead_ms = up - self.kernel_said("calibration")?;
-        Ok(())
+        // Its messages are stamped by another clock, which is fast or slow where the processor is emulated: a fresh message tells what it shows now.
+        let script = format!(
+            "dmesg | grep -m1 -F '{what}' && echo isonet-now >/dev/kmsg && cut -d' ' -f1 /proc/uptime && dmesg | grep -F isonet-now | tail -n1"
+        );
+        let said = self.pc.until(&script, PATIENCE)?;
+        let lines: Vec<&str> = said.out.lines().collect();
+        let micros = |line: &str| line.trim_start_matches('[').split(']').next().and_then(|stamp| stamp.trim().replace('.', "").parse::<i64>().ok());
+        match lines[..] {
+            [event, up, now] => {
+                let up = up.replace('.', "").parse::<i64>().ok();
+                let (event, now) = (micros(event), micros(now));
+                up.zip(event).zip(now).map(|((up, event), now)| up * 10 - (now - event) / 1000)
+            }
+            _ => None,
+        }
+        .ok_or_else(|| format!("not the kernel's word: {}", said.out))
     }
 }
 
@@ -179,15 +179,18 @@ pub(crate) fn proof(record: &Value, key: &str) -> String {
     of_key.map(|line| format!("{} {}", word(line, "/target"), word(line, "/result"))).collect::<Vec<_>>().join("; ")
 }
 
+/// All its evidence.
+pub(crate) fn evidence(record: &Value) -> String {
+    let lines = record.get("evidence").and_then(Value::as_array).into_iter().flatten();
+    lines.map(|line| format!("{}={} {}", word(line, "/k"), word(line, "/target"), word(line, "/result"))).collect::<Vec<_>>().join("; ")
+}
+
 /// A few words of each.
 pub(crate) fn shown(records: &[Value]) -> String {
     let one = |record: &Value| {
-        let evidence = record.get("evidence").and_then(Value::as_array).into_iter().flatten();
-        let evidence: Vec<String> =
-            evidence.map(|line| format!("{}={} {}", word(line, "/k"), word(line, "/target"), word(line, "/result"))).collect();
         let card = ["/agent/event", "/cause/code", "/incident/phase", "/incident/change", "/cause/object", "/cause/severity", "/origin"];
         let card: Vec<&str> = card.iter().map(|pointer| word(record, pointer)).filter(|word| !word.is_empty()).collect();
-        format!("\n    {} [{}]", card.join(" "), evidence.join("; "))
+        format!("\n    {} [{}]", card.join(" "), evidence(record))
     };
     if records.is_empty() { "none".to_owned() } else { records.iter().map(one).collect() }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Case, SOON, WATCHED, case, within};
 use crate::Done;
-use crate::daemon::{Ground, boot_ms, proof, word};
+use crate::daemon::{Ground, boot_ms, evidence, proof, word};
 use crate::sticks;
 use crate::table::Got;
 
@@ -53,7 +53,7 @@ fn plug(ground: &mut Ground<'_>, serial: &'static str, make: fn(PathBuf) -> Done
     // Below the disk's device are target, host, interface, device.
     let script = format!(
         "for disk in /sys/block/sd*; do \
-         [ \"$(cat $disk/device/../../../../serial)\" = {serial} ] && [ \"$(cat $disk/size)\" = 32768 ] && basename $disk && exit; done; exit 1"
+         [ \"$(cat $disk/device/../../../../serial)\" = {serial} ] && [ \"$(cat $disk/size)\" -gt 0 ] && basename $disk && exit; done; exit 1"
     );
     let disk = ground.pc.until(&script, SOON)?.out;
     Ok(Stick { id, serial, at, disk })
@@ -187,19 +187,22 @@ fn hidden(ground: &mut Ground<'_>) -> Done<Got> {
 
 fn raw(ground: &mut Ground<'_>) -> Done<Got> {
     let mark = ground.mark()?;
-    let stick = plug(ground, "RAW00001", sticks::partitioned, &json!({}))?;
+    let stick = plug(ground, "RAW00001", sticks::large, &json!({}))?;
     opened(ground, "usb.storage", stick.serial, mark)?;
-    let script = "before=$(awk '{print $3}' /sys/block/DISK/stat); dd if=/dev/DISK of=/dev/null bs=1M; \
-                  after=$(awk '{print $3}' /sys/block/DISK/stat); echo bytes $(( (after - before) * 512 )) $((after * 512))";
+    // Below the cache nothing is read twice, so the kernel has counted every byte that was read, and those that it needed to find the partition.
+    let script = "dd if=/dev/DISK of=/dev/null bs=1M 2>/dev/null; awk '{print $3 * 512}' /sys/block/DISK/stat";
     let done = ground.pc.must(&script.replace("DISK", &stick.disk))?;
-    let bytes: Vec<&str> = done.out.lines().last().unwrap_or_default().split(' ').skip(1).collect();
     let record = opened(ground, "usb.raw-read", stick.serial, mark)?;
     let late = boot_ms(&record) - i64::try_from(done.at_ms).unwrap_or(i64::MAX);
-    let exact = |record: &Value| bytes.iter().any(|bytes| record.to_string().contains(bytes));
-    let record = ground.wait(&format!("{bytes:?} bytes"), mark, |record| of(record, "RAW00001") && exact(record))?;
+    let bytes = format!("read {} B", done.out);
+    ground.wait(&bytes, mark, |record| of(record, stick.serial) && proof(record, "usb.bytes").contains(&bytes))?;
     pull(ground, &stick)?;
-    resolved(ground, "usb.storage", stick.serial, mark)?;
-    Ok(Got::of(format!("{bytes:?}, told in {}", word(&record, "/cause/code"))).after(late))
+    let record = resolved(ground, "usb.raw-read", stick.serial, mark)?;
+    let last = resolved(ground, "usb.storage", stick.serial, mark)?;
+    if proof(&last, "usb.bytes").contains(&bytes) {
+        return Ok(Got::of(format!("{bytes}; {}", evidence(&record))).after(late));
+    }
+    Err(format!("pulled out, it is not said any more that {bytes}: {}", evidence(&last)))
 }
 
 fn pulled(ground: &mut Ground<'_>) -> Done<Got> {

@@ -54,7 +54,8 @@ impl<'a> Ground<'a> {
         self.pc.must("ISONET_LOG=isonet=info isonet run >>/state/daemon.log 2>&1 & echo $! >/run/daemon.pid")?;
         self.wait("the agent's start", mark, |record| record.pointer("/agent/event").is_some_and(|event| event == "started"))?;
         // It has looked around when it rests.
-        let rests = "work() { awk '{print $14 + $15}' /proc/$(cat /run/daemon.pid)/stat; }; a=$(work); sleep 0.5; test $(( $(work) - a )) -le 4";
+        let rests =
+            "work() { awk '{print $14 + $15}' /proc/$(cat /run/daemon.pid)/stat; }; a=$(work); sleep 0.5; test $(( $(work) - a )) -le 4";
         self.pc.until(rests, PATIENCE).map(drop)
     }
 
@@ -132,11 +133,12 @@ impl<'a> Ground<'a> {
         self.wait_within(patience, &format!("{code} {phase}"), mark, is)
     }
 
-    /// Lets `time` pass for the agent to speak; then nothing but these findings may have been told since.
+    /// Lets `time` pass for the agent to speak; then nothing but these findings may have been told since. The end of something earlier is no news.
     pub(crate) fn nothing_but(&mut self, codes: &[&str], mark: usize, time: Duration) -> Done {
         sleep(time);
         self.mark()?;
-        let others = |record: &&Value| record.get("incident").is_some() && !codes.contains(&word(record, "/cause/code"));
+        let others =
+            |record: &&Value| record.get("incident").is_some() && word(record, "/incident/phase") != "resolved" && !codes.contains(&word(record, "/cause/code"));
         let others: Vec<Value> = self.since(mark).iter().filter(others).cloned().collect();
         if others.is_empty() { Ok(()) } else { Err(format!("nothing else was to be told: {}", shown(&others))) }
     }

@@ -4,13 +4,13 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::Done;
 use crate::args::{Args, Depth};
 use crate::cases::{self, Case, Reach};
 use crate::daemon::{Ground, shown};
 use crate::image::{Fetch, Image, image};
 use crate::pc::{Accel, Pc};
 use crate::table::{self, Ending};
-use crate::Done;
 
 /// The battery clock at the first start: whatever the day is here, the same day there, and after this program was built.
 pub(crate) const RTC: &str = "2027-05-10T04:00:00";

@@ -5,8 +5,11 @@
 #![allow(dead_code, reason = "each family needs some of the words")]
 
 mod clock;
+mod extension;
 mod frame;
 mod ground;
+mod isolation;
+mod outside;
 mod sites;
 mod usb;
 mod usb_ears;

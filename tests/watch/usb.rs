@@ -109,7 +109,7 @@ fn terminal() -> Option<Ground> {
     Some(ground)
 }
 
-/// Waits until the daemon has looked `times` more, by what it tells of something that comes and goes.
+/// Proves that the daemon looks and tells, by something that comes and goes.
 fn prove_awake(ports: &Ports<'_>, daemon: &Daemon<'_>) {
     ports.plug("9-9", "AWAKE", &["06/01/01"]);
     tell(ports.0, 1);
@@ -208,7 +208,7 @@ fn a_flood_of_ten_thousand_events_hides_nothing_and_costs_little() {
     ports.stick("1-1", "60A4", "sdq");
     tell(&ground, 1_000);
     daemon.sees("usb.storage", "opened", PATIENCE, any);
-    wait_for("quiet", Duration::from_secs(60), || {
+    wait_for("quiet", Duration::from_mins(1), || {
         let now = used(daemon.pid());
         std::thread::sleep(Duration::from_millis(500));
         (used(daemon.pid()) == now).then_some(())

@@ -49,7 +49,9 @@ impl Batteries {
                 battery.set = None;
             } else if step.saturating_abs() >= COARSE.max(limit) && !without_power(real.saturating_sub(step)) {
                 let before = battery.set.as_ref().map_or(battery.apart, |set| set.before);
-                battery.set = Some(Set { before, by: apart.saturating_sub(before), off, at: moment.boot });
+                let by = apart.saturating_sub(before);
+                // Set back to where it would be if nobody had: over, however far the system clock is from it.
+                battery.set = (by.saturating_abs() >= COARSE.max(limit)).then_some(Set { before, by, off, at: moment.boot });
             }
             battery.apart = apart;
         }
@@ -89,6 +91,20 @@ mod tests {
             assert_eq!(sizes(&mut desk), ["back 86400.000 s"]);
         }
         desk.set_battery(86_400);
+        desk.run(60);
+        assert_eq!(sizes(&mut desk), [""; 0]);
+    }
+
+    #[test]
+    fn a_battery_clock_set_back_is_over_though_the_system_clock_is_elsewhere() {
+        let mut desk = Desk::new().with_battery(0);
+        desk.look();
+        desk.set_battery(10_800);
+        desk.run(60);
+        assert_eq!(sizes(&mut desk), ["forward 10800.000 s"]);
+        desk.tick(11_000);
+        desk.run(60);
+        desk.set_battery(-10_800);
         desk.run(60);
         assert_eq!(sizes(&mut desk), [""; 0]);
     }

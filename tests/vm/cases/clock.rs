@@ -20,8 +20,10 @@ pub(super) const CASES: &[Case] = &[
     runs("stopped, date changed, started", "clock.offline-change, exact", offline),
     runs("date set 1000 times", "one incident, few records, little work", storm),
     boots("power fails, comes back an hour later", "nothing", |ground| power_cut(ground, 3600)),
-    boots("power fails, battery clock 10 days back", "clock.offline-change at once, back 10 days", |ground| power_cut(ground, -10 * 86_400)),
-    boots("power fails, battery dead", "nothing", dead_battery),
+    boots("switched off, battery clock 10 days back", "clock.offline-change at once, back 10 days", |ground| {
+        power_cut(ground, -10 * 86_400)
+    }),
+    boots("power fails, battery dead and in 2014", "nothing", dead_battery),
 ];
 
 const fn runs(name: &'static str, expected: &'static str, run: fn(&mut Ground<'_>) -> Done<Got>) -> Case {
@@ -40,12 +42,13 @@ const fn boots(name: &'static str, expected: &'static str, run: fn(&mut Ground<'
 const TOLD_MS: i64 = 2500;
 /// What only a look by the clock sees is seen within a minute.
 const BY_THE_MINUTE_MS: i64 = 65_000;
-/// What the agent says of a step may differ from what is read from outside: uptime counts hundredths.
-const EXACT_MS: i64 = 30;
+/// What the agent says of a step is rounded.
+const EXACT_MS: i64 = 2;
 
 /// The wall clock and the time since boot, milliseconds.
 fn clocks(ground: &mut Ground<'_>) -> Done<(i64, i64)> {
-    let said = ground.pc.must("adjtimex | grep -E 'time.tv_(sec|usec)' | tr -dc '0-9\\n' | tr '\\n' ' '; cut -d' ' -f1 /proc/uptime | tr -d .")?;
+    let said =
+        ground.pc.must("adjtimex | grep -E 'time.tv_(sec|usec)' | tr -dc '0-9\\n' | tr '\\n' ' '; cut -d' ' -f1 /proc/uptime | tr -d .")?;
     let numbers: Vec<i64> = said.out.split_whitespace().filter_map(|word| word.parse().ok()).collect();
     match numbers[..] {
         [seconds, micros, up] => Ok((seconds * 1000 + micros / 1000, up * 10)),
@@ -53,8 +56,17 @@ fn clocks(ground: &mut Ground<'_>) -> Done<(i64, i64)> {
     }
 }
 
+/// The wall clock less the time since boot, milliseconds, by the kernel's own books: whatever happens between two readings, it is exact.
 fn apart(ground: &mut Ground<'_>) -> Done<i64> {
-    clocks(ground).map(|(real, boot)| real - boot)
+    // Each processor learns of a step by its next timer. Clocks 1 and 2 are the wall's and the boot's, each less the same third.
+    let script = "sleep 0.3; awk '/^cpu:/ { c = $2 } /^ clock / { k = $2 } /\\.offset:/ { o[c, k] = $2 } \
+                  END { printf \"%.0f %.0f\", (o[0, \"1:\"] - o[0, \"2:\"]) / 1e6, (o[1, \"1:\"] - o[1, \"2:\"]) / 1e6 }' /proc/timer_list";
+    let said = ground.pc.must(script)?.out;
+    let numbers: Vec<i64> = said.split(' ').filter_map(|word| word.parse().ok()).collect();
+    match numbers[..] {
+        [one, other] if one == other && one != 0 => Ok(one),
+        _ => Err(format!("no clocks in {said}")),
+    }
 }
 
 /// `forward 86399.412 s` in milliseconds.
@@ -110,7 +122,7 @@ fn same_date(ground: &mut Ground<'_>) -> Done<Got> {
 
 fn suspend(ground: &mut Ground<'_>) -> Done<Got> {
     let mark = ground.mark()?;
-    let asleep = "awk '/offset/ {print}' /dev/null; adjtimex >/dev/null; cut -d' ' -f1 /proc/uptime | tr -d .";
+    let asleep = "cut -d' ' -f1 /proc/uptime | tr -d .";
     let before: i64 = ground.pc.must(asleep)?.out.parse().map_err(|e| format!("no time: {e}"))?;
     ground.pc.must("(sleep 0.2; echo mem >/sys/power/state) </dev/null >/dev/null 2>&1 &")?;
     let deadline = Instant::now() + SOON;
@@ -209,23 +221,25 @@ fn storm(ground: &mut Ground<'_>) -> Done<Got> {
     let ticks = |said: String| said.parse::<u32>().map_err(|e| format!("no times of the agent: {e}"));
     let before = ticks(ground.pc.must(work)?.out)?;
     // The `date` of a shell that runs it without starting a program.
-    let script = "now=$(date +%s); i=1; while [ $i -le 1000 ]; do date -s @$((now + i * 5)) >/dev/null; i=$((i + 1)); done; cut -d' ' -f1 /proc/uptime";
-    ground.pc.must(script)?;
-    let record = ground.told("clock.stepped", "opened", mark, |_| true)?;
+    let script = "cut -d' ' -f1 /proc/uptime; now=$(date +%s); i=1; while [ $i -le 1000 ]; do date -s @$((now + i * 5)) >/dev/null; i=$((i + 1)); done; cut -d' ' -f1 /proc/uptime";
+    let said = ground.pc.must(script)?.out;
+    let took: Vec<u32> = said.lines().filter_map(|line| line.replace('.', "").parse().ok()).collect();
+    let took = took.last().zip(took.first()).map_or(0, |(end, begin)| end - begin);
+    ground.told("clock.stepped", "opened", mark, |_| true)?;
     ground.wait("the end of the row", mark, |record| size(&proof(record, "clock.step")).is_some_and(|ms| ms > 4_900_000))?;
     let worked = ticks(ground.pc.must(work)?.out)? - before;
     let all = ground.since(mark).iter().filter(|record| record.get("incident").is_some());
     let opened = all.clone().filter(|record| word(record, "/incident/phase") == "opened").count();
     let (records, last) = (all.clone().count(), all.last().map(|record| proof(record, "clock.steps")).unwrap_or_default());
-    if opened != 1 || records > 20 || worked > 500 {
-        return Err(format!("{opened} incidents in {records} records, {worked} hundredths of a second of work; {record}"));
-    }
-    Ok(Got::of(format!("{records} records, {last}, {worked}0 ms of work")))
+    let text = format!("{records} records, {last}, {worked}0 ms of work in {took}0 ms");
+    // It looks five times a second at the most.
+    if opened == 1 && records <= 20 && worked <= took { Ok(Got::of(text)) } else { Err(format!("{opened} incidents, {text}")) }
 }
 
 /// Cuts the power and comes back with the battery clock `seconds` from where the date was.
 fn power(ground: &mut Ground<'_>, seconds: i64) -> Done<usize> {
     let real = clocks(ground)?.0 / 1000 + seconds;
+    ground.pc.must("sync")?;
     let rtc = jiff::Timestamp::from_second(real).map_err(|e| e.to_string())?.strftime("%Y-%m-%dT%H:%M:%S").to_string();
     ground.power_cut(&rtc)?;
     let now = clocks(ground)?.0 / 1000;
@@ -238,7 +252,10 @@ fn power(ground: &mut Ground<'_>, seconds: i64) -> Done<usize> {
 }
 
 fn power_cut(ground: &mut Ground<'_>, seconds: i64) -> Done<Got> {
-    ground.pc.must("sync")?;
+    if seconds < 0 {
+        // Switched off in good order: the agent's last sign of life is of just now.
+        ground.stop()?;
+    }
     let mark = power(ground, seconds)?;
     if seconds > 0 {
         ground.nothing_but(&[], mark, WATCHED)?;
@@ -246,9 +263,9 @@ fn power_cut(ground: &mut Ground<'_>, seconds: i64) -> Done<Got> {
     }
     let record = ground.told("clock.offline-change", "opened", mark, |_| true)?;
     let told = proof(&record, "clock.offline");
-    // The last sign of life may be a minute old, and the PC needs some seconds to start.
+    // The PC needs some seconds to end and to start.
     match size(&told) {
-        Some(ms) if (ms / 1000 - seconds).abs() < 120 => Ok(Got::of(told)),
+        Some(ms) if (ms / 1000 - seconds).abs() < 60 => Ok(Got::of(told)),
         _ => Err(format!("not by {seconds} s: {record}")),
     }
 }
@@ -257,6 +274,9 @@ fn dead_battery(ground: &mut Ground<'_>) -> Done<Got> {
     let now = clocks(ground)?.0 / 1000;
     let mark = power(ground, 1_388_534_400 - now)?;
     ground.nothing_but(&["clock.offline-change"], mark, WATCHED)?;
-    let told = ground.since(mark).iter().any(|record| word(record, "/cause/code") == "clock.offline-change" && word(record, "/incident/phase") == "opened");
+    let told = ground
+        .since(mark)
+        .iter()
+        .any(|record| word(record, "/cause/code") == "clock.offline-change" && word(record, "/incident/phase") == "opened");
     if told { Err("a dead battery is nobody's act".to_owned()) } else { Ok(Got::of("nothing")) }
 }

@@ -5,6 +5,9 @@
 #![allow(dead_code, reason = "each family needs some of the words")]
 
 mod clock;
+mod extension;
 mod frame;
 mod ground;
 mod sites;
+mod isolation;
+mod outside;

@@ -20,7 +20,9 @@ use super::ear::Ear;
 use super::{Blind, Given, Look, MINUTE, Watch};
 use crate::baseline::{Interface, interfaces_now};
 use crate::config::{Access, Anchor, Config, IsolationMode, Roots};
-use crate::model::{ClockState, Evidence, Finding, FindingCode, IfName, Link, LinkKind, Origin, Outcome, RouteKind, Subject, Unseen, Watcher};
+use crate::model::{
+    ClockState, Evidence, Finding, FindingCode, IfName, Link, LinkKind, Origin, Outcome, RouteKind, Subject, Unseen, Watcher,
+};
 use crate::probe::outside;
 use crate::probe::tls::{Trust, certificates};
 use crate::sys::netlink::{Netlink, Ways};

@@ -8,6 +8,6 @@ mod clock;
 mod extension;
 mod frame;
 mod ground;
-mod sites;
 mod isolation;
 mod outside;
+mod sites;

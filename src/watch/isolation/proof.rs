@@ -109,7 +109,8 @@ fn by_itself(answer: &Answer) -> Grade {
         Answer::Unproved(what) => return Grade::Lookalike(what.clone()),
         Answer::Shown(shown) => shown,
     };
-    let long_dead = || shown.certificate.as_ref().is_none_or(|it| it.not_after < Timestamp::from_second(WRITTEN_S).unwrap_or(Timestamp::MIN));
+    let long_dead =
+        || shown.certificate.as_ref().is_none_or(|it| it.not_after < Timestamp::from_second(WRITTEN_S).unwrap_or(Timestamp::MIN));
     let other = |what: &str| Grade::Lookalike(what.to_owned());
     match &shown.fault {
         None => Grade::Proved { aside: false },
@@ -236,7 +237,8 @@ impl Proofs {
             held.proven = true;
             held.origin = origin(path);
             let word = |answered: bool| if answered { "connected" } else { "silence" };
-            held.controls = controls.iter().map(|(at, answered)| line("outside.control", at.to_string(), word(*answered).to_owned())).collect();
+            held.controls =
+                controls.iter().map(|(at, answered)| line("outside.control", at.to_string(), word(*answered).to_owned())).collect();
         }
     }
 

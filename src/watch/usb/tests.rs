@@ -184,7 +184,8 @@ fn of_two_that_look_the_same_one_is_the_enrolled_one() {
 
 #[test]
 fn the_allow_list_goes_by_serial_where_it_has_one() {
-    let allow = |serial: Option<&str>| [UsbAllowed { vendor: "0951".to_owned(), product: "1666".to_owned(), serial: serial.map(str::to_owned) }];
+    let allow =
+        |serial: Option<&str>| [UsbAllowed { vendor: "0951".to_owned(), product: "1666".to_owned(), serial: serial.map(str::to_owned) }];
     for (serial, expected) in [(None, 0), (Some("60A4"), 0), (Some("60a5"), 2)] {
         let allow = allow(serial);
         let normal = Normal { enrolled: &[], allow: &allow };
@@ -198,7 +199,8 @@ fn the_allow_list_goes_by_serial_where_it_has_one() {
 
 #[test]
 fn an_empty_card_slot_is_nothing_until_a_card_is_in_it() {
-    let printer = |medium| Plugged { stores: vec![store("sdc", medium)], ..device("1-3", ("04b8", "0001", Some("P")), &["07/01/02", "08/06/50"]) };
+    let printer =
+        |medium| Plugged { stores: vec![store("sdc", medium)], ..device("1-3", ("04b8", "0001", Some("P")), &["07/01/02", "08/06/50"]) };
     let reader = |medium| Plugged { stores: vec![store("sdc", medium)], ..device("1-3", ("05e3", "0747", None), &["08/06/50"]) };
     for slot in [&printer as &dyn Fn(Option<u64>) -> Plugged, &reader] {
         let enrolled = [UsbDevice::of(&slot(None).device)];

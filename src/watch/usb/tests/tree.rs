@@ -42,7 +42,9 @@ impl Pc {
     fn device(&self, place: &str, class: &str, interfaces: &[&str]) {
         let port = place.rsplit('/').next().expect("a port");
         let base = format!("{PORT}/{place}");
-        for (file, text) in [("idVendor", "0951"), ("idProduct", "1666"), ("serial", "60A4"), ("bDeviceClass", class), ("product", "Stick\u{1b}[31m")] {
+        for (file, text) in
+            [("idVendor", "0951"), ("idProduct", "1666"), ("serial", "60A4"), ("bDeviceClass", class), ("product", "Stick\u{1b}[31m")]
+        {
             self.put(&format!("{base}/{file}"), text);
         }
         self.link(&format!("sys/bus/usb/devices/{port}"), &format!("../../../../{base}"));

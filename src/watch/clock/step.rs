@@ -96,6 +96,8 @@ struct Row {
     worst: Severity,
     kept_before: ClockState,
     by_daemon: bool,
+    /// A program that ran and may set the clock.
+    setter: Option<String>,
     /// Since when it is undone or vouched for.
     over: Option<i64>,
     told: Option<(Finding, u32)>,
@@ -193,6 +195,7 @@ impl Steps {
                 worst: Severity::Info,
                 kept_before: last.kept,
                 by_daemon: false,
+                setter: None,
                 over: None,
                 told: None,
             });
@@ -239,7 +242,9 @@ impl Steps {
             // What the kernel does not tell, the time daemon may well have told the kernel.
             seen.keeping?;
         }
-        let fresh = self.finding(row, seen, limit);
+        let setter = self.programs.setter().map(str::to_owned).or_else(|| row.setter.clone());
+        self.row.as_mut()?.setter = setter;
+        let fresh = self.finding(self.row.as_ref()?, seen, limit);
         let row = self.row.as_mut()?;
         let told = match row.told.take() {
             Some((told, count)) => {
@@ -264,7 +269,7 @@ impl Steps {
         if undone {
             evidence.push(fact("clock.after", "set back"));
         }
-        evidence.push(self.who(row));
+        evidence.push(who(row));
         evidence.push(fact("clock.kept-before", kept(row.kept_before)));
         evidence.push(fact("clock.kept", seen.keeping.map_or("not known", |keeping| kept(keeping.state()))));
         if let Some(right) = self.right {
@@ -272,20 +277,20 @@ impl Steps {
             evidence.push(fact(key, format!("{:+} s", (right.apart - row.now + SECOND / 2).div_euclid(SECOND))));
         }
         let origin = if row.by_daemon { Origin::Upstream } else { Origin::LocalChange };
-        let severity = match (row.by_daemon, self.programs.setter()) {
+        let severity = match (row.by_daemon, &row.setter) {
             (true, _) => Severity::Info,
             (false, Some(_)) if row.worst < Severity::Critical => row.worst.min(Severity::Low),
             (false, _) => row.worst,
         };
         Finding { severity, ..Finding::new(FindingCode::ClockStepped, Subject::Terminal, origin).because(evidence) }
     }
+}
 
-    fn who(&self, row: &Row) -> Evidence {
-        match self.programs.setter() {
-            _ if row.by_daemon => fact("clock.by", "time daemon"),
-            Some(name) => fact("clock.by", format!("may be {name}")),
-            None => fact("clock.by", "no time daemon"),
-        }
+fn who(row: &Row) -> Evidence {
+    match &row.setter {
+        _ if row.by_daemon => fact("clock.by", "time daemon"),
+        Some(name) => fact("clock.by", format!("may be {name}")),
+        None => fact("clock.by", "no time daemon"),
     }
 }
 

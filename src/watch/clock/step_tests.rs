@@ -274,6 +274,10 @@ fn a_program_that_is_allowed_to_set_the_clock_weighs_little_below_an_hour() {
         desk.set(by);
         assert_eq!(told(&mut desk)[0].1, severity);
         assert_eq!(results(&mut desk, "clock.by"), ["may be his-client"]);
+        let before = desk.look();
+        desk = desk.blind();
+        desk.run(60);
+        assert_eq!(desk.look(), before, "it was there when it mattered");
     }
 }
 

@@ -62,7 +62,8 @@ impl Clock {
             Some(judge) => judge,
             none => none.insert(Judge::after(past(given).await)),
         };
-        let mut seen = Seen { moment, keeping, programs: Programs::Unknown, batteries: None, local: i64::from(given.at.offset_s) * SECOND };
+        let local = i64::from(given.at.offset_s) * SECOND;
+        let mut seen = Seen { moment, keeping, programs: Programs::Unknown, batteries: None, local, server: given.server };
         let who = judge.asks_for_programs(&seen).then(|| given.config.clock.time_daemons.clone());
         let enrolled = given.baseline().and_then(|baseline| baseline.host.timezone.clone());
         let due = self.slow.as_ref().is_none_or(|(at, zone)| moment.boot - at >= SLOW || zone.enrolled != enrolled);

@@ -19,10 +19,12 @@ mod ear;
 mod extension;
 mod isolation;
 mod run;
+mod server_time;
 mod usb;
 
 pub use extension::lent_now;
 pub use run::Watchers;
+pub use server_time::{ServerTime, server_time};
 
 use crate::baseline::{Baseline, Enrolment};
 use crate::config::Config;
@@ -44,6 +46,8 @@ pub struct Given {
     pub config: Arc<Config>,
     /// How this PC was when all was well.
     pub enrolment: Arc<Enrolment>,
+    /// What time the servers show; `None` = not known in this boot.
+    pub server: Option<ServerTime>,
 }
 
 impl Given {

@@ -137,8 +137,11 @@ impl<'a> Ground<'a> {
     pub(crate) fn nothing_but(&mut self, codes: &[&str], mark: usize, time: Duration) -> Done {
         sleep(time);
         self.mark()?;
-        let others =
-            |record: &&Value| record.get("incident").is_some() && word(record, "/incident/phase") != "resolved" && !codes.contains(&word(record, "/cause/code"));
+        let others = |record: &&Value| {
+            record.get("incident").is_some()
+                && word(record, "/incident/phase") != "resolved"
+                && !codes.contains(&word(record, "/cause/code"))
+        };
         let others: Vec<Value> = self.since(mark).iter().filter(others).cloned().collect();
         if others.is_empty() { Ok(()) } else { Err(format!("nothing else was to be told: {}", shown(&others))) }
     }
@@ -151,7 +154,8 @@ impl<'a> Ground<'a> {
         );
         let said = self.pc.until(&script, PATIENCE)?;
         let lines: Vec<&str> = said.out.lines().collect();
-        let micros = |line: &str| line.trim_start_matches('[').split(']').next().and_then(|stamp| stamp.trim().replace('.', "").parse::<i64>().ok());
+        let micros =
+            |line: &str| line.trim_start_matches('[').split(']').next().and_then(|stamp| stamp.trim().replace('.', "").parse::<i64>().ok());
         match lines[..] {
             [event, up, now] => {
                 let up = up.replace('.', "").parse::<i64>().ok();

@@ -39,7 +39,10 @@ fn partition(path: PathBuf, size: u64) -> Done<PathBuf> {
     blank(&path, size)?;
     let bytes = std::fs::read(&part).map_err(|e| told(&part, &e))?;
     let mut file = OpenOptions::new().write(true).open(&path).map_err(|e| told(&path, &e))?;
-    file.write_all(&table(size)).and_then(|()| file.seek(SeekFrom::Start(START))).and_then(|_| file.write_all(&bytes)).map_err(|e| told(&path, &e))?;
+    file.write_all(&table(size))
+        .and_then(|()| file.seek(SeekFrom::Start(START)))
+        .and_then(|_| file.write_all(&bytes))
+        .map_err(|e| told(&path, &e))?;
     let _ = std::fs::remove_file(part);
     Ok(path)
 }

@@ -58,7 +58,7 @@ fn blank(path: &Path, size: u64) -> Done {
 }
 
 fn format(path: &Path) -> Done {
-    run(Command::new("/bin/busybox").args(["mkdosfs", "-n", "STICK"]).arg(path)).map(drop)
+    run(Command::new(crate::image::BUSYBOX).args(["mkdosfs", "-n", "STICK"]).arg(path)).map(drop)
 }
 
 fn told(path: &Path, error: &std::io::Error) -> String {

@@ -3,40 +3,33 @@
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
-use super::{Case, Reach, SOON, WATCHED, within};
+use super::Takes::{Boot, Little, Minute, Seconds};
+use super::{Case, SOON, WATCHED, case, within};
 use crate::Done;
 use crate::daemon::{Ground, boot_ms, proof, word};
 use crate::table::Got;
 
-pub(super) const CASES: &[Case] = &[
-    slow("battery clock set", "clock.rtc-changed, forward 3 h", battery),
-    slow("time zone changed", "clock.timezone, from Shanghai to UTC; ends when set back", zone),
-    slow("clock made to run a tenth fast", "clock.rate, tick 11000; ends when set back", rate),
-    runs("date set to what it shows", "nothing", same_date),
-    runs("suspend and resume", "nothing", suspend),
-    runs("date set a day on", "clock.stepped, critical, exact", |ground| stepped(ground, 86_400)),
-    runs("that date set back", "the same incident, set back", set_back),
-    runs("date set 400 days back", "clock.stepped, critical, exact", |ground| stepped(ground, -400 * 86_400)),
-    runs("stopped, date changed, started", "clock.offline-change, exact", offline),
-    runs("date set 1000 times", "one incident, few records, little work", storm),
-    boots("power fails, comes back an hour later", "nothing", |ground| power_cut(ground, 3600)),
-    boots("switched off, battery clock 10 days back", "clock.offline-change at once, back 10 days", |ground| {
-        power_cut(ground, -10 * 86_400)
-    }),
-    boots("power fails, battery dead and in 2014", "nothing", dead_battery),
+/// Seen by the minute only, and staged long before.
+#[rustfmt::skip]
+pub(super) const BY_THE_MINUTE: &[Case] = &[
+    case("battery clock set", "clock.rtc-changed, forward 3 h", Minute, battery),
+    case("time zone changed", "clock.timezone, from Shanghai to UTC; ends when set back", Minute, zone),
+    case("clock made to run a tenth fast", "clock.rate, tick 11000; what was set back before has ended", Minute, rate),
 ];
 
-const fn runs(name: &'static str, expected: &'static str, run: fn(&mut Ground<'_>) -> Done<Got>) -> Case {
-    Case { name, expected, reach: Reach::Runs, run }
-}
-
-const fn slow(name: &'static str, expected: &'static str, run: fn(&mut Ground<'_>) -> Done<Got>) -> Case {
-    Case { name, expected, reach: Reach::Waits, run }
-}
-
-const fn boots(name: &'static str, expected: &'static str, run: fn(&mut Ground<'_>) -> Done<Got>) -> Case {
-    Case { name, expected, reach: Reach::Boots, run }
-}
+#[rustfmt::skip]
+pub(super) const CASES: &[Case] = &[
+    case("date set to what it shows", "nothing", Seconds, same_date),
+    case("suspend and resume", "nothing", Seconds, suspend),
+    case("date set a day on", "clock.stepped, critical, exact", Little, |ground| stepped(ground, 86_400)),
+    case("that date set back", "the same incident, set back", Little, set_back),
+    case("date set 400 days back", "clock.stepped, critical, exact", Seconds, |ground| stepped(ground, -400 * 86_400)),
+    case("stopped, date changed, started", "clock.offline-change, exact", Seconds, offline),
+    case("date set 1000 times", "one incident, few records, little work", Seconds, storm),
+    case("power fails, comes back an hour later", "nothing", Boot, |ground| power_cut(ground, 3600)),
+    case("switched off, battery clock 10 days back", "clock.offline-change at once, back 10 days", Boot, |ground| power_cut(ground, -10 * 86_400)),
+    case("power fails, battery dead and in 2014", "nothing", Boot, dead_battery),
+];
 
 /// From the date's being set to the record, by a processor that may be emulated on a busy machine.
 const TOLD_MS: i64 = 2500;
@@ -116,7 +109,7 @@ fn set_back(ground: &mut Ground<'_>) -> Done<Got> {
 fn same_date(ground: &mut Ground<'_>) -> Done<Got> {
     let mark = ground.mark()?;
     ground.pc.must("date -s \"$(date '+%Y-%m-%d %H:%M:%S')\" >/dev/null")?;
-    ground.nothing_but(&SLOW, mark, WATCHED)?;
+    ground.nothing_but(&[], mark, WATCHED)?;
     Ok(Got::of("nothing"))
 }
 
@@ -136,12 +129,12 @@ fn suspend(ground: &mut Ground<'_>) -> Done<Got> {
     ground.pc.monitor("system_wakeup", serde_json::json!({}))?;
     let after: i64 = ground.pc.must(asleep)?.out.parse().map_err(|e| format!("no time: {e}"))?;
     ground.pc.until("dmesg | grep -q 'PM: suspend exit'", SOON)?;
-    ground.nothing_but(&SLOW, mark, WATCHED)?;
+    ground.nothing_but(&[], mark, WATCHED)?;
     Ok(Got::of(format!("nothing, {} ms of sleep counted", (after - before) * 10)))
 }
 
 /// Findings of what only a look by the minute sees; they come and go while other cases run.
-const SLOW: [&str; 3] = ["clock.rtc-changed", "clock.timezone", "clock.rate"];
+pub(crate) const SLOW: [&str; 3] = ["clock.rtc-changed", "clock.timezone", "clock.rate"];
 
 /// Changes the battery clock by its ports, past the kernel, and the time zone; long before anybody waits for the agent to see it.
 pub(crate) fn stage_slow(ground: &mut Ground<'_>) -> Done {

@@ -4,30 +4,34 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::Takes::{Little, Seconds};
 use super::{Case, SOON, WATCHED, case, within};
 use crate::Done;
 use crate::daemon::{Ground, boot_ms, evidence, proof, word};
 use crate::sticks;
 use crate::table::Got;
 
+#[rustfmt::skip]
 pub(super) const CASES: &[Case] = &[
-    case("stick with partitions", "usb.storage with its serial; ends when pulled", |ground| plain(ground, "PART0001", sticks::partitioned)),
-    case("stick without partitions", "usb.storage with its serial; ends when pulled", |ground| plain(ground, "WHOLE001", sticks::whole)),
-    case("stick that says it is fixed", "usb.storage all the same", fixed),
-    case("stick behind a hub", "usb.storage for the stick, nothing for the hub", behind_a_hub),
-    case("stick mounted", "usb.mounted, high, with its mount point; ends when unmounted", mounted),
-    case("stick bound to a second place", "no second incident", bound),
-    case("image on a stick mounted by loop", "usb.mounted for the stick", by_loop),
-    case("stick mounted in a namespace of its own", "usb.hidden-mount with the process", hidden),
-    case("stick read past its files", "usb.raw-read with the exact bytes", raw),
-    case("stick pulled while mounted", "both incidents end", pulled),
-    case("telephone showing its files", "usb.phone", phone),
-    case("network adapter", "usb.network", adapter),
-    case("telephone sharing its network", "usb.network, with an address by DHCP", tether),
-    case("keyboard, mouse and card reader", "nothing", harmless),
-    case("stick amid 200 uevents", "usb.storage, and nothing else", flood),
-    case("stick there before the agent", "usb.storage, pre-existing", before),
+    case("stick with partitions", "usb.storage with its serial; ends when pulled", Little, |ground| plain(ground, "PART0001", sticks::partitioned)),
+    case("stick without partitions", "usb.storage with its serial; ends when pulled", Seconds, |ground| plain(ground, "WHOLE001", sticks::whole)),
+    case("stick that says it is fixed", "usb.storage all the same", Little, fixed),
+    case("stick behind a hub", "usb.storage for the stick, nothing for the hub", Seconds, behind_a_hub),
+    case("stick mounted", "usb.mounted, high, with its mount point; ends when unmounted", Little, mounted),
+    case("stick bound to a second place", "no second incident", Seconds, bound),
+    case("partition of a stick mounted by loop", "usb.mounted for the stick", Seconds, by_loop),
+    case("stick mounted in a namespace of its own", "usb.hidden-mount with the process", Little, hidden),
+    case("stick read past its files", "usb.raw-read with the exact bytes", Seconds, raw),
+    case("stick pulled while mounted", "both incidents end", Seconds, pulled),
+    case("telephone showing its files", "usb.phone", Little, phone),
+    case("network adapter", "usb.network", Little, adapter),
+    case("telephone sharing its network", "usb.network, with an address by DHCP", Seconds, tether),
+    case("keyboard, mouse and card reader", "nothing", Little, harmless),
+    case("stick amid 200 uevents", "usb.storage, and nothing else", Seconds, flood),
 ];
+
+/// For this the agent is started anew.
+pub(super) const RESTARTED: &[Case] = &[case("stick there before the agent", "usb.storage, pre-existing", Seconds, before)];
 
 /// From the kernel's event to the record: 0.5 s, by a processor that may be emulated on a busy machine.
 const SEEN_MS: i64 = 2500;

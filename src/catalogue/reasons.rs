@@ -67,6 +67,7 @@ pub fn unseen_what(what: &str, lang: Lang) -> Option<&'static str> {
         "http.upload" => ("大数据过不过得去", "whether large data gets through"),
         "dns.resolvers" => ("设了哪些域名服务器", "which name servers are set"),
         "dns.lookup" | "dns.query" => ("域名查询", "name look-ups"),
+        "outside.roots" => ("往外的通路通不通互联网", "whether a way outward leads to the internet"),
         "vpn" => ("VPN 的状态", "the VPN's state"),
         "vpn.log" => ("VPN 日志里写了什么", "what the VPN's log says"),
         "vpn.counters" => ("VPN 收发了多少", "what came and went through the VPN"),

@@ -6,6 +6,6 @@
 
 mod frame;
 mod ground;
-mod sites;
 mod isolation;
 mod outside;
+mod sites;

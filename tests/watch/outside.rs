@@ -297,7 +297,8 @@ fn resolve(socket: &UdpSocket, wildcard: bool) {
         let question = &question[..length];
         let Some(end) = question.get(12..).and_then(|rest| rest.iter().position(|byte| *byte == 0)).map(|at| at + 12) else { continue };
         let name = String::from_utf8_lossy(&question[12..end]).to_lowercase();
-        let known = |anchor: &&(&str, &str, &str)| anchor.1.split('.').all(|label| name.contains(label)) && name.len() == anchor.1.len() + 1;
+        let known =
+            |anchor: &&(&str, &str, &str)| anchor.1.split('.').all(|label| name.contains(label)) && name.len() == anchor.1.len() + 1;
         let of_anchor = ANCHORS.iter().take(2).find(known).and_then(|anchor| match anchor.0.parse::<SocketAddr>().unwrap() {
             SocketAddr::V4(at) => Some(at.ip().octets()),
             SocketAddr::V6(_) => None,

@@ -109,13 +109,13 @@ fn by_itself(answer: &Answer) -> Grade {
         Answer::Unproved(what) => return Grade::Lookalike(what.clone()),
         Answer::Shown(shown) => shown,
     };
-    let long_dead = || shown.certificate.as_ref().is_none_or(|it| it.not_after < Timestamp::from_second(WRITTEN_S).unwrap_or(Timestamp::MIN));
+    let long_dead =
+        || shown.certificate.as_ref().is_none_or(|it| it.not_after < Timestamp::from_second(WRITTEN_S).unwrap_or(Timestamp::MIN));
     let other = |what: &str| Grade::Lookalike(what.to_owned());
     match &shown.fault {
         None => Grade::Proved { aside: false },
-        Some(TlsFault::NotYetValid) => Grade::Proved { aside: true },
         Some(TlsFault::Expired) if long_dead() => other("certificate expired"),
-        Some(TlsFault::Expired) => Grade::Proved { aside: true },
+        Some(TlsFault::Expired | TlsFault::NotYetValid) => Grade::Proved { aside: true },
         Some(TlsFault::UnknownIssuer) if shown.self_issued => other("issuer unknown, signed by itself"),
         Some(TlsFault::UnknownIssuer) => other("issuer unknown"),
         Some(TlsFault::NameMismatch) => other("other name"),
@@ -145,6 +145,11 @@ pub fn roots_aged(round: &Round) -> bool {
 fn covers(pattern: &str, name: &str) -> bool {
     let parent = |rest: &str| name.split_once('.').is_some_and(|(_, parent)| parent.eq_ignore_ascii_case(rest));
     pattern.eq_ignore_ascii_case(name) || pattern.strip_prefix("*.").is_some_and(parent)
+}
+
+/// The way through a proxy, apart from all others.
+pub fn through(proxy: SocketAddr) -> Path {
+    Path { device: IfName::new(proxy.to_string()), gateway: None, table: 0, v6: proxy.is_ipv6() }
 }
 
 /// Who proved itself by one way.
@@ -236,7 +241,8 @@ impl Proofs {
             held.proven = true;
             held.origin = origin(path);
             let word = |answered: bool| if answered { "connected" } else { "silence" };
-            held.controls = controls.iter().map(|(at, answered)| line("outside.control", at.to_string(), word(*answered).to_owned())).collect();
+            held.controls =
+                controls.iter().map(|(at, answered)| line("outside.control", at.to_string(), word(*answered).to_owned())).collect();
         }
     }
 

@@ -180,7 +180,8 @@ fn outward<'a>(ways: &'a Ways, interfaces: &[Interface], normal: Normal<'_>) -> 
     for (route, told) in &ways.routes {
         let Some(device) = route.device.as_ref().filter(|_| leads_outward(route, normal)) else { continue };
         if !is_enrolled_way(device, route.gateway, interfaces, normal) {
-            let hop = Hop { device, table: route.table, gateway: route.gateway, v6: matches!(route.destination, IpNet::V6(_)), told: *told };
+            let hop =
+                Hop { device, table: route.table, gateway: route.gateway, v6: matches!(route.destination, IpNet::V6(_)), told: *told };
             found.entry(hop).or_default().insert((route.destination.prefix_len(), route.destination));
         }
     }

@@ -3,6 +3,7 @@
 //! Evidence is language-free and open (a probe may bring a kind nobody has words for yet), so both functions answer `None` rather than
 //! guess; the caller then shows the fact itself.
 
+mod clock;
 mod usb;
 
 use super::Lang;
@@ -44,6 +45,14 @@ pub fn question(kind: &str, lang: Lang) -> Option<&'static str> {
         ("outside.approval", _) => ("定时检查的批准人和文号", "regular checks approved by"),
         ("outside.proxy", _) => ("代理写在", "proxy, written in"),
         ("outside.name", _) => ("查互联网上的名字", "look-up of the public name"),
+        ("extension.switch", _) => ("转发开关", "forwarding switch of"),
+        ("extension.forwarded", _) => ("转发计数", "forwarding counts"),
+        ("extension.nat", _) => ("地址转换规则", "address translation in"),
+        ("extension.bridge", _) => ("网桥", "bridge"),
+        ("extension.addresses", _) => ("地址分配", "address server on"),
+        ("extension.shared", _) => ("共享连接的地址", "shared connection on"),
+        ("extension.proxy", _) => ("代理程序", "proxy program"),
+        ("extension.namespace", _) => ("另有网络的程序", "program with a network of its own"),
         (_, "link") => ("网口", "network port"),
         (_, "address") => ("本机地址", "address of"),
         (_, "gateway") => ("路由器", "router"),
@@ -58,6 +67,7 @@ pub fn question(kind: &str, lang: Lang) -> Option<&'static str> {
         (_, "vpn") => ("VPN", "VPN"),
         (_, "wireguard") => ("VPN 上次握手", "VPN's last handshake"),
         (_, "usb") => return usb::question(kind, lang),
+        (_, "clock") => return clock::question(kind, lang),
         _ => return None,
     };
     Some(lang.pick(zh, en))
@@ -65,7 +75,11 @@ pub fn question(kind: &str, lang: Lang) -> Option<&'static str> {
 
 /// What came back, e.g. `ECONNREFUSED` or `icmp host-unreachable from 10.0.0.1`; `None` when there are no words for it.
 pub fn result(result: &str, lang: Lang) -> Option<String> {
-    fixed(result, lang).map(str::to_owned).or_else(|| with_argument(result, lang)).or_else(|| usb::result(result, lang))
+    fixed(result, lang)
+        .map(str::to_owned)
+        .or_else(|| with_argument(result, lang))
+        .or_else(|| usb::result(result, lang))
+        .or_else(|| clock::result(result, lang))
 }
 
 fn fixed(result: &str, lang: Lang) -> Option<&'static str> {
@@ -97,6 +111,8 @@ fn fixed(result: &str, lang: Lang) -> Option<&'static str> {
         "client certificate" => ("要这边出示证书", "wants a certificate of ours"),
         "protocol not supported by this tool" => ("加密方式本工具不支持", "encryption not known to this tool"),
         "none" | "missing" => ("没有", "none"),
+        "on" => ("开着", "on"),
+        "packets of other devices" => ("转发过别的设备的数据", "data of other devices was passed on"),
         "idle" => ("在，但没有在用", "there, not in use"),
         "arrived" => ("到了这台电脑", "it reached this PC"),
         "another station answers for it" => ("有别的设备在用", "another device answers for it"),

@@ -187,7 +187,11 @@ mod tests {
     #[test]
     fn surroundings_are_met_once_and_the_known_ones_not_at_all() {
         let proc = tempfile::tempdir().expect("a directory");
-        for (process, table, program) in [("1", "20 1 8:1 / / rw - ext4 /dev/sda1 rw\n", "init"), ("7", "50 1 8:1 / / rw - ext4 /dev/sda1 rw\n51 50 8:17 / /m rw - vfat /dev/sdb1 rw\n", "hider"), ("9", "50 1 8:1 / / rw - ext4 /dev/sda1 rw\n", "child")] {
+        for (process, table, program) in [
+            ("1", "20 1 8:1 / / rw - ext4 /dev/sda1 rw\n", "init"),
+            ("7", "50 1 8:1 / / rw - ext4 /dev/sda1 rw\n51 50 8:17 / /m rw - vfat /dev/sdb1 rw\n", "hider"),
+            ("9", "50 1 8:1 / / rw - ext4 /dev/sda1 rw\n", "child"),
+        ] {
             std::fs::create_dir(proc.path().join(process)).expect("made");
             std::fs::write(proc.path().join(process).join("mountinfo"), table).expect("written");
             std::fs::write(proc.path().join(process).join("comm"), format!("{program}\n")).expect("written");

@@ -45,7 +45,8 @@ impl Uevent {
 
     /// Whether it can matter to what is plugged in: anything of USB, any disk (a card, a disc, a loop over a stick), a network card at USB.
     pub fn concerns_usb(&self) -> bool {
-        let at_usb = || self.path.split('/').any(|part| part.strip_prefix("usb").is_some_and(|n| n.starts_with(|c: char| c.is_ascii_digit())));
+        let at_usb =
+            || self.path.split('/').any(|part| part.strip_prefix("usb").is_some_and(|n| n.starts_with(|c: char| c.is_ascii_digit())));
         matches!(self.subsystem.as_str(), "usb" | "block") || self.subsystem == "net" && at_usb()
     }
 }

@@ -14,11 +14,14 @@
 //! * Before enrolment nobody is accused: watchers look, so that they know later what was there before, and tell nothing.
 //! * Looks are short. What may block (walks through `/proc`, large files) goes to a thread of its own.
 
+mod clock;
 mod ear;
+mod extension;
 mod isolation;
 mod run;
 mod usb;
 
+pub use extension::lent_now;
 pub use run::Watchers;
 
 use crate::baseline::{Baseline, Enrolment};
@@ -96,5 +99,10 @@ pub trait Watch {
 
 /// All of them, each with its own ears on the kernel. Must be called within a tokio runtime with I/O enabled.
 pub fn all() -> Vec<Box<dyn Watch>> {
-    vec![Box::new(isolation::Isolation::new()), Box::new(usb::Usb::new(Path::new("/")))]
+    vec![
+        Box::new(usb::Usb::new(Path::new("/"))),
+        Box::new(clock::Clock::new()),
+        Box::new(isolation::Isolation::new()),
+        Box::new(extension::Extension::begin()),
+    ]
 }

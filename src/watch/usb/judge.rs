@@ -232,7 +232,8 @@ fn is_storage(interface: &Interface) -> bool {
 
 /// MTP has no class of its own: many phones give the maker's class, and say MTP in words.
 fn is_phone(interface: &Interface) -> bool {
-    let says_mtp = || interface.label.as_ref().is_some_and(|label| label.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == "MTP"));
+    let says_mtp =
+        || interface.label.as_ref().is_some_and(|label| label.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == "MTP"));
     UsbRole::of_class(&interface.class) == Some(UsbRole::Phone) || says_mtp()
 }
 

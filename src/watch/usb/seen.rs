@@ -139,18 +139,17 @@ fn nodes(disk: &Disk, disks: &[Disk], mounts: &[Mount]) -> Vec<Node> {
 fn of(disk: &Disk, through: Option<&str>) -> Vec<Node> {
     let through = through.map(str::to_owned);
     let whole = Node { device: disk.device.clone(), name: disk.name.clone(), alias: disk.alias.clone(), through: through.clone() };
-    let part = |(name, device): &(String, String)| Node {
-        device: device.clone(),
-        name: name.clone(),
-        alias: None,
-        through: through.clone(),
-    };
+    let part =
+        |(name, device): &(String, String)| Node { device: device.clone(), name: name.clone(), alias: None, through: through.clone() };
     std::iter::once(whole).chain(disk.parts.iter().map(part)).collect()
 }
 
 fn is_over(upper: &Disk, nodes: &[Node], mounts: &[Mount]) -> bool {
     let is_made_of = upper.slaves.iter().any(|slave| nodes.iter().any(|node| node.name == *slave));
-    let shows = |file: &str| nodes.iter().any(|node| node.is_named(file)) || holder(file, mounts).is_some_and(|by| nodes.iter().any(|node| node.is_mounted_by(by)));
+    let shows = |file: &str| {
+        nodes.iter().any(|node| node.is_named(file))
+            || holder(file, mounts).is_some_and(|by| nodes.iter().any(|node| node.is_mounted_by(by)))
+    };
     is_made_of || upper.backing.as_deref().is_some_and(shows)
 }
 

@@ -95,8 +95,8 @@ impl Memory {
         if self.proofs.waits_for_another() || self.by_proxy.waits_for_another() {
             self.pace.again(now + APART_MS + 200);
         }
-        // What is proven from now on came while it was watched.
-        self.as_it_began &= !self.pace.is_quiet();
+        // What is proven from now on came while it was watched, but for who has proved itself once.
+        self.as_it_began &= self.proofs.waits_for_another() || self.by_proxy.waits_for_another();
     }
 
     /// Whom to ask: two operators and an address of nobody in each family. By the clock one family at a time.

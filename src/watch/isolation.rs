@@ -66,7 +66,7 @@ impl Isolation {
         let deviations = deviations(&ways, &interfaces, normal);
         let surroundings = surroundings(&netlink, &ways, &interfaces, normal).await;
         let now = given.at.boottime_ms;
-        self.memory.notice(&deviations, &surroundings, now);
+        self.memory.notice(&deviations, &surroundings, &ways.macs, now);
         if let Some(done) = self.done.take().or_else(|| self.round.try_join_next().and_then(Result::ok)) {
             self.memory.take(done, now);
         }

@@ -191,11 +191,10 @@ fn breaches() -> Vec<Breach> {
             before: |stage| {
                 stage.ground.cable("up0", "ub0");
                 stage.ground.beyond_run("ip address add 2409:8a00::1/64 dev ub0 nodad");
-                stage.ground.here("ip address add 2409:8a00::2/64 dev up0 nodad");
                 vec![open(&stage.ground, "ub0", &stage.internet6())]
             },
             then: |stage| {
-                stage.ground.here("ip -6 route add default via 2409:8a00::1 dev up0");
+                stage.ground.here("ip address add 2409:8a00::2/64 dev up0 nodad; ip -6 route add default via 2409:8a00::1 dev up0");
                 Vec::new()
             },
             says: ("outside.path", "IPv6 via 2409:8a00::1 dev up0"),
@@ -448,6 +447,22 @@ fn a_way_of_five_seconds_is_kept_with_its_duration() {
     daemon.sees(SUSPECT, "resolved", PATIENCE, any);
     assert_eq!(daemon.told("").len(), 4, "{:#?}", daemon.brief());
     println!("{over:#}");
+}
+
+/// The service is started anew while the way is open: the incident goes on, and is not told twice.
+#[test]
+fn a_restart_neither_ends_nor_repeats_what_is_still_there() {
+    let Some(stage) = Stage::new("") else { return };
+    let _outside = stage.second(&stage.internet());
+    let daemon = stage.ground.watch();
+    stage.leads_to_all();
+    daemon.sees(REACHABLE, "opened", SOON, any);
+    daemon.stop();
+    let daemon = stage.ground.watch();
+    thread::sleep(Duration::from_secs(3));
+    assert_eq!(daemon.told("").len(), 2, "{:#?}", daemon.brief());
+    stage.ground.here(&format!("ip route replace default via {GATEWAY} dev t0"));
+    daemon.sees(REACHABLE, "resolved", PATIENCE, any);
 }
 
 /// Each is told within a second, and what is enrolled or explained is not.

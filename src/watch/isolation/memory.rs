@@ -20,6 +20,8 @@ const OPERATORS: usize = 2;
 #[derive(Default)]
 pub struct Memory {
     surroundings: Option<Surroundings>,
+    /// Hardware addresses of the next hops, the last that were known.
+    routers: BTreeMap<(IfName, IpAddr), String>,
     /// Of deviations, by interface.
     origins: BTreeMap<IfName, Origin>,
     /// The deviations of the first look.
@@ -41,7 +43,7 @@ pub struct Memory {
 
 impl Memory {
     /// Notes what changed since the last look.
-    pub fn notice(&mut self, deviations: &[Deviation], surroundings: &Surroundings, now: u64) {
+    pub fn notice(&mut self, deviations: &[Deviation], surroundings: &Surroundings, macs: &BTreeMap<(IfName, IpAddr), String>, now: u64) {
         let first = self.first.is_none();
         if first {
             self.first = Some(deviations.to_vec());
@@ -51,7 +53,8 @@ impl Memory {
             let came = if deviation.upstream { Origin::Upstream } else { Origin::LocalChange };
             self.origins.entry(deviation.link.clone()).or_insert(if first { Origin::PreExisting } else { came });
         }
-        if self.surroundings.as_ref() != Some(surroundings) {
+        let exchanged = self.exchanged(surroundings, macs);
+        if exchanged || self.surroundings.as_ref() != Some(surroundings) {
             self.as_it_began = first;
             self.awaiting = first && !surroundings.is_empty();
             self.pace.changed(now);
@@ -60,6 +63,16 @@ impl Memory {
         self.proofs.keep_only(&surroundings.paths.values().cloned().collect());
         self.by_proxy.keep_only(&surroundings.proxies.keys().copied().map(through).collect());
         self.names.retain(|resolver, _| surroundings.resolvers.contains_key(resolver));
+    }
+
+    /// Whether another router stands at a next hop now. One of which the kernel knows nothing at the moment is the same.
+    fn exchanged(&mut self, surroundings: &Surroundings, macs: &BTreeMap<(IfName, IpAddr), String>) -> bool {
+        let hops = surroundings.paths.values().filter_map(|path| Some((path.device.clone(), path.gateway?)));
+        let known = hops.filter_map(|hop| macs.get_key_value(&hop));
+        known.fold(false, |exchanged, (hop, mac)| {
+            let then = self.routers.insert(hop.clone(), mac.clone());
+            exchanged | then.is_some_and(|then| then != *mac)
+        })
     }
 
     /// Takes in a round, unless the ways changed meanwhile.
@@ -201,4 +214,94 @@ fn said_names(said: &[(String, Vec<IpAddr>)]) -> Vec<Evidence> {
 fn approval(config: &Config) -> Option<Evidence> {
     let (by, number) = (config.isolation.approved_by.as_ref()?, config.isolation.approval_no.as_ref()?);
     (config.isolation.mode == IsolationMode::Periodic).then(|| line("outside.approval", by.clone(), number.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Access;
+
+    fn hop(mac: &str) -> BTreeMap<(IfName, IpAddr), String> {
+        BTreeMap::from([((IfName::new("eth0"), "10.1.0.1".parse().unwrap()), mac.to_owned())])
+    }
+
+    fn around() -> Surroundings {
+        let path = Path { device: IfName::new("eth0"), gateway: Some("10.1.0.1".parse().unwrap()), table: 254, v6: false };
+        let all = ["223.5.5.5:443", "1.12.12.12:443", "203.0.113.1:443"].map(|at| (at.parse().unwrap(), path.clone()));
+        Surroundings { paths: all.into(), carriers: BTreeMap::new(), resolvers: BTreeMap::new(), proxies: BTreeMap::new() }
+    }
+
+    fn config() -> Config {
+        let mut config = Config::default();
+        config.network.access = Access::LeasedLine;
+        config
+    }
+
+    #[test]
+    fn another_router_under_the_same_address_is_asked_anew_and_a_silent_one_is_not() {
+        let mut memory = Memory::default();
+        memory.notice(&[], &around(), &hop("a"), 0);
+        memory.pace.send(500, Why::Change(12), 12, None);
+        for (macs, asked) in [(hop("a"), false), (BTreeMap::new(), false), (hop("a"), false), (hop("b"), true)] {
+            memory.notice(&[], &around(), &macs, 1000);
+            assert_eq!(memory.pace.due().is_some(), asked, "{macs:?}");
+        }
+    }
+
+    #[test]
+    fn a_round_asks_two_operators_and_nobody_and_by_the_clock_no_more_than_three() {
+        let mut memory = Memory::default();
+        memory.notice(&[], &around(), &BTreeMap::new(), 0);
+        for why in [Why::Change(12), Why::Clock(3)] {
+            let plan = memory.plan(&config(), &around(), why);
+            assert_eq!((plan.anchors.len(), plan.controls.len(), plan.size()), (2, 1, 3));
+        }
+        assert_eq!(memory.plan(&config(), &around(), Why::Clock(1)).size(), 1);
+    }
+
+    #[test]
+    fn until_what_was_there_before_has_been_asked_nothing_is_told_but_what_came_since() {
+        let mut memory = Memory::default();
+        memory.notice(&[], &around(), &BTreeMap::new(), 0);
+        assert_eq!(memory.look(&[], &config(), 0).found, None);
+        let new = [Deviation { link: IfName::new("up0"), upstream: false, lines: Vec::new() }];
+        memory.notice(&new, &around(), &BTreeMap::new(), 100);
+        let found = memory.look(&new, &config(), 100).found.expect("told");
+        assert_eq!((found.len(), found[0].origin), (1, Origin::LocalChange));
+    }
+
+    #[test]
+    fn what_was_there_at_the_first_look_is_so_called_until_it_has_gone_and_come_again() {
+        let mut memory = Memory::default();
+        let there = [Deviation { link: IfName::new("up0"), upstream: true, lines: Vec::new() }];
+        let mut origin = |deviations: &[Deviation]| {
+            memory.notice(deviations, &around(), &BTreeMap::new(), 0);
+            memory.awaiting = false;
+            memory.look(deviations, &config(), 0).found.expect("told").first().map(|finding| finding.origin)
+        };
+        assert_eq!(origin(&there), Some(Origin::PreExisting));
+        assert_eq!(origin(&there), Some(Origin::PreExisting));
+        assert_eq!(origin(&[]), None);
+        assert_eq!(origin(&there), Some(Origin::Upstream));
+    }
+
+    #[test]
+    fn what_was_asked_under_other_circumstances_does_not_count() {
+        let mut memory = Memory::default();
+        memory.notice(&[], &around(), &BTreeMap::new(), 0);
+        let elsewhere = Surroundings { carriers: BTreeMap::from([(IfName::new("eth0"), (true, 2))]), ..around() };
+        let blind = Some(Unseen::Deadline);
+        let done = |of| Done {
+            round: proof::Round::default(),
+            by_proxy: proof::Round::default(),
+            names: BTreeMap::new(),
+            of,
+            clock: crate::model::ClockState::Unknown,
+            blind: blind.clone(),
+        };
+        memory.take(done(elsewhere), 1);
+        assert!(memory.blind.is_none());
+        memory.take(done(around()), 1);
+        assert_eq!(memory.look(&[], &config(), 2).blind.len(), 1);
+    }
 }

@@ -69,6 +69,7 @@ pub fn unseen_what(what: &str, lang: Lang) -> Option<&'static str> {
         "http.upload" => ("大数据过不过得去", "whether large data gets through"),
         "dns.resolvers" => ("设了哪些域名服务器", "which name servers are set"),
         "dns.lookup" | "dns.query" => ("域名查询", "name look-ups"),
+        "outside.roots" => ("往外的通路通不通互联网", "whether a way outward leads to the internet"),
         "extension.links" => ("有哪些网口、网桥", "network ports and bridges"),
         "extension.nat" => ("有没有地址转换规则", "rules that hide others behind this PC"),
         "extension.sharing" => ("有没有在给别的设备分地址、做代理", "whether addresses or a proxy are offered to others"),

@@ -23,6 +23,7 @@ pub use run::Watchers;
 
 use crate::baseline::{Baseline, Enrolment};
 use crate::config::Config;
+use crate::incident::Window;
 use crate::model::{Finding, Stamp, Unseen, Watcher};
 use futures_util::future::LocalBoxFuture;
 use std::path::Path;
@@ -41,6 +42,8 @@ pub struct Given {
     pub config: Arc<Config>,
     /// How this PC was when all was well.
     pub enrolment: Arc<Enrolment>,
+    /// The authorised windows there are, open or over.
+    pub grants: Arc<Vec<Window>>,
 }
 
 impl Given {

@@ -3,6 +3,7 @@
 use super::{Given, Look, MINUTE, Watch};
 use crate::baseline::Enrolment;
 use crate::config::Config;
+use crate::incident::{Covered, Window, cover};
 use crate::model::{Blind, Stamp, Watched, Watcher};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use tokio::time::{Instant, sleep_until};
 const APART: Duration = Duration::from_millis(200);
 
 /// What does not change from look to look.
-type Setting = (Arc<Config>, Arc<Enrolment>);
+type Setting = (Arc<Config>, Arc<Enrolment>, Arc<Vec<Window>>);
 
 /// The watchers at work; they end when this is dropped.
 pub struct Watchers {
@@ -31,7 +32,7 @@ impl Watchers {
     /// Sets them to work. Must be called within a [`LocalSet`](tokio::task::LocalSet).
     pub fn begin(watches: Vec<Box<dyn Watch>>, now: fn() -> Stamp, config: &Arc<Config>, enrolment: &Arc<Enrolment>) -> Self {
         let (tell, told) = mpsc::channel(watches.len().max(1));
-        let (setting, _) = watch::channel((Arc::clone(config), Arc::clone(enrolment)));
+        let (setting, _) = watch::channel((Arc::clone(config), Arc::clone(enrolment), Arc::default()));
         let began = Instant::now();
         let blind = watches.iter().map(|watch| (watch.watcher(), None)).collect();
         let mut tasks = JoinSet::new();
@@ -43,7 +44,13 @@ impl Watchers {
 
     /// From now on under another configuration: everything is looked at again.
     pub fn reconfigure(&mut self, config: &Arc<Config>, enrolment: &Arc<Enrolment>) {
-        self.setting.send_replace((Arc::clone(config), Arc::clone(enrolment)));
+        let grants = Arc::clone(&self.setting.borrow().2);
+        self.setting.send_replace((Arc::clone(config), Arc::clone(enrolment), grants));
+    }
+
+    /// From now on under these windows: everything is looked at again.
+    pub fn regrant(&mut self, grants: Arc<Vec<Window>>) {
+        self.setting.send_modify(|setting| setting.2 = grants);
     }
 
     /// What is told next; waits for ever where nobody watches. Cancelling it loses nothing.
@@ -67,13 +74,15 @@ async fn keep(
     mut setting: watch::Receiver<Setting>,
     tell: mpsc::Sender<Watched>,
 ) {
+    let mut covered = Covered::default();
     loop {
-        let (config, enrolment) = setting.borrow_and_update().clone();
+        let (config, enrolment, grants) = setting.borrow_and_update().clone();
         let looked = Instant::now();
-        let given = Given { at: now(), config, enrolment };
+        let given = Given { at: now(), config, enrolment, grants };
         let Look { found, blind, again } = watch.look(&given).await;
         // Before enrolment nobody is accused.
         let found = found.map(|found| if given.baseline().is_some() { found } else { Vec::new() });
+        let found = found.map(|found| cover(found, &given.grants, &now(), &mut covered));
         let blind = blind.into_iter().map(|blind| Blind { what: blind.what.to_owned(), because: blind.why }).collect();
         if tell.send(Watched { watcher: watch.watcher(), found, blind }).await.is_err() {
             return;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Cutting off right after the end takes a moment, ms.
-pub const GRACE_MS: i64 = 60_000;
+pub const GRACE_MS: i64 = 30_000;
 
 /// A grant with what is needed to know when it is over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -31,7 +31,7 @@ fn find(groups: &str, name: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::find;
+    use super::{ADMIN, NAME, find};
 
     #[test]
     fn the_group_is_found_by_its_whole_name() {

@@ -16,6 +16,11 @@ pub(super) fn interfaces(root: Root<'_>, links: &[Link]) -> Vec<Interface> {
     found
 }
 
+/// These links with what the system says of them now.
+pub fn interfaces_now(links: &[Link]) -> Vec<Interface> {
+    interfaces(Root(std::path::Path::new("/")), links)
+}
+
 fn interface(root: Root<'_>, link: &Link) -> Interface {
     let name = link.name.as_str();
     // A name is a file name here; the kernel allows neither of these, a replayed observation might.
@@ -88,7 +93,7 @@ pub(super) fn prefixes(configured: &[IpNet], addresses: &[Address], routes: &[Ro
 }
 
 /// A route that catches as much as a default route.
-pub(super) fn is_wide(net: &IpNet) -> bool {
+pub fn is_wide(net: &IpNet) -> bool {
     net.prefix_len() < WIDE
 }
 

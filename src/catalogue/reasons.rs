@@ -61,6 +61,8 @@ pub fn unseen_what(what: &str, lang: Lang) -> Option<&'static str> {
         "usb.mounts" => ("磁盘有没有打开", "which disks are in use"),
         "usb.hidden" => ("别的程序单独打开的磁盘", "disks that other programs use out of sight"),
         "usb.events" => ("USB 插拔的即时通知", "the system's word that something is plugged in"),
+        "clock.set" => ("改动日期时间的即时通知", "the system's word that the clock was set"),
+        "clock.kept" => ("校时服务有没有对着时间", "whether a time service keeps the clock"),
         "tcp.connect" => ("能不能连上", "whether a connection opens"),
         "tls.handshake" => ("安全证书", "the certificate"),
         "http.get" => ("服务是否正常", "whether the service works"),

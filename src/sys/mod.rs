@@ -7,6 +7,7 @@
 pub mod arp;
 pub mod caps;
 pub mod clock;
+pub mod clockset;
 pub mod datagrams;
 pub mod dialup;
 pub mod disks;
@@ -21,6 +22,7 @@ pub mod netlink;
 pub mod peer;
 pub mod proc;
 pub mod resolv;
+pub mod rtc;
 pub mod screen;
 pub mod sources;
 pub mod udp;

@@ -6,9 +6,11 @@
 mod dump;
 mod events;
 mod map;
+mod ways;
 
 pub use events::{Events, Heard};
 pub(super) use map::mac;
+pub use ways::{ToldBy, Ways};
 
 use super::clock;
 use super::socket::{if_indices, if_name};

@@ -14,7 +14,10 @@
 //! * Before enrolment nobody is accused: watchers look, so that they know later what was there before, and tell nothing.
 //! * Looks are short. What may block (walks through `/proc`, large files) goes to a thread of its own.
 
+mod clock;
+mod ear;
 mod extension;
+mod isolation;
 mod run;
 mod usb;
 
@@ -99,5 +102,10 @@ pub trait Watch {
 
 /// All of them, each with its own ears on the kernel. Must be called within a tokio runtime with I/O enabled.
 pub fn all() -> Vec<Box<dyn Watch>> {
-    vec![Box::new(extension::Extension::begin()), Box::new(usb::Usb::new(Path::new("/")))]
+    vec![
+        Box::new(usb::Usb::new(Path::new("/"))),
+        Box::new(clock::Clock::new()),
+        Box::new(isolation::Isolation::new()),
+        Box::new(extension::Extension::begin()),
+    ]
 }

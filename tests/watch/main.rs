@@ -7,4 +7,6 @@
 mod extension;
 mod frame;
 mod ground;
+mod isolation;
+mod outside;
 mod sites;

@@ -45,6 +45,11 @@ impl Trust {
         Self { anchors, exact: certificates, partial: ignored > 0 }
     }
 
+    /// Trusts the public roots that are built into this program, and nobody else.
+    pub fn embedded() -> Self {
+        Self { anchors: webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect(), exact: Vec::new(), partial: false }
+    }
+
     /// What is wrong with `chain` (the server's own certificate first) for `name` at `now`; `None` = nothing. An unknown issuer
     /// outweighs a wrong name, which outweighs the dates.
     pub fn judge(&self, chain: &[CertificateDer<'_>], name: &ServerName<'_>, now: Timestamp) -> Option<TlsFault> {
@@ -182,7 +187,7 @@ fn weak_key(der: &CertificateDer<'_>) -> bool {
     })
 }
 
-fn self_issued(der: &CertificateDer<'_>) -> bool {
+pub(super) fn self_issued(der: &CertificateDer<'_>) -> bool {
     parse(der).is_some_and(|x509| x509.subject().as_raw() == x509.issuer().as_raw())
 }
 

@@ -8,10 +8,12 @@
 
 mod certificate;
 mod files;
+mod prove;
 mod record;
 
 pub use certificate::Trust;
 pub use files::{LARGEST_PEM, Setup, SetupError, certificates, identity, private_key};
+pub use prove::{Shown, prove};
 
 use super::stream::{Received, Tallied, Wall};
 use super::tcp::lost;
@@ -21,7 +23,7 @@ use rustls::client::Resumption;
 use rustls::crypto::ring;
 use rustls::pki_types::ServerName;
 use rustls::sign::CertifiedKey;
-use rustls::{AlertDescription, ClientConfig, Error, InvalidMessage, ProtocolVersion};
+use rustls::{AlertDescription, ClientConfig, Error, InvalidMessage, ProtocolVersion, SupportedProtocolVersion};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,7 +75,7 @@ pub async fn handshake(key: &TlsKey, tcp: TcpStream, setup: &Setup, wall: Wall, 
         return Outcome::Unknown(Unseen::Error(format!("`{}` is not a server name", key.server_name))).into();
     };
     let recorder = Recorder::new(setup.identity.clone());
-    let connector = match connector(&recorder) {
+    let connector = match connector(&recorder, rustls::DEFAULT_VERSIONS) {
         Ok(connector) => connector,
         Err(error) => return Outcome::Unknown(Unseen::Error(format!("set up TLS: {error}"))).into(),
     };
@@ -106,9 +108,9 @@ pub async fn handshake(key: &TlsKey, tcp: TcpStream, setup: &Setup, wall: Wall, 
     Handshake { outcome, stream: Some(stream), unshown: recorder.asked() && setup.identity.is_none() }
 }
 
-fn connector(recorder: &Arc<Recorder>) -> Result<TlsConnector, Error> {
+fn connector(recorder: &Arc<Recorder>, versions: &[&'static SupportedProtocolVersion]) -> Result<TlsConnector, Error> {
     let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()?
+        .with_protocol_versions(versions)?
         .dangerous()
         .with_custom_certificate_verifier(recorder.clone())
         .with_client_cert_resolver(recorder.clone());
@@ -252,7 +254,7 @@ mod tests {
 
         fn client() -> (Arc<Recorder>, ClientConnection) {
             let recorder = Recorder::new(None);
-            let config = Arc::clone(connector(&recorder).unwrap().config());
+            let config = Arc::clone(connector(&recorder, rustls::DEFAULT_VERSIONS).unwrap().config());
             (recorder, ClientConnection::new(config, ServerName::try_from(NAME).unwrap()).unwrap())
         }
 

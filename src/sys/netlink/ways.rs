@@ -1,0 +1,94 @@
+//! Every way that packets can take, with who set it: links, routes of all tables, and the rules that choose among the tables.
+
+use super::{Netlink, Unnamed, dump, map};
+use crate::model::{IfName, Link, Outcome, Route, Unseen};
+use rtnetlink::packet_route::route::{RouteMessage, RouteProtocol};
+use rtnetlink::packet_route::rule::{RuleAttribute, RuleMessage};
+use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// All of it at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ways {
+    /// Every interface.
+    pub links: Vec<Link>,
+    /// Every unicast and refusing route but those of table `local`, with who set it.
+    pub routes: Vec<(Route, ToldBy)>,
+    /// Tables that a rule of the policy leads to.
+    pub ruled: BTreeSet<u32>,
+}
+
+/// Who set a route, as the kernel noted it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ToldBy {
+    /// The kernel itself: it follows from an address.
+    Kernel,
+    /// A person or a program on this PC.
+    ThisPc,
+    /// An address server of the network.
+    Dhcp,
+    /// A router of the network, by its advertisement (IPv6).
+    Router,
+}
+
+impl ToldBy {
+    fn of(protocol: RouteProtocol) -> Self {
+        match protocol {
+            RouteProtocol::Kernel => Self::Kernel,
+            RouteProtocol::Dhcp => Self::Dhcp,
+            RouteProtocol::Ra | RouteProtocol::IcmpRedirect => Self::Router,
+            _ => Self::ThisPc,
+        }
+    }
+}
+
+impl Netlink {
+    /// Dumps them, one list after the other. A list that could not be had whole is none.
+    pub async fn ways(&self) -> Result<Ways, Unseen> {
+        let (links, names) = self.all_links().await;
+        let links = match links {
+            Outcome::Ok(links) => links,
+            Outcome::Unknown(why) => return Err(why),
+            Outcome::Failed(_) => return Err(Unseen::Unsteady),
+        };
+        Ok(Ways { links, routes: self.told_routes(&names).await?, ruled: self.ruled().await? })
+    }
+
+    async fn told_routes(&self, names: &BTreeMap<u32, IfName>) -> Result<Vec<(Route, ToldBy)>, Unseen> {
+        let unnamed = Unnamed::default();
+        let mut found = Vec::new();
+        for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+            let mut request = RouteMessage::default();
+            request.header.address_family = family;
+            for entry in dump::whole(&self.handle, "dump routes", RouteNetlinkMessage::GetRoute(request)).await? {
+                if let RouteNetlinkMessage::NewRoute(message) = entry
+                    && map::is_kept(&message)
+                {
+                    let told = ToldBy::of(message.header.protocol);
+                    found.extend(map::route(&message, names, &unnamed.ask()).into_iter().map(|route| (route, told)));
+                }
+            }
+        }
+        unnamed.none_in(found)
+    }
+
+    async fn ruled(&self) -> Result<BTreeSet<u32>, Unseen> {
+        let mut tables = BTreeSet::new();
+        for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+            let mut request = RuleMessage::default();
+            request.header.family = family;
+            for entry in dump::whole(&self.handle, "dump rules", RouteNetlinkMessage::GetRule(request)).await? {
+                if let RouteNetlinkMessage::NewRule(message) = entry {
+                    tables.insert(table(&message));
+                }
+            }
+        }
+        Ok(tables)
+    }
+}
+
+fn table(message: &RuleMessage) -> u32 {
+    let wide =
+        message.attributes.iter().find_map(|attribute| if let RuleAttribute::Table(table) = attribute { Some(*table) } else { None });
+    wide.unwrap_or_else(|| message.header.table.into())
+}

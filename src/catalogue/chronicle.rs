@@ -104,7 +104,7 @@ fn agent_zh(event: &AgentEvent) -> String {
         AgentEvent::Unreadable { file, why } => format!("本地记录 {file} 读不出来：{why}。像是磁盘或权限的问题，不说明有人改动过。"),
         AgentEvent::Granted { grant } => {
             let (what, authority) = (scope(grant.what, Lang::ZhCn), authority(grant.authority, Lang::ZhCn));
-            format!("放行 {}：{what}，到 {} 为止，{authority}；由 {} 登记，原因：{}。", grant.id, grant.until, grant.by, grant.reason)
+            format!("放行 {}：{what}，到 {} 为止，{authority}；批准人：{}，原因：{}。", grant.id, grant.until, grant.by, grant.reason)
         }
         AgentEvent::GrantRevoked { id, .. } => format!("放行 {id} 提前收回。"),
     }
@@ -169,7 +169,7 @@ fn agent_en(event: &AgentEvent) -> String {
         }
         AgentEvent::Granted { grant } => {
             let (what, authority) = (scope(grant.what, Lang::En), authority(grant.authority, Lang::En));
-            format!("Grant {}: {what}, until {}, {authority}; entered by {}, because: {}.", grant.id, grant.until, grant.by, grant.reason)
+            format!("Grant {}: {what}, until {}, {authority}; allowed by {}, because: {}.", grant.id, grant.until, grant.by, grant.reason)
         }
         AgentEvent::GrantRevoked { id, .. } => format!("Grant {id} was revoked before its end."),
     }

@@ -102,7 +102,8 @@ fn until(text: &str) -> Result<Until, &'static str> {
         return Ok(Until::In(length));
     }
     let local = || text.parse().map(Until::Local).map_err(|_| ());
-    let today = || text.parse().map(Until::Today).map_err(|_| ());
+    // A bare number is understood as an hour by the parser, and may be meant as anything.
+    let today = || text.parse().ok().filter(|_| text.contains(':')).map(Until::Today).ok_or(());
     let at = || text.parse().map(Until::At).map_err(|_| ());
     at().or_else(|()| local())
         .or_else(|()| today())
@@ -296,6 +297,15 @@ mod tests {
             ],
         };
         let both = Lang::ALL.map(|lang| render(&listed, &TimeZone::UTC, lang)).concat();
-        insta::assert_snapshot!(both, @"");
+        insta::assert_snapshot!(both, @r"
+        g-00000002  有效，到 2026-11-22 10:00 为止：U 盘、手机等外接设备，只限 X1
+                    医保局授权；批准人：李四；原因：升级?[2J
+        g-00000001  已收回，到 2026-11-22 10:00 为止：U 盘、手机等外接设备，只限 X1
+                    本单位自己登记；批准人：李四；原因：升级?[2J
+        g-00000002  open, until 2026-11-22 10:00: USB sticks, phones and the like, only X1
+                    authorised by the bureau; by 李四, because: 升级?[2J
+        g-00000001  revoked, until 2026-11-22 10:00: USB sticks, phones and the like, only X1
+                    on the institution's own authority; by 李四, because: 升级?[2J
+        ");
     }
 }

@@ -6,6 +6,7 @@
 
 mod extension;
 mod frame;
+mod grants;
 mod ground;
 mod isolation;
 mod outside;

@@ -19,6 +19,7 @@ pub mod memory;
 pub mod mounts;
 pub mod murmur;
 pub mod netlink;
+pub mod peer;
 pub mod proc;
 pub mod resolv;
 pub mod rtc;

@@ -28,6 +28,7 @@ pub use server_time::{ServerTime, server_time};
 
 use crate::baseline::{Baseline, Enrolment};
 use crate::config::Config;
+use crate::incident::Window;
 use crate::model::{Finding, Stamp, Unseen, Watcher};
 use futures_util::future::LocalBoxFuture;
 use std::path::Path;
@@ -48,6 +49,8 @@ pub struct Given {
     pub enrolment: Arc<Enrolment>,
     /// What time the servers show; `None` = not known in this boot.
     pub server: Option<ServerTime>,
+    /// The authorised windows there are, open or over.
+    pub grants: Arc<Vec<Window>>,
 }
 
 impl Given {

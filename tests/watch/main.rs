@@ -7,6 +7,7 @@
 mod clock;
 mod extension;
 mod frame;
+mod grants;
 mod ground;
 mod isolation;
 mod outside;

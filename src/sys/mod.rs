@@ -6,12 +6,15 @@
 
 pub mod arp;
 pub mod caps;
+pub mod changes;
 pub mod clock;
 pub mod datagrams;
 pub mod dialup;
 pub mod files;
+pub mod hostname;
 pub mod icmp;
 pub mod journald;
+pub mod leases;
 pub mod memory;
 pub mod netlink;
 pub mod proc;

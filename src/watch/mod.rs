@@ -16,7 +16,10 @@
 
 mod ear;
 mod isolation;
+mod memory;
 mod run;
+mod settings;
+mod upload;
 
 pub use run::Watchers;
 
@@ -94,5 +97,5 @@ pub trait Watch {
 
 /// All of them, each with its own ears on the kernel. Must be called within a tokio runtime with I/O enabled.
 pub fn all() -> Vec<Box<dyn Watch>> {
-    vec![]
+    vec![Box::new(settings::Settings::new()), Box::<upload::Uploads>::default()]
 }

@@ -88,7 +88,7 @@ mod tests {
         config.dns.names = vec!["settle.centre.example".to_owned()];
         let (sightings, stamp) = (super::super::tests::kernel(), stamp());
         let firewall = Seen::Seen(Firewall { tables: 1, rules: 4 });
-        let given = Circumstances { config: &config, sightings: &sightings, firewall: &firewall, stamp: &stamp, root };
+        let given = Circumstances { config: &config, sightings: &sightings, firewall: &firewall, lent: None, stamp: &stamp, root };
         (gather(given).expect("a baseline"), config)
     }
 

@@ -20,17 +20,26 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Lists the rules of this namespace with `nft` and counts them.
 pub fn look() -> Seen<Firewall> {
+    match rules() {
+        Ok(text) => Seen::Seen(count(&text)),
+        Err(why) => Seen::Unseen(why),
+    }
+}
+
+/// The rules of this namespace as `nft -a list ruleset` prints them. Blocks, for seconds at the worst.
+pub fn rules() -> Result<String, Unseen> {
+    let failed = |text: String| Err(Unseen::Error(text));
     let Some(tool) = PLACES.into_iter().find(|place| Path::new(place).exists()) else {
-        return Seen::Unseen(Unseen::Error("nft: not installed".to_owned()));
+        return failed("nft: not installed".to_owned());
     };
     let mut list = Command::new(tool);
     list.args(["-a", "list", "ruleset"]).env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = match list.spawn() {
         Ok(child) => child,
-        Err(error) => return Seen::Unseen(Unseen::Error(format!("{tool}: {error}"))),
+        Err(error) => return failed(format!("{tool}: {error}")),
     };
     let (Some(out), Some(err)) = (child.stdout.take(), child.stderr.take()) else {
-        return Seen::Unseen(Unseen::Error(format!("{tool}: no output")));
+        return failed(format!("{tool}: no output"));
     };
     let (send, receive) = mpsc::channel();
     thread::spawn(move || {
@@ -49,18 +58,18 @@ pub fn look() -> Seen<Firewall> {
         (Ok((true, text, complaint)), Ok(status)) => {
             judge(tool, status.success(), &String::from_utf8_lossy(&text), &String::from_utf8_lossy(&complaint))
         }
-        _ => Seen::Unseen(Unseen::Error(format!("{tool}: no answer"))),
+        _ => failed(format!("{tool}: no answer")),
     }
 }
 
-fn judge(tool: &str, succeeded: bool, text: &str, complaint: &str) -> Seen<Firewall> {
+fn judge(tool: &str, succeeded: bool, text: &str, complaint: &str) -> Result<String, Unseen> {
     if complaint.contains("Operation not permitted") {
-        Seen::Unseen(Unseen::Capability("CAP_NET_ADMIN".to_owned()))
+        Err(Unseen::Capability("CAP_NET_ADMIN".to_owned()))
     } else if succeeded {
-        Seen::Seen(count(text))
+        Ok(text.to_owned())
     } else {
         let line = complaint.lines().next().unwrap_or("failed");
-        Seen::Unseen(Unseen::Error(format!("{tool}: {}", line.chars().filter(|c| !c.is_control()).take(200).collect::<String>())))
+        Err(Unseen::Error(format!("{tool}: {}", line.chars().filter(|c| !c.is_control()).take(200).collect::<String>())))
     }
 }
 
@@ -94,7 +103,7 @@ mod tests {
     #[test]
     fn a_refusal_is_no_empty_firewall() {
         let refused = judge("nft", true, "", "Operation not permitted (you must be root)\nnetlink: Error: cache initialization failed");
-        assert_eq!(refused, Seen::Unseen(Unseen::Capability("CAP_NET_ADMIN".to_owned())));
-        assert!(judge("nft", false, "", "no such thing\u{1b}").get().is_none());
+        assert_eq!(refused, Err(Unseen::Capability("CAP_NET_ADMIN".to_owned())));
+        assert!(judge("nft", false, "", "no such thing\u{1b}").is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! Takes the baseline: joins what the kernel told (given as sightings) with what files of the system say. Reads only.
 
 use super::files::Root;
-use super::{Baseline, Firewall, Forwarding, Host, HostsEntry, SCHEMA, Seen, TimeFile, TimeKeeping, identity, network, owners, usb};
+use super::{Baseline, Firewall, Forwarding, Host, HostsEntry, Lent, SCHEMA, Seen, TimeFile, TimeKeeping, identity, network, owners, usb};
 use crate::config::Config;
 use crate::model::{Address, Link, Outcome, Route, RouteTable, Sighting, Stamp, Unseen};
 use crate::sys::resolv::{self, Places};
@@ -18,6 +18,8 @@ pub struct Circumstances<'a> {
     pub sightings: &'a [Sighting],
     /// The firewall, counted.
     pub firewall: &'a Seen<Firewall>,
+    /// What else others could use.
+    pub lent: Option<&'a Lent>,
     /// Now.
     pub stamp: &'a Stamp,
     /// `/`, but for tests.
@@ -75,6 +77,7 @@ pub fn gather(given: Circumstances<'_>) -> Result<Baseline, GatherError> {
             v4: switch(root, "/proc/sys/net/ipv4/ip_forward"),
             v6: switch(root, "/proc/sys/net/ipv6/conf/all/forwarding"),
         },
+        lent: given.lent.cloned(),
         history: Vec::new(),
     })
 }

@@ -21,6 +21,7 @@
 //! | `time` | time daemons running, and SHA-256 of their configuration files |
 //! | `firewall` | tables and rules counted, or why they could not be seen |
 //! | `forwarding` | whether this PC forwards, IPv4 and IPv6 |
+//! | `lent` | other ways for others through this PC: `ways`, a line each, and what was `unseen`; absent = nobody looked |
 //! | `history` | earlier baselines: `at`, `by`, `reason`, number of `deviations`; the latest last, 100 at most |
 //!
 //! Where something could not be seen the file says `unseen` with the reason: what was not seen then is never a deviation now. Unknown
@@ -41,7 +42,7 @@ mod usb;
 pub use again::{network_again, settings_again, settings_files};
 pub use compare::{Aspect, Deviation, compare};
 pub use concern::{Concern, concerns};
-pub use firewall::look as look_at_firewall;
+pub use firewall::{look as look_at_firewall, rules as firewall_rules};
 pub use gather::{Circumstances, GatherError, gather};
 pub use identity::{machine_fingerprint, machine_id_hash, terminal_id, this_terminal};
 pub use network::{interfaces_now, is_wide};
@@ -52,6 +53,7 @@ use crate::config::Access;
 use crate::model::{ClockState, IfName, Unseen};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// What is known of this terminal's enrolment: three answers, because a baseline that cannot be read is not a missing one.
@@ -156,6 +158,9 @@ pub struct Baseline {
     pub firewall: Seen<Firewall>,
     /// Forwarding.
     pub forwarding: Forwarding,
+    /// What else others could use; `None` = nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lent: Option<Lent>,
     /// Earlier baselines.
     pub history: Vec<Update>,
 }
@@ -316,6 +321,16 @@ pub struct Forwarding {
     pub v4: Option<bool>,
     /// IPv6; `None` = the kernel does not say, or has no IPv6.
     pub v6: Option<bool>,
+}
+
+/// Ways for others through this PC that were there already.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lent {
+    /// One line each: a rule that hides others behind this PC's address, a bridge, an address server, a proxy, a namespace with a way of its own.
+    pub ways: BTreeSet<String>,
+    /// What could not be looked at.
+    pub unseen: BTreeSet<String>,
 }
 
 /// An earlier baseline that was replaced.

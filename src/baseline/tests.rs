@@ -101,6 +101,11 @@ fn vpn(name: &str, interface: &str) -> Vpn {
     toml::from_str(&format!("name = \"{name}\"\ninterface = \"{interface}\"\n")).expect("a vpn")
 }
 
+/// The baseline of that PC.
+pub(crate) fn plain() -> Baseline {
+    taken(pc().path(), &config(), &kernel()).0
+}
+
 pub(crate) fn stamp() -> Stamp {
     Stamp {
         boot_id: String::new(),
@@ -115,7 +120,7 @@ const FIREWALL: Seen<Firewall> = Seen::Seen(Firewall { tables: 1, rules: 4 });
 
 fn taken(root: &Path, config: &Config, sightings: &[Sighting]) -> (Baseline, Vec<Concern>) {
     let stamp = stamp();
-    let given = Circumstances { config, sightings, firewall: &FIREWALL, stamp: &stamp, root };
+    let given = Circumstances { config, sightings, firewall: &FIREWALL, lent: None, stamp: &stamp, root };
     let baseline = gather(given).expect("a baseline");
     let concerns = concerns(&baseline, &given, &[]);
     (baseline, concerns)
@@ -157,7 +162,7 @@ fn what_an_engineer_must_accept_is_listed() {
     let stamp = stamp();
     let none = Seen::Seen(Firewall { tables: 0, rules: 0 });
     let config = config();
-    let given = Circumstances { config: &config, sightings: &sightings, firewall: &none, stamp: &stamp, root };
+    let given = Circumstances { config: &config, sightings: &sightings, firewall: &none, lent: None, stamp: &stamp, root };
     let baseline = gather(given).expect("a baseline");
     let found = concerns(&baseline, &given, &[("/etc/isonet/isonet.toml".to_owned(), 0o666)]);
     let stick = "0951:1666 60A4".to_owned();
@@ -190,7 +195,8 @@ fn without_the_kernels_word_nothing_is_taken() {
     for missing in 0..3 {
         let mut sightings = kernel();
         sightings.remove(missing);
-        let given = Circumstances { config: &config, sightings: &sightings, firewall: &FIREWALL, stamp: &stamp, root: pc.path() };
+        let given =
+            Circumstances { config: &config, sightings: &sightings, firewall: &FIREWALL, lent: None, stamp: &stamp, root: pc.path() };
         assert!(matches!(gather(given), Err(GatherError::Blind { .. })), "{missing}");
     }
 }
@@ -293,7 +299,8 @@ fn history_is_bounded_and_keeps_the_latest() {
 fn the_machine_that_runs_the_test_can_be_enrolled() {
     let firewall = look_at_firewall();
     let (config, stamp, sightings) = (config(), stamp(), kernel());
-    let given = Circumstances { config: &config, sightings: &sightings, firewall: &firewall, stamp: &stamp, root: Path::new("/") };
+    let given =
+        Circumstances { config: &config, sightings: &sightings, firewall: &firewall, lent: None, stamp: &stamp, root: Path::new("/") };
     let baseline = gather(given).expect("a baseline");
     assert!(baseline.host.name.is_some());
     assert_eq!(compare(&baseline, &gather(given).expect("a baseline")), [], "it does not deviate from itself");

@@ -3,10 +3,15 @@
 //! Evidence is language-free and open (a probe may bring a kind nobody has words for yet), so both functions answer `None` rather than
 //! guess; the caller then shows the fact itself.
 
+mod settings;
+
 use super::Lang;
 
 /// What was asked, e.g. `tcp.connect`; `None` when there are no words for it.
 pub fn question(kind: &str, lang: Lang) -> Option<&'static str> {
+    if let Some((zh, en)) = settings::question(kind) {
+        return Some(lang.pick(zh, en));
+    }
     let family = kind.split('.').next().unwrap_or(kind);
     let (zh, en) = match (kind, family) {
         ("http.date", _) => ("对时间", "clock compared with"),
@@ -32,33 +37,14 @@ pub fn question(kind: &str, lang: Lang) -> Option<&'static str> {
         ("vpn.log", _) => ("VPN 日志", "VPN log of"),
         ("dns.resolvers", _) => ("域名服务器", "name servers"),
         ("route.expected", _) => ("本来该走", "expected way to"),
-        ("hostname.enrolled", _) => ("登记的电脑名字", "registered name of this PC"),
-        ("hostname.now", _) => ("现在的电脑名字", "name of this PC now"),
-        ("hosts.enrolled", _) => ("对照表里登记的", "in the table at enrolment"),
-        ("hosts.now", _) => ("对照表里现在的", "in the table now"),
-        ("file.enrolled", _) => ("登记时的文件（指纹）", "file at enrolment (digest)"),
-        ("file.now", _) => ("现在的文件（指纹）", "file now (digest)"),
-        ("time.daemon", _) => ("对时程序", "time program"),
-        ("resolver.enrolled", _) => ("登记的域名服务器", "registered name servers"),
-        ("resolver.now", _) => ("现在的域名服务器", "name servers now"),
-        ("address.prefix", _) => ("登记时没有的网段", "network not there at enrolment, on"),
-        ("mac.enrolled", _) => ("登记的网卡硬件地址", "registered hardware address of"),
-        ("mac.now", _) => ("现在的硬件地址", "hardware address now of"),
-        ("mac.set", _) => ("改设成的硬件地址", "hardware address set on"),
-        ("firewall.enrolled", _) => ("登记时的防火墙规则", "firewall rules at enrolment"),
-        ("firewall.now", _) => ("现在的防火墙规则", "firewall rules now"),
-        ("antivirus.program", _) => ("杀毒程序", "antivirus program"),
-        ("software.running", _) => ("清单上的程序", "program on the list"),
-        ("software.installed", _) => ("清单上的软件", "software on the list"),
-        ("identity.enrolled", _) => ("登记的终端编号", "registered terminal id"),
-        ("identity.now", _) => ("现在的终端编号", "terminal id now"),
-        ("link.gone", _) => ("登记的网口", "registered network port"),
-        ("link.instead", _) => ("现在用的网口", "network port in its place"),
-        ("speed.before", _) => ("原来的网速", "speed before, of"),
-        ("speed.now", _) => ("现在的网速", "speed now, of"),
-        ("upload.marker", _) => ("上传标记的日期", "date of the upload's mark"),
-        ("download.marker", _) => ("下载标记的日期", "date of the download's mark"),
-        ("upload.due", _) => ("该完成的时间", "due"),
+        ("extension.switch", _) => ("转发开关", "forwarding switch of"),
+        ("extension.forwarded", _) => ("转发计数", "forwarding counts"),
+        ("extension.nat", _) => ("地址转换规则", "address translation in"),
+        ("extension.bridge", _) => ("网桥", "bridge"),
+        ("extension.addresses", _) => ("地址分配", "address server on"),
+        ("extension.shared", _) => ("共享连接的地址", "shared connection on"),
+        ("extension.proxy", _) => ("代理程序", "proxy program"),
+        ("extension.namespace", _) => ("另有网络的程序", "program with a network of its own"),
         (_, "link") => ("网口", "network port"),
         (_, "address") => ("本机地址", "address of"),
         (_, "gateway") => ("路由器", "router"),
@@ -111,6 +97,8 @@ fn fixed(result: &str, lang: Lang) -> Option<&'static str> {
         "client certificate" => ("要这边出示证书", "wants a certificate of ours"),
         "protocol not supported by this tool" => ("加密方式本工具不支持", "encryption not known to this tool"),
         "none" | "missing" => ("没有", "none"),
+        "on" => ("开着", "on"),
+        "packets of other devices" => ("转发过别的设备的数据", "data of other devices was passed on"),
         "idle" => ("在，但没有在用", "there, not in use"),
         "arrived" => ("到了这台电脑", "it reached this PC"),
         "another station answers for it" => ("有别的设备在用", "another device answers for it"),

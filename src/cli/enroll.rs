@@ -44,10 +44,13 @@ fn perform(global: &Global, arguments: &Arguments) -> Result<(), u8> {
         .map_err(|error| fail(&error.render(lang), USAGE))?;
     let no_home = || fail(lang.pick("没有主目录，请在配置中填写 state-dir", "there is no home directory: configure state-dir"), 74);
     let state_dir = state_dir(&loaded.config, Owner::of_process(), |name| std::env::var(name).ok()).ok_or_else(no_home)?;
-    let sightings = sightings(runtime()?.block_on(netlink::snapshot()));
+    let snapshot = runtime()?.block_on(netlink::snapshot());
+    let lent = crate::watch::lent_now(&snapshot);
+    let sightings = sightings(snapshot);
     let (firewall, stamp) = (baseline::look_at_firewall(), clock::stamp());
     let root = Path::new("/");
-    let given = Circumstances { config: &loaded.config, sightings: &sightings, firewall: &firewall, stamp: &stamp, root };
+    let given =
+        Circumstances { config: &loaded.config, sightings: &sightings, firewall: &firewall, lent: Some(&lent), stamp: &stamp, root };
     let place = Place { state_dir: &state_dir, config_files: &loaded.sources, lang };
     let sheet = enrol(&action, given, place).map_err(|error| fail(&error.render(lang), error.exit_code()))?;
     print(&sheet)
@@ -303,7 +306,7 @@ mod tests {
     fn enrolled(root: &Path, state: &Path, action: &Action, sightings: &[Sighting], lang: Lang) -> Result<String, EnrollError> {
         let (config, stamp) = (Config::default(), stamp());
         let firewall = Seen::Seen(Firewall { tables: 1, rules: 0 });
-        let given = Circumstances { config: &config, sightings, firewall: &firewall, stamp: &stamp, root };
+        let given = Circumstances { config: &config, sightings, firewall: &firewall, lent: None, stamp: &stamp, root };
         let sheet = enrol(action, given, Place { state_dir: state, config_files: &[], lang })?;
         Ok(sheet.replace(&state.display().to_string(), "STATE"))
     }

@@ -15,12 +15,14 @@
 //! * Looks are short. What may block (walks through `/proc`, large files) goes to a thread of its own.
 
 mod ear;
+mod extension;
 mod isolation;
 mod memory;
 mod run;
 mod settings;
 mod upload;
 
+pub use extension::lent_now;
 pub use run::Watchers;
 
 use crate::baseline::{Baseline, Enrolment};
@@ -97,5 +99,5 @@ pub trait Watch {
 
 /// All of them, each with its own ears on the kernel. Must be called within a tokio runtime with I/O enabled.
 pub fn all() -> Vec<Box<dyn Watch>> {
-    vec![Box::new(settings::Settings::new()), Box::<upload::Uploads>::default()]
+    vec![Box::new(extension::Extension::begin()), Box::new(settings::Settings::new()), Box::<upload::Uploads>::default()]
 }

@@ -4,5 +4,6 @@
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 #![allow(dead_code, reason = "each family needs some of the words")]
 
+mod extension;
 mod frame;
 mod ground;

@@ -13,7 +13,7 @@ fn enrolled() -> Baseline {
     let mut config = Config::default();
     config.dns.names = vec!["settle.centre.example".to_owned()];
     let firewall = Seen::Seen(Firewall { tables: 0, rules: 0 });
-    let given = Circumstances { config: &config, sightings: &sightings, firewall: &firewall, stamp: &stamp, root: pc.path() };
+    let given = Circumstances { config: &config, sightings: &sightings, firewall: &firewall, lent: None, stamp: &stamp, root: pc.path() };
     gather(given).expect("a baseline")
 }
 

@@ -1,0 +1,266 @@
+//! Ways for others through this PC: forwarding, hiding others behind its address, joined ports, sharing, other network namespaces.
+//!
+//! | what | heard at once by | needs |
+//! |---|---|---|
+//! | forwarding switched on | netlink (NETCONF) | nothing |
+//! | packets of others passed on | no event: every [`CLOSE`] while forwarding is on that was not at enrolment, else each minute | nothing |
+//! | rules that hide others | netlink (nftables) | `CAP_NET_ADMIN` |
+//! | bridges | netlink (links) | nothing |
+//! | address servers, proxies | each minute, and with every change of the network | a proxy's name: `CAP_SYS_PTRACE` |
+//! | other namespaces | netlink (links that leave, numbers given), every [`HALF`] a minute while there are any | nothing |
+//!
+//! What is told and what is not is argued in [`judge`]. What cannot be staged with a card of its own is said in `tests/watch/extension.rs`. A
+//! wireless card as access point is not told by its mode, but by the address server that makes it useful.
+
+mod forwarded;
+mod judge;
+mod namespaces;
+mod nat;
+mod ports;
+mod sharing;
+
+use super::{Blind, Given, Look, MINUTE, Watch};
+use crate::baseline::{Baseline, Forwarding, Lent, firewall_rules};
+use crate::model::{IfName, Unseen, Watcher};
+use crate::sys::files;
+use crate::sys::murmur::{Murmur, Talk};
+use crate::sys::netlink::{self, Events, Snapshot};
+use forwarded::Sample;
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
+use judge::{Memory, Scene};
+use namespaces::Foreign;
+use nat::NatRule;
+use ports::Nature;
+use sharing::Offers;
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::pending;
+use std::path::Path;
+use std::time::Duration;
+use tokio::task::spawn_blocking;
+
+/// Between two looks at the counts while this PC forwards that did not at enrolment: others' packets are told of within 10 s.
+const CLOSE: Duration = Duration::from_secs(4);
+/// Between two looks into other namespaces.
+const HALF: Duration = Duration::from_secs(30);
+/// Between two walks through processes and rules, however much stirs.
+const WALKS_APART_MS: u64 = 2000;
+
+/// What a walk brought, or the last one that could see.
+#[derive(Debug, Clone, Default)]
+struct Walked {
+    nat: Option<Vec<NatRule>>,
+    offers: Option<Offers>,
+    foreign: Option<Vec<Foreign>>,
+    blind: Vec<(&'static str, Unseen)>,
+}
+
+impl Walked {
+    /// Reads rules, sockets and processes. Blocks.
+    fn walk(before: Self) -> Self {
+        let mut now = Self { blind: Vec::new(), ..before };
+        match firewall_rules() {
+            Ok(text) => now.nat = Some(nat::rules(&text)),
+            Err(why) => now.blind.push(("extension.nat", why)),
+        }
+        match sharing::offers(Path::new("/proc")) {
+            Ok(offers) => now.offers = Some(offers),
+            Err(why) => now.blind.push(("extension.sharing", why)),
+        }
+        if let Some(why) = now.offers.as_ref().and_then(|offers| offers.hidden.clone()) {
+            now.blind.push(("extension.proxy", why));
+        }
+        match namespaces::foreign(Path::new("/proc")) {
+            Ok(foreign) => now.foreign = Some(foreign),
+            Err(why) => now.blind.push(("extension.namespaces", why)),
+        }
+        now
+    }
+
+    fn scene(&self, kernel: &Kernel, uplinks: &BTreeSet<IfName>) -> Scene {
+        let ports = ports::ports(&kernel.links, &kernel.addresses, &kernel.below, uplinks);
+        let own = |port: &&ports::Port| port.nature == Nature::Outer && kernel.own_switches.contains(&port.name);
+        Scene {
+            switches: kernel.switches,
+            own_switches: ports.iter().filter(own).map(|port| port.name.clone()).collect(),
+            ports,
+            nat: self.nat.clone(),
+            offers: self.offers.as_ref().map(|offers| offers.offers.clone()),
+            foreign: self.foreign.clone(),
+        }
+    }
+}
+
+/// What the kernel says for nothing.
+struct Kernel {
+    links: Vec<crate::model::Link>,
+    addresses: Vec<crate::model::Address>,
+    below: BTreeMap<IfName, ports::Below>,
+    switches: Forwarding,
+    /// Interfaces that forward although the PC as a whole does not.
+    own_switches: BTreeSet<IfName>,
+    defaults: BTreeSet<IfName>,
+}
+
+impl Kernel {
+    fn of(snapshot: &Snapshot) -> Result<Self, Unseen> {
+        let links = told(&snapshot.links)?.clone();
+        let on = |path: &str| files::read_word(Path::new(path)).map(|word| word != "0");
+        let switches = Forwarding { v4: on("/proc/sys/net/ipv4/ip_forward"), v6: on("/proc/sys/net/ipv6/conf/all/forwarding") };
+        let own = |family: &str, name: &IfName| on(&format!("/proc/sys/net/{family}/conf/{name}/forwarding")) == Some(true);
+        let alone = |name: &IfName| switches.v4 != Some(true) && own("ipv4", name) || switches.v6 != Some(true) && own("ipv6", name);
+        Ok(Self {
+            below: links.iter().map(|link| (link.name.clone(), ports::below(Path::new("/sys/class/net"), link))).collect(),
+            addresses: told(&snapshot.addresses)?.clone(),
+            switches,
+            own_switches: links.iter().map(|link| link.name.clone()).filter(|name| !name.as_str().contains('/') && alone(name)).collect(),
+            defaults: told(&snapshot.routes)?.defaults().into_iter().filter_map(|route| route.device.clone()).collect(),
+            links,
+        })
+    }
+}
+
+fn told<T>(outcome: &crate::model::Outcome<T>) -> Result<&T, Unseen> {
+    match outcome {
+        crate::model::Outcome::Ok(seen) => Ok(seen),
+        crate::model::Outcome::Unknown(why) => Err(why.clone()),
+        crate::model::Outcome::Failed(_) => Err(Unseen::Skipped),
+    }
+}
+
+/// What a baseline keeps of ways for others. Blocks.
+pub fn lent_now(snapshot: &Snapshot) -> Lent {
+    let kinds = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let Ok(kernel) = Kernel::of(snapshot) else {
+        return Lent { ways: BTreeSet::new(), unseen: kinds(&["nat", "bridge", "sharing", "namespace"]) };
+    };
+    let walked = Walked::walk(Walked::default());
+    let seen = [("nat", walked.nat.is_some()), ("sharing", walked.offers.is_some()), ("namespace", walked.foreign.is_some())];
+    let unseen: Vec<&str> = seen.into_iter().filter(|(_, seen)| !seen).map(|(kind, _)| kind).collect();
+    Lent { ways: judge::lent(&walked.scene(&kernel, &kernel.defaults)), unseen: kinds(&unseen) }
+}
+
+/// Looks after them.
+pub struct Extension {
+    events: Option<Events>,
+    switches: Option<Murmur>,
+    rules: Option<Murmur>,
+    memory: Memory,
+    walked: Walked,
+    /// When the last walk was (boottime), and whether something stirred since.
+    walked_at: Option<u64>,
+    stale: bool,
+}
+
+impl Extension {
+    /// Begins to listen. Must be called within a tokio runtime with I/O enabled.
+    pub fn begin() -> Self {
+        Self {
+            events: Events::open().ok(),
+            switches: Murmur::open(Talk::Forwarding).ok(),
+            rules: Murmur::open(Talk::Rules).ok(),
+            memory: Memory::default(),
+            walked: Walked::default(),
+            walked_at: None,
+            stale: true,
+        }
+    }
+
+    async fn look_again(&mut self, given: &Given) -> Look {
+        let now = given.at.boottime_ms;
+        let wait = self.until_walk(now);
+        if wait.is_zero() {
+            // A walk that never came back leaves what the last one saw.
+            let before = self.walked.clone();
+            if let Ok(walked) = spawn_blocking(move || Walked::walk(before)).await {
+                self.walked = walked;
+            }
+            (self.walked_at, self.stale) = (Some(now), false);
+        }
+        let kernel = match Kernel::of(&netlink::snapshot().await) {
+            Ok(kernel) => kernel,
+            Err(why) => return Look::blind("extension.links", why),
+        };
+        let baseline = given.baseline();
+        let scene = self.walked.scene(&kernel, &baseline.map_or_else(|| kernel.defaults.clone(), uplinks));
+        self.remember(&scene, baseline);
+        let found = baseline.map(|baseline| judge::judge(&scene, &mut self.memory, baseline, now));
+        let blind = self.walked.blind.iter().map(|(what, why)| Blind { what, why: why.clone() }).collect();
+        Look { found: Some(found.unwrap_or_default()), blind, again: self.again(&scene, baseline, now) }
+    }
+
+    /// How long until the next walk is due; zero = now.
+    fn until_walk(&self, now: u64) -> Duration {
+        let Some(at) = self.walked_at else { return Duration::ZERO };
+        let every = if self.stale { WALKS_APART_MS } else { u64::try_from(self.pace().as_millis()).unwrap_or(u64::MAX) };
+        // A little early is in time: the next look may be a minute away.
+        Duration::from_millis((at + every).saturating_sub(now + 500))
+    }
+
+    /// Between two walks when nothing stirs.
+    fn pace(&self) -> Duration {
+        if self.walked.foreign.as_ref().is_some_and(|foreign| !foreign.is_empty()) { HALF } else { MINUTE }
+    }
+
+    fn again(&self, scene: &Scene, baseline: Option<&Baseline>, now: u64) -> Duration {
+        let [v4, v6] = judge::accepted(baseline);
+        let new = scene.switches.v4 == Some(true) && !v4 || scene.switches.v6 == Some(true) && !v6 || !scene.own_switches.is_empty();
+        let counts = if baseline.is_some() && new { CLOSE } else { MINUTE };
+        let walk = if self.stale { self.until_walk(now) + Duration::from_millis(500) } else { self.pace() };
+        let held = if self.memory.holds(now) { Duration::from_millis(judge::HOLD_MS + 100) } else { MINUTE };
+        counts.min(walk).min(held)
+    }
+
+    fn remember(&mut self, scene: &Scene, baseline: Option<&Baseline>) {
+        let cards = scene.ports.iter().filter(|port| port.nature == Nature::Outer && !port.bridge);
+        self.memory.cards.extend(cards.map(|port| port.name.clone()));
+        self.memory.cards.extend(baseline.into_iter().flat_map(uplinks));
+        let counts: Sample = forwarded::sample(Path::new("/proc/self/net"));
+        self.memory.forwarded.count(counts, &scene.inner(), judge::accepted(baseline));
+        self.memory.forwarded.of_others &= scene.forwards();
+    }
+}
+
+/// What carried the default route at enrolment.
+fn uplinks(baseline: &Baseline) -> BTreeSet<IfName> {
+    baseline.gateways.iter().filter_map(|gateway| gateway.device.clone()).collect()
+}
+
+impl Watch for Extension {
+    fn watcher(&self) -> Watcher {
+        Watcher::Extension
+    }
+
+    fn look<'a>(&'a mut self, given: &'a Given) -> LocalBoxFuture<'a, Look> {
+        self.look_again(given).boxed_local()
+    }
+
+    fn stirred(&mut self) -> LocalBoxFuture<'_, ()> {
+        async {
+            let links = async {
+                match &mut self.events {
+                    Some(events) => events.next().await.is_ok(),
+                    None => pending().await,
+                }
+            };
+            let (links_ok, switches_ok, rules_ok) = tokio::select! {
+                ok = links => (ok, true, true),
+                ok = hears(self.switches.as_ref()) => (true, ok, true),
+                ok = hears(self.rules.as_ref()) => (true, true, ok),
+            };
+            self.stale = true;
+            // An ear that broke is not listened to any more: the minute remains.
+            self.events = self.events.take().filter(|_| links_ok);
+            self.switches = self.switches.take().filter(|_| switches_ok);
+            self.rules = self.rules.take().filter(|_| rules_ok);
+        }
+        .boxed_local()
+    }
+}
+
+async fn hears(ear: Option<&Murmur>) -> bool {
+    match ear {
+        Some(ear) => ear.heard().await.is_ok(),
+        None => pending().await,
+    }
+}

@@ -19,6 +19,7 @@ pub mod listeners;
 pub mod memory;
 pub mod murmur;
 pub mod netlink;
+pub mod packages;
 pub mod proc;
 pub mod resolv;
 pub mod screen;

@@ -16,8 +16,10 @@
 
 mod ear;
 mod extension;
+mod identity;
 mod isolation;
 mod memory;
+mod protection;
 mod run;
 mod settings;
 mod upload;
@@ -99,5 +101,11 @@ pub trait Watch {
 
 /// All of them, each with its own ears on the kernel. Must be called within a tokio runtime with I/O enabled.
 pub fn all() -> Vec<Box<dyn Watch>> {
-    vec![Box::new(extension::Extension::begin()), Box::new(settings::Settings::new()), Box::<upload::Uploads>::default()]
+    vec![
+        Box::new(extension::Extension::begin()),
+        Box::new(identity::Identity::new()),
+        Box::new(settings::Settings::new()),
+        Box::<protection::Protection>::default(),
+        Box::<upload::Uploads>::default(),
+    ]
 }

@@ -78,7 +78,7 @@ pub fn settings_files() -> (Vec<PathBuf>, Vec<PathBuf>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{pc, stamp};
+    use super::super::tests::{kernel, pc, stamp};
     use super::super::{Aspect, Circumstances, Firewall, compare, gather};
     use super::*;
     use std::fs;
@@ -86,7 +86,7 @@ mod tests {
     fn enrolled(root: &Path) -> (Baseline, Config) {
         let mut config = Config::default();
         config.dns.names = vec!["settle.centre.example".to_owned()];
-        let (sightings, stamp) = (super::super::tests::kernel(), stamp());
+        let (sightings, stamp) = (kernel(), stamp());
         let firewall = Seen::Seen(Firewall { tables: 1, rules: 4 });
         let given = Circumstances { config: &config, sightings: &sightings, firewall: &firewall, lent: None, stamp: &stamp, root };
         (gather(given).expect("a baseline"), config)

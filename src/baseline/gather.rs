@@ -139,6 +139,11 @@ pub(super) fn host(root: Root<'_>, stamp: &Stamp) -> Host {
     }
 }
 
+/// The IANA name of the time zone of this PC, where it has one.
+pub fn time_zone_now() -> Option<String> {
+    timezone(Root(std::path::Path::new("/")))
+}
+
 /// From where `/etc/localtime` points, else from `/etc/timezone`.
 fn timezone(root: Root<'_>) -> Option<String> {
     let target = std::fs::read_link(root.at("/etc/localtime")).ok();

@@ -43,7 +43,7 @@ pub use again::{network_again, settings_again, settings_files};
 pub use compare::{Aspect, Deviation, compare};
 pub use concern::{Concern, concerns};
 pub use firewall::{look as look_at_firewall, rules as firewall_rules};
-pub use gather::{Circumstances, GatherError, gather};
+pub use gather::{Circumstances, GatherError, gather, time_zone_now};
 pub use identity::{machine_fingerprint, machine_id_hash, terminal_id, this_terminal};
 pub use network::{interfaces_now, is_wide};
 pub use store::{Existing, StoreError, load, save};

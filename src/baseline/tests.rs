@@ -126,6 +126,11 @@ fn taken(root: &Path, config: &Config, sightings: &[Sighting]) -> (Baseline, Vec
     (baseline, concerns)
 }
 
+/// Of that PC, for other modules' tests.
+pub(crate) fn baseline() -> Baseline {
+    taken(pc().path(), &config(), &kernel()).0
+}
+
 #[test]
 fn a_baseline_says_what_the_pc_is() {
     let pc = pc();

@@ -2,12 +2,11 @@
 
 use super::UsbDevice;
 use super::files::Root;
+use crate::sys::usb;
 use std::path::Path;
 
 /// Where the kernel shows them.
 const BUS: &str = "/sys/bus/usb/devices";
-/// Devices that are looked at.
-const MOST_DEVICES: usize = 256;
 
 /// What a device can do, as far as isolation and the terminal rules care. A device may have several roles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,25 +57,20 @@ pub fn usb_now() -> Option<Vec<UsbDevice>> {
 
 /// Everything that is plugged in but hubs.
 pub(super) fn devices(root: Root<'_>) -> Vec<UsbDevice> {
-    let names = root.names(BUS);
-    // `1-1.2` is a device, `1-1.2:1.0` its interface, `usb1` a root hub.
-    let is_device = |name: &&String| name.starts_with(|c: char| c.is_ascii_digit()) && !name.contains(':');
-    let mut found: Vec<UsbDevice> = Vec::new();
-    for name in names.iter().filter(is_device).take(MOST_DEVICES) {
-        let read = |file: &str| root.word(&format!("{BUS}/{name}/{file}"));
-        if read("bDeviceClass").as_deref() == Some("09") {
-            continue;
-        }
-        let (Some(vendor), Some(product)) = (read("idVendor"), read("idProduct")) else { continue };
-        let interfaces = names.iter().filter(|other| other.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with(':')));
-        let classes = interfaces.filter_map(|interface| class(root, &format!("{BUS}/{interface}"))).collect();
-        found.push(UsbDevice { vendor, product, serial: read("serial"), classes });
-    }
+    let plugged = usb::devices(root.0).unwrap_or_default().into_iter().filter(|device| !device.hub);
+    let mut found: Vec<UsbDevice> = plugged.map(|device| UsbDevice::of(&device)).collect();
     found.sort();
     found
 }
 
-fn class(root: Root<'_>, interface: &str) -> Option<String> {
-    let part = |file: &str| root.word(&format!("{interface}/{file}"));
-    Some(format!("{}/{}/{}", part("bInterfaceClass")?, part("bInterfaceSubClass")?, part("bInterfaceProtocol")?))
+impl UsbDevice {
+    /// What is remembered of a device.
+    pub fn of(device: &usb::Device) -> Self {
+        Self {
+            vendor: device.vendor.clone(),
+            product: device.product.clone(),
+            serial: device.serial.clone(),
+            classes: device.interfaces.iter().map(|interface| interface.class.clone()).collect(),
+        }
+    }
 }

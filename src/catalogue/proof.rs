@@ -3,7 +3,9 @@
 //! Evidence is language-free and open (a probe may bring a kind nobody has words for yet), so both functions answer `None` rather than
 //! guess; the caller then shows the fact itself.
 
+mod clock;
 mod settings;
+mod usb;
 
 use super::Lang;
 
@@ -58,6 +60,8 @@ pub fn question(kind: &str, lang: Lang) -> Option<&'static str> {
         (_, "dns") => ("查域名", "look-up"),
         (_, "vpn") => ("VPN", "VPN"),
         (_, "wireguard") => ("VPN 上次握手", "VPN's last handshake"),
+        (_, "usb") => return usb::question(kind, lang),
+        (_, "clock") => return clock::question(kind, lang),
         _ => return None,
     };
     Some(lang.pick(zh, en))
@@ -65,7 +69,11 @@ pub fn question(kind: &str, lang: Lang) -> Option<&'static str> {
 
 /// What came back, e.g. `ECONNREFUSED` or `icmp host-unreachable from 10.0.0.1`; `None` when there are no words for it.
 pub fn result(result: &str, lang: Lang) -> Option<String> {
-    fixed(result, lang).map(str::to_owned).or_else(|| with_argument(result, lang))
+    fixed(result, lang)
+        .map(str::to_owned)
+        .or_else(|| with_argument(result, lang))
+        .or_else(|| usb::result(result, lang))
+        .or_else(|| clock::result(result, lang))
 }
 
 fn fixed(result: &str, lang: Lang) -> Option<&'static str> {

@@ -8,6 +8,7 @@ use super::{IO, USAGE, complain, print, runtime, style};
 use crate::baseline::{Enrolment, this_terminal};
 use crate::config::{Config, Owner, state_dir};
 use crate::infer::diagnose;
+use crate::model::FindingCode;
 use crate::probe::round::{self, Progress};
 use crate::report::{self, Facing, Style};
 use crate::sys::{clock, files, screen};
@@ -75,7 +76,10 @@ fn look(global: &Global, arguments: &Arguments) -> Result<u8, u8> {
     // Name look-ups of the C library cannot be cancelled; nobody waits for them.
     runtime.shutdown_background();
     show("");
-    let diagnosis = diagnose(&world, &config, &enrolment);
+    let mut diagnosis = diagnose(&world, &config, &enrolment);
+    // What the daemon's watchers have found does not show in one look.
+    let findings = watch.open.iter().flatten().filter_map(|open| Some((FindingCode::from_code(&open.cause)?, open.severity)));
+    diagnosis.isolation = diagnosis.isolation.told(findings);
     let facing = Facing { rules: loaded.rules, open: watch.open, help: watch.help, ..facing(&config, global, began.elapsed()) };
     let page = arguments.html.as_deref().map(|file| (file, report::to_html(&diagnosis, &facing, lang)));
     if let (true, Some((_, page))) = (to_stdout, &page) {

@@ -7,7 +7,7 @@
 
 use super::ledger::{Ledger, Sight, Thresholds, millis};
 use crate::config::Config;
-use crate::model::{Chain, Diagnosis, Draft, Incident, Stamp, Watched, What};
+use crate::model::{Chain, Diagnosis, Draft, Fingerprint, Incident, Isolation, Stamp, Watched, What};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -110,7 +110,10 @@ pub struct Engine {
     /// Centres that settlement needs; empty = only this PC's own part is looked at, by rounds.
     services: BTreeSet<String>,
     ledger: Ledger,
+    /// What the last round meant, with what watchers have found about the isolation since.
     latest: Option<Diagnosis>,
+    /// What that round itself said of the isolation.
+    isolation: Isolation,
     /// When that round began.
     latest_ms: u64,
     /// When the kernel last told of a change.
@@ -161,6 +164,7 @@ impl Engine {
             services: services_of(config),
             ledger: Ledger::restored(open),
             latest: None,
+            isolation: Isolation::Unknown,
             latest_ms: 0,
             shaken_ms: 0,
             phase_ms: millis(interval.mul_f64(phase.clamp(0.0, 1.0))),
@@ -212,6 +216,7 @@ impl Engine {
                 if began_ms >= self.valid_from_ms {
                     let services = self.judged(&diagnosis);
                     self.take((now, began_ms), &services, Some(&diagnosis), &mut effects);
+                    self.isolation = diagnosis.isolation;
                     (self.latest, self.latest_ms) = (Some(*diagnosis), began_ms);
                 }
                 self.plan_pulse(at);
@@ -221,6 +226,13 @@ impl Engine {
                 effects.extend(changed.into_iter().map(|incident| record(now, incident)));
             }
             Input::Reconfigured(config) => self.reconfigure(&config, now, &mut effects),
+        }
+        if let Some(latest) = &mut self.latest {
+            let findings = self.ledger.open().filter_map(|incident| match incident.fingerprint {
+                Fingerprint::Finding(code, _) => Some((code, incident.cause.severity)),
+                _ => None,
+            });
+            latest.isolation = self.isolation.told(findings);
         }
         self.plan_round(at);
         if self.pulse_overdue().is_some_and(|due| due <= at) {

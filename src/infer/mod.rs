@@ -17,7 +17,7 @@ mod scene;
 mod uplink;
 mod world;
 
-pub use evidence::{SILENCE, ms};
+pub use evidence::{SILENCE, failure_text, ms};
 pub use rules::healthy as http_is_well;
 pub use world::World;
 

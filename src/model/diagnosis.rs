@@ -1,6 +1,6 @@
 //! What the observations mean: the diagnosis, language-free. [`report`](crate::report) turns it into words.
 
-use super::{Actor, Cause, Layer, Severity, Subject, Unseen};
+use super::{Actor, Cause, FindingCode, Layer, Severity, Subject, Unseen, Watcher};
 use serde::{Deserialize, Serialize};
 
 /// The whole answer to one round.
@@ -43,6 +43,19 @@ pub enum Isolation {
     Broken,
     /// Not enough is known (not enrolled).
     Unknown,
+}
+
+impl Isolation {
+    /// With what watchers have found and is still so: it outweighs what one look at the routes can say. A finding below critical, whatever
+    /// lowered it, points outward and no more; a look-alike of the internet is not the internet.
+    #[must_use]
+    pub fn told(self, open: impl IntoIterator<Item = (FindingCode, Severity)>) -> Self {
+        open.into_iter().fold(self, |so_far, (code, severity)| match (code.watcher(), severity, so_far) {
+            (Watcher::Isolation, Severity::Critical, _) => Self::Broken,
+            (Watcher::Isolation, Severity::Low | Severity::Medium | Severity::High, Self::Intact | Self::Unknown) => Self::Suspect,
+            _ => so_far,
+        })
+    }
 }
 
 /// Which chain a path item belongs to: this PC's own part, or the way to one centre.
@@ -277,4 +290,23 @@ pub struct Blind {
     pub what: String,
     /// Why.
     pub because: Unseen,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_watchers_proved_breaks_the_isolation_and_what_is_lower_makes_it_suspect() {
+        use FindingCode::{IsolationInternetReachable, IsolationLookalike, IsolationUplinkSuspect, UsbStorage};
+        let told = |found: &[(FindingCode, Severity)]| Isolation::Unknown.told(found.iter().copied());
+        assert_eq!(told(&[]), Isolation::Unknown);
+        assert_eq!(told(&[(IsolationLookalike, Severity::Info)]), Isolation::Unknown);
+        assert_eq!(told(&[(UsbStorage, Severity::Critical)]), Isolation::Unknown, "another matter");
+        assert_eq!(told(&[(IsolationUplinkSuspect, Severity::Low)]), Isolation::Suspect);
+        let both = [(IsolationInternetReachable, Severity::Critical), (IsolationUplinkSuspect, Severity::Low)];
+        assert_eq!(told(&both), Isolation::Broken);
+        assert_eq!(told(&[(IsolationInternetReachable, Severity::Low)]), Isolation::Suspect, "granted");
+        assert_eq!(Isolation::Broken.told([(IsolationUplinkSuspect, Severity::Low)]), Isolation::Broken);
+    }
 }

@@ -5,7 +5,7 @@
 mod judge;
 
 use super::ear::Ear;
-use super::memory::Memory;
+use super::memory::{Memory, REST, once_it_stands};
 use super::{Given, Look, Watch};
 use crate::baseline::{machine_id_hash, network_again};
 use crate::model::{Finding, FindingCode, Unseen, Watcher};
@@ -15,6 +15,7 @@ use judge::{Now, Speeds, machine, network, routers};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::Path;
+use tokio::time::{Instant, sleep_until};
 
 /// How long another router must answer: two that quarrel over an address take turns faster, ms.
 const ANSWERS_MS: u64 = 1_000;
@@ -27,6 +28,7 @@ const HOLDS_MS: u64 = 120_000;
 pub struct Identity {
     memory: Memory,
     network: Ear,
+    looked: Instant,
     speeds: Speeds,
     /// Whose hardware address is of interest.
     routers: BTreeSet<IpAddr>,
@@ -35,7 +37,7 @@ pub struct Identity {
 impl Identity {
     /// Begins to listen. Must be called within a tokio runtime with I/O enabled.
     pub fn new() -> Self {
-        Self { memory: Memory::default(), network: Ear::open(), speeds: Speeds::new(), routers: BTreeSet::new() }
+        Self { memory: Memory::default(), network: Ear::open(), looked: Instant::now(), speeds: Speeds::new(), routers: BTreeSet::new() }
     }
 }
 
@@ -48,6 +50,7 @@ impl Watch for Identity {
         Box::pin(async move {
             let Some(was) = given.baseline() else { return Look::of(Vec::new()) };
             self.routers = routers(was).collect();
+            self.looked = Instant::now();
             let snapshot = netlink::snapshot().await;
             let lists = network_again(was, &given.config, &snapshot, Path::new("/"));
             let Some((now, (links, neighbours))) = lists.zip(snapshot.links.ok().zip(snapshot.neighbours.ok())) else {
@@ -69,17 +72,20 @@ impl Watch for Identity {
     }
 
     fn stirred(&mut self) -> LocalBoxFuture<'_, ()> {
-        Box::pin(self.network.stirred_by(&self.routers))
+        Box::pin(async move {
+            self.network.stirred_by(&self.routers).await;
+            sleep_until(self.looked + REST).await;
+        })
     }
 }
 
 fn due(finding: &Finding, since_ms: u64) -> u64 {
     let by_speed = finding.evidence.iter().any(|line| line.k == "speed.now");
-    since_ms
-        + match finding.code {
-            FindingCode::MovedGateway => ANSWERS_MS,
-            FindingCode::MovedLink if by_speed => HOLDS_MS,
-            FindingCode::MovedLink => LEADS_MS,
-            _ => 0,
-        }
+    let for_ms = match finding.code {
+        FindingCode::MovedGateway => ANSWERS_MS,
+        FindingCode::MovedLink if by_speed => HOLDS_MS,
+        FindingCode::MovedLink => LEADS_MS,
+        _ => 0,
+    };
+    once_it_stands(since_ms, for_ms)
 }

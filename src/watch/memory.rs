@@ -13,6 +13,9 @@ pub const STARTING_MS: u64 = 180_000;
 /// Something that is missing may be about to come back: a program that is started anew. Ms.
 const RESTART_MS: u64 = 30_000;
 
+/// Between two looks at the whole network, however much changes in it: each lists all routes.
+pub const REST: Duration = Duration::from_secs(1);
+
 /// What is remembered of one finding.
 #[derive(Debug, Clone)]
 struct Sight {
@@ -91,9 +94,14 @@ pub fn at_once(_: &Finding, since_ms: u64) -> u64 {
     since_ms
 }
 
+/// Told when it has stood for so long; while a PC starts nothing stands.
+pub fn once_it_stands(since_ms: u64, for_ms: u64) -> u64 {
+    STARTING_MS.max(since_ms + for_ms)
+}
+
 /// Told when it has been missing for longer than a restart takes.
 pub fn after_a_restart(since_ms: u64) -> u64 {
-    STARTING_MS.max(since_ms + RESTART_MS)
+    once_it_stands(since_ms, RESTART_MS)
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@
 //! * Before enrolment nobody is accused: watchers look, so that they know later what was there before, and tell nothing.
 //! * Looks are short. What may block (walks through `/proc`, large files) goes to a thread of its own.
 
+mod clock;
 mod ear;
 mod extension;
 mod identity;
@@ -23,6 +24,7 @@ mod protection;
 mod run;
 mod settings;
 mod upload;
+mod usb;
 
 pub use extension::lent_now;
 pub use run::Watchers;
@@ -31,6 +33,7 @@ use crate::baseline::{Baseline, Enrolment};
 use crate::config::Config;
 use crate::model::{Finding, Stamp, Unseen, Watcher};
 use futures_util::future::LocalBoxFuture;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -102,6 +105,9 @@ pub trait Watch {
 /// All of them, each with its own ears on the kernel. Must be called within a tokio runtime with I/O enabled.
 pub fn all() -> Vec<Box<dyn Watch>> {
     vec![
+        Box::new(usb::Usb::new(Path::new("/"))),
+        Box::new(clock::Clock::new()),
+        Box::new(isolation::Isolation::new()),
         Box::new(extension::Extension::begin()),
         Box::new(identity::Identity::new()),
         Box::new(settings::Settings::new()),

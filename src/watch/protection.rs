@@ -5,7 +5,7 @@
 
 mod judge;
 
-use super::memory::{Memory, Sights, after_a_restart};
+use super::memory::{Memory, Sights, after_a_restart, once_it_stands};
 use super::{Blind, Given, Look, Watch};
 use crate::baseline::{Firewall, Seen, look_at_firewall};
 use crate::config::Rules;
@@ -36,7 +36,7 @@ pub struct Protection {
 /// What was read off the loop. `None` = not asked for.
 struct Read {
     firewall: Option<Seen<Firewall>>,
-    running: Option<Option<Vec<Program>>>,
+    running: Option<Result<Vec<Program>, Unseen>>,
     installed: Installed,
 }
 
@@ -69,16 +69,16 @@ impl Watch for Protection {
                 }
             }
             match read.running {
-                Some(Some(running)) => {
+                Some(Ok(running)) => {
                     seen.found.extend(antivirus(&rules.antivirus, &running));
                     seen.found.extend(forbidden(&rules.forbidden_software, &running, &read.installed));
                     let own = running.iter().filter(|program| rules.antivirus.iter().any(|name| program.is_called(name)));
                     self.antivirus = Ends::of(own.map(|program| program.pid));
                 }
-                Some(None) => {
+                Some(Err(why)) => {
                     seen.found.extend(forbidden(&rules.forbidden_software, &[], &read.installed));
                     seen.unseen.extend([FindingCode::AntivirusDown, FindingCode::SoftwareForbidden]);
-                    blind.push(Blind { what: "software.processes", why: Unseen::Hidden("/proc".to_owned()) });
+                    blind.push(Blind { what: "software.processes", why });
                 }
                 None => {}
             }
@@ -143,7 +143,7 @@ fn count() -> Seen<Firewall> {
 fn due(finding: &Finding, since_ms: u64) -> u64 {
     match finding.code {
         FindingCode::AntivirusDown => after_a_restart(since_ms),
-        FindingCode::FirewallDown => since_ms + RELOAD_MS,
+        FindingCode::FirewallDown => once_it_stands(since_ms, RELOAD_MS),
         _ => since_ms,
     }
 }

@@ -92,3 +92,126 @@ fn on_the_minute(began: Instant, now: Instant) -> Instant {
     let minutes = now.saturating_duration_since(began).as_secs() / MINUTE.as_secs() + 1;
     began + MINUTE * u32::try_from(minutes).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ClockState, Finding, FindingCode, Origin, Subject, Unseen};
+    use crate::watch::Blind as Unseeable;
+    use futures_util::future::LocalBoxFuture;
+    use std::cell::RefCell;
+    use std::rc::Rc;
+    use tokio::sync::Notify;
+    use tokio::task::LocalSet;
+    use tokio::time::{sleep, timeout};
+
+    fn stamp() -> Stamp {
+        let wall = jiff::Timestamp::UNIX_EPOCH;
+        Stamp { boot_id: "b".to_owned(), boottime_ms: 0, wall, offset_s: 0, clock: ClockState::Unknown }
+    }
+
+    /// Finds a stick, and writes down when it looked.
+    #[derive(Clone)]
+    struct Scripted {
+        began: Instant,
+        looks: Rc<RefCell<Vec<u64>>>,
+        stir: Rc<Notify>,
+        again: Duration,
+    }
+
+    impl Scripted {
+        fn new(again: Duration) -> Self {
+            Self { began: Instant::now(), looks: Rc::default(), stir: Rc::default(), again }
+        }
+
+        fn looked(&self) -> Vec<u64> {
+            self.looks.borrow().clone()
+        }
+    }
+
+    impl Watch for Scripted {
+        fn watcher(&self) -> Watcher {
+            Watcher::Usb
+        }
+
+        fn look<'a>(&'a mut self, _: &'a Given) -> LocalBoxFuture<'a, Look> {
+            self.looks.borrow_mut().push(u64::try_from(self.began.elapsed().as_millis()).unwrap());
+            let stick = Finding::new(FindingCode::UsbStorage, Subject::Device("a:b:c".to_owned()), Origin::PreExisting);
+            let blind = vec![Unseeable { what: "usb.devices", why: Unseen::Deadline }];
+            let look = Look { found: Some(vec![stick]), blind, again: self.again };
+            Box::pin(async move { look })
+        }
+
+        fn stirred(&mut self) -> LocalBoxFuture<'_, ()> {
+            Box::pin(self.stir.notified())
+        }
+    }
+
+    fn enrolled() -> Arc<Enrolment> {
+        Arc::new(Enrolment::Enrolled(Box::new(crate::baseline::tests::baseline())))
+    }
+
+    fn begin(watch: &Scripted, enrolment: &Arc<Enrolment>) -> Watchers {
+        Watchers::begin(vec![Box::new(watch.clone())], stamp, &Arc::new(Config::default()), enrolment)
+    }
+
+    /// Takes in what is told for so long.
+    async fn told(watchers: &mut Watchers, time: Duration) -> Vec<Watched> {
+        let (mut all, end) = (Vec::new(), Instant::now() + time);
+        while let Ok(one) = timeout(end.saturating_duration_since(Instant::now()), watchers.next()).await {
+            all.push(one);
+        }
+        all
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_is_accused_before_enrolment_and_everybody_is_looked_at() {
+        let tasks = LocalSet::new();
+        let lived = tasks.run_until(async {
+            let watch = Scripted::new(MINUTE);
+            let mut watchers = begin(&watch, &Arc::new(Enrolment::NotEnrolled));
+            assert_eq!(watchers.blind().collect::<Vec<_>>(), [(Watcher::Usb, None)], "not looked yet");
+            let before = told(&mut watchers, Duration::from_secs(1)).await;
+            assert!(watchers.blind().all(|(_, blind)| blind.is_some()));
+            watchers.reconfigure(&Arc::new(Config::default()), &enrolled());
+            let after = told(&mut watchers, Duration::from_secs(1)).await;
+            let found = |all: &[Watched]| all.iter().map(|one| one.found.as_ref().map(Vec::len)).collect::<Vec<_>>();
+            assert_eq!((found(&before), found(&after)), (vec![Some(0)], vec![Some(1)]), "enrolling is a reason to look again");
+        });
+        lived.await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_quiet_watcher_looks_on_the_minute_and_a_storm_costs_five_looks_a_second() {
+        let tasks = LocalSet::new();
+        let lived = tasks.run_until(async {
+            let watch = Scripted::new(MINUTE);
+            let mut watchers = begin(&watch, &enrolled());
+            told(&mut watchers, Duration::from_secs(90)).await;
+            assert_eq!(watch.looked(), [0, 60_000]);
+            watch.stir.notify_one();
+            told(&mut watchers, Duration::from_secs(35)).await;
+            assert_eq!(watch.looked(), [0, 60_000, 90_000, 120_000], "at once, and then on the same minute as all");
+            let storm = async {
+                for _ in 0..10_000 {
+                    watch.stir.notify_one();
+                    sleep(Duration::from_millis(1)).await;
+                }
+            };
+            let (listened, ()) = tokio::join!(told(&mut watchers, Duration::from_secs(10)), storm);
+            assert!((45..=51).contains(&listened.len()), "{}", listened.len());
+        });
+        lived.await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_watched_closely_is_looked_at_as_often_as_it_asks() {
+        let tasks = LocalSet::new();
+        let lived = tasks.run_until(async {
+            let watch = Scripted::new(Duration::from_secs(2));
+            told(&mut begin(&watch, &enrolled()), Duration::from_secs(7)).await;
+            assert_eq!(watch.looked(), [0, 2000, 4000, 6000]);
+        });
+        lived.await;
+    }
+}

@@ -6,7 +6,7 @@
 mod judge;
 
 use super::ear::Ear;
-use super::memory::{Memory, Sights, after_a_restart};
+use super::memory::{Memory, REST, Sights, after_a_restart, once_it_stands};
 use super::{Blind, Given, Look, Watch};
 use crate::baseline::{Baseline, FileState, network_again, settings_again, settings_files};
 use crate::config::Config;
@@ -19,6 +19,7 @@ use judge::{Around, network, settings};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use tokio::time::{Instant, sleep_until};
 
 /// How long the network has to stand as it is, ms.
 const STANDS_MS: u64 = 2_000;
@@ -27,6 +28,7 @@ const STANDS_MS: u64 = 2_000;
 pub struct Settings {
     memory: Memory,
     network: Ear,
+    looked: Instant,
     hostname: Option<hostname::Ear>,
     files: Option<Changes>,
     /// What `files` watches.
@@ -38,7 +40,7 @@ impl Settings {
     pub fn new() -> Self {
         let hostname =
             hostname::Ear::open().inspect_err(|error| tracing::info!(%error, "another name of this PC is noticed within a minute")).ok();
-        Self { memory: Memory::default(), network: Ear::open(), hostname, files: None, places: Vec::new() }
+        Self { memory: Memory::default(), network: Ear::open(), looked: Instant::now(), hostname, files: None, places: Vec::new() }
     }
 
     /// Watches what is there by now. A watch that cannot be had costs only time: everything is read once a minute.
@@ -64,6 +66,7 @@ impl Watch for Settings {
             // Before reading, so that what changes meanwhile is heard.
             self.listen();
             let Some(was) = given.baseline() else { return Look::of(Vec::new()) };
+            self.looked = Instant::now();
             let (snapshot, leased) = kernel().await;
             let Some(read) = read(was, given).await else {
                 return Look::blind("settings.files", Unseen::Error("read the settings: gave up".to_owned()));
@@ -94,10 +97,14 @@ impl Watch for Settings {
                     None => std::future::pending().await,
                 }
             };
+            let network = async {
+                self.network.stirred().await;
+                sleep_until(self.looked + REST).await;
+            };
             tokio::select! {
                 () = files => {}
                 () = hostname => {}
-                () = self.network.stirred() => {}
+                () = network => {}
             }
         })
     }
@@ -106,8 +113,8 @@ impl Watch for Settings {
 fn due(finding: &Finding, since_ms: u64) -> u64 {
     match (finding.code, &finding.subject) {
         (FindingCode::SettingsTime, Subject::Program(_)) => after_a_restart(since_ms),
-        (FindingCode::SettingsResolver | FindingCode::SettingsNetwork, _) => since_ms + STANDS_MS,
-        _ => since_ms,
+        (FindingCode::SettingsResolver | FindingCode::SettingsNetwork, _) => once_it_stands(since_ms, STANDS_MS),
+        _ => once_it_stands(since_ms, 0),
     }
 }
 
@@ -146,13 +153,13 @@ fn around(
     processes: bool,
 ) -> Around {
     let links = snapshot.links.ok().cloned().unwrap_or_default();
-    let has = |name: &IfName| links.iter().any(|link| link.name == *name && link.up);
-    let tunnel_down = config.vpns.iter().any(|vpn| {
-        let enrolled = was.interfaces.iter().any(|interface| vpn.interface.matches(interface.name.as_str()));
-        enrolled && !links.iter().any(|link| vpn.interface.matches(link.name.as_str()) && has(&link.name))
+    let other_tunnels = config.vpns.iter().any(|vpn| {
+        let then = was.interfaces.iter().any(|interface| vpn.interface.matches(interface.name.as_str()));
+        let now = links.iter().any(|link| vpn.interface.matches(link.name.as_str()) && link.up);
+        then != now
     });
     let addresses = snapshot.addresses.ok().cloned().unwrap_or_default();
-    Around { links, addresses, leased, leased_servers, tunnel_down, processes }
+    Around { links, addresses, leased, leased_servers, other_tunnels, processes }
 }
 
 /// What was readable at enrolment or should be.

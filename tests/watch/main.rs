@@ -7,3 +7,7 @@
 mod extension;
 mod frame;
 mod ground;
+mod isolation;
+mod outside;
+mod settings;
+mod sites;

@@ -88,6 +88,7 @@ impl Netlink {
 }
 
 fn table(message: &RuleMessage) -> u32 {
-    let wide = message.attributes.iter().find_map(|attribute| if let RuleAttribute::Table(table) = attribute { Some(*table) } else { None });
+    let wide =
+        message.attributes.iter().find_map(|attribute| if let RuleAttribute::Table(table) = attribute { Some(*table) } else { None });
     wide.unwrap_or_else(|| message.header.table.into())
 }

@@ -3,6 +3,7 @@
 #![allow(unsafe_code, reason = "a descriptor is registered with the runtime without the wrapper that closes it late")]
 
 use super::{COMM_MAX, cut};
+use crate::model::Unseen;
 use futures_util::future::select_all;
 use rustix::fd::OwnedFd;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -34,13 +35,13 @@ impl Program {
     }
 }
 
-/// All of them but ourselves; `None` = other users' processes are hidden from us.
-pub fn programs() -> Option<Vec<Program>> {
+/// All of them but ourselves.
+pub fn programs() -> Result<Vec<Program>, Unseen> {
     // Mounted with `hidepid`, /proc shows a user only its own processes.
     if !Path::new("/proc/1").exists() {
-        return None;
+        return Err(Unseen::Hidden("/proc".to_owned()));
     }
-    let mut system = System::new().ok()?;
+    let mut system = System::new().map_err(|_| Unseen::NotMounted("/proc".to_owned()))?;
     let what = ProcessRefreshKind::nothing().with_exe(UpdateKind::Always).without_tasks();
     system.refresh_processes_specifics(ProcessesToUpdate::All, false, what);
     let ours = std::process::id();
@@ -53,7 +54,7 @@ pub fn programs() -> Option<Vec<Program>> {
         name: process.name().to_string_lossy().into_owned(),
         file: process.exe().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned()),
     };
-    Some(all.map(program).collect())
+    Ok(all.map(program).collect())
 }
 
 /// Hears that processes end.

@@ -108,7 +108,9 @@ mod tests {
     fn after(counts: &[(u64, u64)]) -> bool {
         let inner = BTreeSet::from([IfName::new("docker0")]);
         let mut counted = Forwarded::default();
-        counts.iter().for_each(|(forwarded, docker)| counted.count(at(*forwarded, *docker), &inner, [false, false]));
+        for (forwarded, docker) in counts {
+            counted.count(at(*forwarded, *docker), &inner, [false, false]);
+        }
         counted.of_others
     }
 

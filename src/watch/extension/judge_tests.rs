@@ -55,9 +55,9 @@ impl Pc {
     }
 
     fn scene(&mut self) -> Scene {
-        let below = |link: &Link| match self.cards.contains(&link.name.as_str()) {
-            true => Below::Card(link.name.clone()),
-            false => Below::Nothing,
+        let below = |link: &Link| {
+            let is_card = self.cards.contains(&link.name.as_str());
+            if is_card { Below::Card(link.name.clone()) } else { Below::Nothing }
         };
         let below: BTreeMap<IfName, Below> = self.links.iter().map(|link| (link.name.clone(), below(link))).collect();
         self.scene.ports = ports::ports(&self.links, &self.addresses, &below, &BTreeSet::from([IfName::new("eth0")]));

@@ -52,12 +52,17 @@ pub fn network(was: &Baseline, now: &Now, speeds: &mut Speeds) -> Sights {
 
 /// A built-in card with another address of its own: where the enrolled card sat there is another one.
 fn card(then: &Interface, now: &Now) -> Option<Finding> {
-    let place = then.device.as_ref().filter(|place| !place.starts_with("virtual/") && !place.contains("/usb"))?;
+    let place = place(then).filter(|place| !place.contains("/usb"))?;
     let current = now.interfaces.iter().find(|interface| interface.device.as_ref() == Some(place))?;
     let own = |interface: &Interface| interface.mac.clone().filter(|_| interface.mac_origin == MacOrigin::Permanent);
     let (old, new) = (own(then)?, own(current)?);
     let lines = [fact("mac.enrolled", &then.name, &old), fact("mac.now", &current.name, &new)];
     (old != new).then(|| Finding::new(FindingCode::IdentityChanged, Subject::Link(then.name.clone()), Origin::LocalChange).because(lines))
+}
+
+/// Where a card sits; what is no hardware sits nowhere.
+fn place(interface: &Interface) -> Option<&String> {
+    interface.device.as_ref().filter(|place| !place.starts_with("virtual"))
 }
 
 enum Router {
@@ -90,7 +95,7 @@ fn ports(was: &Baseline) -> impl Iterator<Item = &Interface> {
 /// The enrolled port leads nowhere and another one does in its place, or it runs at another speed.
 fn moved(was: &Baseline, port: &Interface, now: &Now, speeds: &mut Speeds) -> Option<Finding> {
     // A card may get another name; it stays where it sits.
-    let same_place = |interface: &&Interface| port.device.is_some() && interface.device == port.device;
+    let same_place = |interface: &&Interface| place(port).is_some() && place(interface) == place(port);
     let current = now.interfaces.iter().find(|interface| interface.name == port.name).or_else(|| now.interfaces.iter().find(same_place));
     let name = current.map_or(&port.name, |interface| &interface.name);
     let through = |name: &IfName| now.gateways.iter().any(|gateway| gateway.device.as_ref() == Some(name));
@@ -119,18 +124,11 @@ pub fn routers(was: &Baseline) -> impl Iterator<Item = IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::baseline::tests::{kernel, pc, stamp};
-    use crate::baseline::{Circumstances, Firewall, Seen, gather};
-    use crate::config::Config;
     use crate::testing::link;
 
     /// `eth0` is built in and leads to 10.1.0.1, `aa:bb:cc:00:00:01`.
     fn enrolled() -> Baseline {
-        let (pc, stamp, sightings, config) = (pc(), stamp(), kernel(), Config::default());
-        let firewall = Seen::Seen(Firewall { tables: 0, rules: 0 });
-        let given =
-            Circumstances { config: &config, sightings: &sightings, firewall: &firewall, lent: None, stamp: &stamp, root: pc.path() };
-        gather(given).expect("a baseline")
+        crate::baseline::tests::baseline()
     }
 
     fn neighbour(mac: &str) -> NeighbourEntry {
@@ -247,6 +245,20 @@ mod tests {
             now.links.remove(0);
         });
         assert_eq!(found, ["moved.link link:eth0 local-change: link.gone eth0 none; link.instead eth1 up"]);
+    }
+
+    #[test]
+    fn what_is_no_hardware_has_no_place_to_be_known_by() {
+        let (mut was, mut now) = as_enrolled();
+        for interface in was.interfaces.iter_mut().chain(&mut now.interfaces) {
+            interface.device = Some("virtual".to_owned());
+        }
+        through(&mut now, "br1");
+        now.interfaces.remove(0);
+        now.links.remove(0);
+        now.interfaces[1].device = Some("virtual".to_owned());
+        let found = told(&was, &now, &mut Speeds::new());
+        assert_eq!(found, ["moved.link link:eth0 local-change: link.gone eth0 none; link.instead br1 up"]);
     }
 
     #[test]

@@ -108,6 +108,11 @@ pub fn is_enrolled_way(device: &IfName, gateway: Option<IpAddr>, interfaces: &[I
     normal.baseline.gateways.iter().any(same)
 }
 
+/// Whether this interface is one of the baseline.
+pub fn is_enrolled_link(device: &IfName, interfaces: &[Interface], normal: Normal<'_>) -> bool {
+    interfaces.iter().any(|now| now.name == *device && enrolled(now, normal.baseline).is_some())
+}
+
 /// With this access an outer path exists by design.
 pub fn is_by_design(access: Access) -> bool {
     match access {
@@ -130,7 +135,7 @@ pub fn deviations(ways: &Ways, interfaces: &[Interface], normal: Normal<'_>) -> 
     }
     for (hop, destinations) in outward(ways, interfaces, normal) {
         let deviation = found.entry(hop.device).or_insert_with(|| at(hop.device));
-        let known = interfaces.iter().any(|i| i.name == *hop.device && enrolled(i, normal.baseline).is_some());
+        let known = is_enrolled_link(hop.device, interfaces, normal);
         deviation.upstream &= known && matches!(hop.told, ToldBy::Dhcp | ToldBy::Router);
         if deviation.lines.len() < MOST_LINES {
             deviation.lines.extend(hop.lines(&destinations, ways));
@@ -175,7 +180,8 @@ fn outward<'a>(ways: &'a Ways, interfaces: &[Interface], normal: Normal<'_>) -> 
     for (route, told) in &ways.routes {
         let Some(device) = route.device.as_ref().filter(|_| leads_outward(route, normal)) else { continue };
         if !is_enrolled_way(device, route.gateway, interfaces, normal) {
-            let hop = Hop { device, table: route.table, gateway: route.gateway, v6: matches!(route.destination, IpNet::V6(_)), told: *told };
+            let hop =
+                Hop { device, table: route.table, gateway: route.gateway, v6: matches!(route.destination, IpNet::V6(_)), told: *told };
             found.entry(hop).or_default().insert((route.destination.prefix_len(), route.destination));
         }
     }

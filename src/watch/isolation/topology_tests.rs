@@ -1,6 +1,5 @@
 use super::*;
-use crate::baseline::tests::{kernel, pc, stamp};
-use crate::baseline::{Circumstances, Firewall, KnownGateway, Prefixes, Seen, gather};
+use crate::baseline::{KnownGateway, Prefixes, Seen};
 use crate::testing::{link, route};
 
 /// A terminal with a card whose default route is the leased line's, and what it is now.
@@ -28,18 +27,12 @@ fn virtual_card(name: &str) -> Interface {
 }
 
 pub(in crate::watch::isolation) fn baseline() -> Baseline {
-    let (pc, firewall, stamp) = (pc(), Seen::Seen(Firewall { tables: 0, rules: 0 }), stamp());
-    let given = Circumstances { config: &Config::default(), sightings: &kernel(), firewall: &firewall, lent: None, stamp: &stamp, root: pc.path() };
     Baseline {
         interfaces: vec![card("eth0", CARD, "00:11:22:33:44:55")],
-        gateways: vec![KnownGateway {
-            address: Some("10.1.0.1".parse().unwrap()),
-            device: Some(IfName::new("eth0")),
-            mac: None,
-        }],
+        gateways: vec![KnownGateway { address: Some("10.1.0.1".parse().unwrap()), device: Some(IfName::new("eth0")), mac: None }],
         prefixes: Prefixes { on_link: vec!["10.1.0.0/24".parse().unwrap()], allowed: vec!["10.0.0.0/8".parse().unwrap()] },
         owners: Seen::Seen(Vec::new()),
-        ..gather(given).unwrap()
+        ..crate::baseline::tests::baseline()
     }
 }
 
@@ -151,15 +144,19 @@ fn a_tunnel_is_told_unless_a_configured_vpn_explains_it() {
     assert_eq!(foreign.told(), ["uplink.link wg7 wireguard"]);
     let ours = Pc::leased().vpn("tun*", "203.0.113.9:1194").plug(LinkKind::Tun, virtual_card("tun3"));
     ours.is_silent();
-    let all = ours.with("0.0.0.0/1", "tun3", Some("10.8.0.1"), ToldBy::ThisPc).with("128.0.0.0/1", "tun3", Some("10.8.0.1"), ToldBy::ThisPc);
+    let all =
+        ours.with("0.0.0.0/1", "tun3", Some("10.8.0.1"), ToldBy::ThisPc).with("128.0.0.0/1", "tun3", Some("10.8.0.1"), ToldBy::ThisPc);
     all.is_silent();
 }
 
 #[test]
 fn halves_of_everything_are_everything_and_one_line() {
-    let halves = Pc::leased()
-        .with("0.0.0.0/1", "eth0", Some("10.1.0.99"), ToldBy::ThisPc)
-        .with("128.0.0.0/1", "eth0", Some("10.1.0.99"), ToldBy::ThisPc);
+    let halves = Pc::leased().with("0.0.0.0/1", "eth0", Some("10.1.0.99"), ToldBy::ThisPc).with(
+        "128.0.0.0/1",
+        "eth0",
+        Some("10.1.0.99"),
+        ToldBy::ThisPc,
+    );
     assert_eq!(halves.told(), ["uplink.route 0.0.0.0/1, 128.0.0.0/1 via 10.1.0.99 dev eth0"]);
     // The same through the next hop that was enrolled goes where everything went.
     Pc::leased().with("0.0.0.0/1", "eth0", Some("10.1.0.1"), ToldBy::ThisPc).is_silent();
@@ -180,9 +177,12 @@ fn what_the_network_hands_out_on_an_enrolled_card_is_upstreams_doing() {
     assert!(advertised.found()[0].upstream);
     let by_hand = Pc::leased().with("0.0.0.0/0", "eth0", Some("10.1.0.9"), ToldBy::ThisPc);
     assert!(!by_hand.found()[0].upstream);
-    let new = Pc::leased()
-        .plug(LinkKind::Ethernet, card("usb0", "pci0000:00/usb1/1-2", "00:e0:4c:00:00:01"))
-        .with("0.0.0.0/0", "usb0", Some("192.168.42.129"), ToldBy::Dhcp);
+    let new = Pc::leased().plug(LinkKind::Ethernet, card("usb0", "pci0000:00/usb1/1-2", "00:e0:4c:00:00:01")).with(
+        "0.0.0.0/0",
+        "usb0",
+        Some("192.168.42.129"),
+        ToldBy::Dhcp,
+    );
     assert!(!new.found()[0].upstream, "somebody plugged it in");
     assert_eq!(new.found().len(), 1, "one interface, one deviation");
 }
@@ -210,9 +210,12 @@ fn the_route_to_a_configured_server_is_no_way_outward() {
 fn over_broadband_another_router_behind_the_enrolled_card_is_the_enrolled_way_and_a_second_card_is_not() {
     let broadband = || Pc::new(Access::VpnOverInternet);
     broadband().with("0.0.0.0/0", "eth0", Some("192.168.1.1"), ToldBy::Dhcp).is_silent();
-    let second = broadband()
-        .plug(LinkKind::Wifi, card("wlan0", "pci0000:00/0000:00:09.0", "00:e0:4c:00:00:02"))
-        .with("0.0.0.0/0", "wlan0", Some("192.168.43.1"), ToldBy::Dhcp);
+    let second = broadband().plug(LinkKind::Wifi, card("wlan0", "pci0000:00/0000:00:09.0", "00:e0:4c:00:00:02")).with(
+        "0.0.0.0/0",
+        "wlan0",
+        Some("192.168.43.1"),
+        ToldBy::Dhcp,
+    );
     assert_eq!(second.told().len(), 3, "{:?}", second.told());
 }
 

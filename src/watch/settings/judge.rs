@@ -24,8 +24,8 @@ pub struct Around {
     pub leased: BTreeSet<(IfName, IpAddr)>,
     /// Name servers that were handed out, as far as DHCP clients let it be read.
     pub leased_servers: BTreeSet<IpAddr>,
-    /// A tunnel that was up at enrolment is not: what it brought along is away with it.
-    pub tunnel_down: bool,
+    /// A tunnel that was up at enrolment is not, or the other way round: what it brings along comes and goes with it.
+    pub other_tunnels: bool,
     /// Other users' processes can be seen.
     pub processes: bool,
 }
@@ -43,7 +43,7 @@ pub fn settings(was: &Baseline, now: &Baseline, around: &Around) -> Sights {
             _ => {}
         }
     }
-    if around.tunnel_down || now.resolvers.get().is_none() {
+    if around.other_tunnels || now.resolvers.get().is_none() {
         seen.unseen.push(FindingCode::SettingsResolver);
     } else {
         seen.found.extend(resolvers(was, now, around));
@@ -111,10 +111,8 @@ fn resolvers(was: &Baseline, now: &Baseline, around: &Around) -> Option<Finding>
         let gateways = was.gateways.iter().filter_map(|gateway| gateway.device.as_ref());
         gateways.into_iter().any(|device| around.leased.iter().any(|(link, _)| link == device))
     };
-    let from_outside = match around.leased_servers.is_empty() {
-        true => on_a_lease(),
-        false => added.iter().all(|server| around.leased_servers.contains(server)),
-    };
+    let from_outside =
+        if around.leased_servers.is_empty() { on_a_lease() } else { added.iter().all(|server| around.leased_servers.contains(server)) };
     let origin = if from_outside { Origin::Upstream } else { Origin::LocalChange };
     let lines = [fact("resolver.enrolled", "", list(old)), fact("resolver.now", "", list(new))];
     Some(Finding::new(FindingCode::SettingsResolver, Subject::Terminal, origin).because(lines))

@@ -1,20 +1,13 @@
 //! Each thing that differs, and beside it what looks the same and is all well.
 
 use super::*;
-use crate::baseline::tests::{kernel, pc, stamp};
-use crate::baseline::{Circumstances, Firewall, HostsEntry, Seen, gather};
-use crate::config::Config;
+use crate::baseline::{HostsEntry, Seen};
 use crate::model::Unseen;
 use crate::testing::{address, link};
 
 /// `eth0` with 10.1.0.7/24 and a router, `tun0`, one name server, one configured name.
 fn enrolled() -> Baseline {
-    let (pc, stamp, sightings) = (pc(), stamp(), kernel());
-    let mut config = Config::default();
-    config.dns.names = vec!["settle.centre.example".to_owned()];
-    let firewall = Seen::Seen(Firewall { tables: 0, rules: 0 });
-    let given = Circumstances { config: &config, sightings: &sightings, firewall: &firewall, lent: None, stamp: &stamp, root: pc.path() };
-    gather(given).expect("a baseline")
+    crate::baseline::tests::baseline()
 }
 
 fn around() -> Around {
@@ -119,12 +112,12 @@ fn the_same_name_servers_in_another_order_or_fewer_of_them_are_all_well() {
 }
 
 #[test]
-fn without_the_tunnel_or_the_file_name_servers_are_not_judged() {
+fn with_other_tunnels_or_without_the_file_name_servers_are_not_judged() {
     let was = enrolled();
     let changed = Baseline { resolvers: servers(&["192.168.1.1"]), ..was.clone() };
     let unseen = Baseline { resolvers: Seen::Unseen(Unseen::Unsteady), ..was.clone() };
-    for (now, tunnel_down) in [(changed, true), (unseen, false)] {
-        let seen = settings(&was, &now, &Around { tunnel_down, ..around() });
+    for (now, other_tunnels) in [(changed, true), (unseen, false)] {
+        let seen = settings(&was, &now, &Around { other_tunnels, ..around() });
         assert_eq!((told(&seen.found).len(), seen.unseen), (0, vec![FindingCode::SettingsResolver]));
     }
 }

@@ -1,0 +1,46 @@
+//! The clock on the battery. Read from `/sys` and never by its device, which serves one at a time.
+
+use super::files;
+use std::path::Path;
+
+/// No PC has more.
+const MOST: usize = 8;
+
+/// What a battery clock says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BatteryClock {
+    /// As the kernel calls it, e.g. `rtc0`.
+    pub name: String,
+    /// Seconds since 1970, taken for UTC.
+    pub since_epoch: i64,
+}
+
+/// All that can be read, by name. Reading one takes up to a few milliseconds: off the loop.
+pub fn battery_clocks(root: &Path) -> Vec<BatteryClock> {
+    let Ok(entries) = std::fs::read_dir(root.join("sys/class/rtc")) else { return Vec::new() };
+    let read = |entry: std::fs::DirEntry| {
+        let since_epoch = files::read_word(&entry.path().join("since_epoch"))?.parse().ok()?;
+        Some(BatteryClock { name: entry.file_name().into_string().ok()?, since_epoch })
+    };
+    let mut clocks: Vec<BatteryClock> = entries.flatten().take(MOST).filter_map(read).collect();
+    clocks.sort_by(|a, b| a.name.cmp(&b.name));
+    clocks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_is_read_and_one_that_does_not_answer_is_left_out() {
+        let root = tempfile::tempdir().expect("a directory");
+        assert_eq!(battery_clocks(root.path()), []);
+        let class = root.path().join("sys/class/rtc");
+        for (name, text) in [("rtc1", "x\n"), ("rtc0", "1795360000\n")] {
+            std::fs::create_dir_all(class.join(name)).expect("made");
+            std::fs::write(class.join(name).join("since_epoch"), text).expect("written");
+        }
+        std::fs::create_dir_all(class.join("rtc2")).expect("made");
+        assert_eq!(battery_clocks(root.path()), [BatteryClock { name: "rtc0".to_owned(), since_epoch: 1_795_360_000 }]);
+    }
+}

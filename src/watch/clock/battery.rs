@@ -1,0 +1,145 @@
+//! The clock on the battery was set. The kernel and others copy the system's time into it, which is no change: only what agrees with the system
+//! clock neither in UTC nor in local time counts.
+
+use super::judge::{SECOND, STANDS, Seen, about, by, without_power};
+use crate::model::{Finding, FindingCode, Origin, Subject};
+use std::collections::BTreeMap;
+
+/// A battery clock counts whole seconds and is read a moment after the others.
+const COARSE: i64 = 4 * SECOND;
+/// By so much a copy of the system's time may differ from it.
+const COPY: i64 = 3 * SECOND;
+
+/// All battery clocks by name.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Batteries(BTreeMap<String, Battery>);
+
+#[derive(Debug, Clone, PartialEq)]
+struct Battery {
+    /// Its time less the hardware's pace with sleep: what it would be if nobody set it.
+    apart: i64,
+    set: Option<Set>,
+}
+
+/// It was set.
+#[derive(Debug, Clone, PartialEq)]
+struct Set {
+    /// What it would be if nobody had.
+    before: i64,
+    by: i64,
+    /// How far it was ahead of the system clock then.
+    off: i64,
+    at: i64,
+}
+
+impl Batteries {
+    /// Takes a look in. `least` is the smallest step that is told.
+    pub(super) fn advance(&mut self, seen: &Seen, least: i64) -> Vec<Finding> {
+        let moment = seen.moment;
+        // The system's own pace may be corrected; that of the battery never is.
+        let pace = moment.raw + (moment.boot - moment.mono);
+        for clock in seen.batteries.iter().flatten() {
+            let real = clock.since_epoch.saturating_mul(SECOND);
+            let apart = real.saturating_sub(pace);
+            let battery = self.0.entry(clock.name.clone()).or_insert(Battery { apart, set: None });
+            let step = apart.saturating_sub(battery.apart);
+            let off = real.saturating_sub(moment.real);
+            let copied = off.saturating_abs() <= COPY || off.saturating_sub(seen.local).saturating_abs() <= COPY;
+            if copied {
+                battery.set = None;
+            } else if step.saturating_abs() >= COARSE.max(least) && !without_power(real.saturating_sub(step)) {
+                let before = battery.set.as_ref().map_or(battery.apart, |set| set.before);
+                battery.set = Some(Set { before, by: apart.saturating_sub(before), off, at: moment.boot });
+            }
+            battery.apart = apart;
+        }
+        let mut found = Vec::new();
+        for (name, battery) in &mut self.0 {
+            battery.set = battery.set.take().filter(|set| moment.boot - set.at < STANDS);
+            if let Some(set) = &battery.set {
+                found.push(finding(name, set));
+            }
+        }
+        found
+    }
+}
+
+fn finding(name: &str, set: &Set) -> Finding {
+    let evidence = [about("clock.battery-step", name, by(set.by)), about("clock.battery", name, by(set.off))];
+    Finding::new(FindingCode::ClockRtcChanged, Subject::Device(name.to_owned()), Origin::LocalChange).because(evidence)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::desk::Desk;
+    use super::*;
+
+    fn sizes(desk: &mut Desk) -> Vec<String> {
+        let found = desk.look();
+        found.iter().filter(|f| f.code == FindingCode::ClockRtcChanged).map(|f| f.evidence[0].result.clone()).collect()
+    }
+
+    #[test]
+    fn a_battery_clock_set_to_another_time_is_found_once_and_ends_when_it_agrees_again() {
+        let mut desk = Desk::new().with_battery(0);
+        assert_eq!(sizes(&mut desk), [""; 0]);
+        desk.set_battery(-86_400);
+        for _ in 0..5 {
+            desk.run(60);
+            assert_eq!(sizes(&mut desk), ["back 86400.000 s"]);
+        }
+        desk.set_battery(86_400);
+        desk.run(60);
+        assert_eq!(sizes(&mut desk), [""; 0]);
+    }
+
+    #[test]
+    fn it_does_not_stand_for_ever() {
+        let mut desk = Desk::new().with_battery(0);
+        desk.look();
+        desk.set_battery(7_200);
+        desk.run(60);
+        assert_eq!(sizes(&mut desk), ["forward 7200.000 s"]);
+        for _ in 0..31 {
+            desk.run(60);
+            desk.look();
+        }
+        assert_eq!(sizes(&mut desk), [""; 0]);
+    }
+
+    #[test]
+    fn a_copy_of_the_systems_time_is_no_change_in_utc_or_local_time() {
+        for local in [0, 8 * 3600] {
+            // Minutes off after a long time without power; then the kernel writes it back.
+            let mut desk = Desk::new().with_battery(-300 + local);
+            desk.look();
+            desk.set_battery(300);
+            desk.run(60);
+            assert_eq!(sizes(&mut desk), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn a_system_clock_that_is_set_fast_or_asleep_does_not_move_the_battery() {
+        let mut desk = Desk::new().with_battery(0);
+        desk.look();
+        desk.set(86_400);
+        desk.run(60);
+        assert_eq!(sizes(&mut desk), [""; 0]);
+        desk.sleep(36_000);
+        desk.tick(11_000);
+        for _ in 0..5 {
+            desk.run(60);
+            assert_eq!(sizes(&mut desk), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn a_battery_clock_that_had_lost_its_time_is_put_right_without_a_word() {
+        let mut desk = Desk::new().with_battery(-800_000_000);
+        desk.look();
+        desk.set_battery(800_000_000 - 5_000);
+        desk.run(60);
+        assert_eq!(sizes(&mut desk), [""; 0]);
+    }
+}

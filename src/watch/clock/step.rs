@@ -1,0 +1,272 @@
+//! The wall clock was set: by how much, how often, and whether a time daemon vouches for it. Many steps in a row are one finding, and however
+//! many they are, what is told of them changes only each time their number has doubled, when it gets worse, and when they are over.
+
+use super::judge::{GRAVE, HOUR, MINUTE, NOISE, Programs, SECOND, STANDS, Seen, VOUCH, by, fact, gravity, kept, without_power};
+use crate::model::{ClockState, Evidence, Finding, FindingCode, Origin, Severity, Subject};
+use crate::sys::clock::Moment;
+
+/// Sleep of which the kernel knows less exactly how long it was.
+const ASLEEP: i64 = SECOND / 10;
+/// By so much a battery clock that counts whole seconds may be wrong about a sleep.
+const RESUMED: i64 = 2 * SECOND;
+/// Steps too small to be told count together if they follow one another within this time; one each morning is no way of moving a date.
+const TOGETHER: i64 = HOUR;
+/// What is told follows when no further step came for so long.
+const SETTLED: i64 = 5 * SECOND;
+/// So long a finding that is over is still told, so that one that comes back is the same.
+const LINGERS: i64 = MINUTE;
+/// Whoever ran a moment ago still runs.
+const FRESH: i64 = 5 * SECOND;
+/// Fastest drift of a PC's own clock, parts of one.
+const DRIFT: i64 = 5_000;
+
+/// All steps so far, as far as they matter.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Steps {
+    last: Option<Last>,
+    small: Small,
+    row: Option<Row>,
+    right: Option<Right>,
+    programs: Programs,
+    /// When they were looked for.
+    asked: Option<i64>,
+    due: Option<i64>,
+}
+
+/// The look before.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Last {
+    moment: Moment,
+    apart: i64,
+    kept: ClockState,
+    tai: i32,
+}
+
+/// Steps too small to be told.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+struct Small {
+    sum: i64,
+    count: u32,
+    at: i64,
+}
+
+/// The wall clock less the time since boot when a time daemon last vouched for it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Right {
+    apart: i64,
+    at: i64,
+}
+
+/// One or more steps that are told as one. Wall clocks are kept less the time since boot, so that they stand still.
+#[derive(Debug, Clone, PartialEq)]
+struct Row {
+    first: i64,
+    last: i64,
+    count: u32,
+    before: i64,
+    now: i64,
+    /// The furthest from where it began.
+    largest: i64,
+    worst: Severity,
+    kept_before: ClockState,
+    by_daemon: bool,
+    /// Since when it is undone or vouched for.
+    over: Option<i64>,
+    told: Option<(Finding, u32)>,
+}
+
+impl Steps {
+    /// Whether it matters who runs.
+    pub(super) fn asks(&self, seen: &Seen) -> bool {
+        let stale = self.asked.is_none_or(|at| seen.moment.boot - at >= FRESH);
+        let stepped = self.last.is_some_and(|last| (seen.apart() - last.apart).abs() >= NOISE);
+        stale && (stepped || self.row.as_ref().is_some_and(|row| row.over.is_none()))
+    }
+
+    /// When to look again for its sake.
+    pub(super) fn due(&self) -> Option<i64> {
+        self.due
+    }
+
+    /// Takes a look in. `least` is the smallest step that is told.
+    pub(super) fn advance(&mut self, seen: &Seen, least: i64) -> Option<Finding> {
+        let boot = seen.moment.boot;
+        if let Programs::Running(_) = seen.programs {
+            (self.programs, self.asked) = (seen.programs.clone(), Some(boot));
+        } else if self.asked.is_none_or(|at| boot - at >= 2 * FRESH) {
+            self.programs = Programs::Unknown;
+        }
+        let kept = seen.keeping.map_or(ClockState::Unknown, |keeping| keeping.state());
+        let now = Last { moment: seen.moment, apart: seen.apart(), kept, tai: seen.keeping.map_or(0, |keeping| keeping.tai_s) };
+        if let Some(last) = self.last.replace(now) {
+            let step = now.apart - last.apart;
+            if nobody_set(step, &last, &now, seen) {
+                self.shift(step);
+            } else if step.abs() >= NOISE {
+                self.take(step, &last, seen, least);
+            }
+        }
+        self.follow(seen, least);
+        if seen.vouched() {
+            (self.right, self.small) = (Some(Right { apart: now.apart, at: boot }), Small::default());
+        }
+        self.tell(seen, least)
+    }
+
+    /// A leap second or a resume moved the clock: everything that is remembered moves along.
+    fn shift(&mut self, step: i64) {
+        if let Some(row) = &mut self.row {
+            (row.before, row.now) = (row.before + step, row.now + step);
+        }
+        if let Some(right) = &mut self.right {
+            right.apart += step;
+        }
+    }
+
+    fn take(&mut self, step: i64, last: &Last, seen: &Seen, least: i64) {
+        let (boot, now) = (seen.moment.boot, seen.apart());
+        if let Some(row) = &mut self.row {
+            (row.now, row.last, row.over, row.count) = (now, boot, None, row.count + 1);
+        } else {
+            let small = if boot - self.small.at > TOGETHER { Small::default() } else { self.small };
+            let small = Small { sum: small.sum + step, count: small.count + 1, at: boot };
+            let before = now - small.sum;
+            if small.sum.abs() < least {
+                self.small = small;
+                return;
+            }
+            self.small = Small::default();
+            if without_power(boot + before) && !without_power(boot + now) {
+                // The battery was dead, and somebody or something put it right.
+                return;
+            }
+            self.row = Some(Row {
+                first: boot,
+                last: boot,
+                count: small.count,
+                before,
+                now,
+                largest: 0,
+                worst: Severity::Info,
+                kept_before: last.kept,
+                by_daemon: false,
+                over: None,
+                told: None,
+            });
+        }
+        let right = self.right;
+        if let Some(row) = &mut self.row {
+            let far = now - row.before;
+            row.largest = if far.abs() > row.largest.abs() { far } else { row.largest };
+            row.worst = row.worst.max(severity(row.before, now, right, seen, least));
+        }
+    }
+
+    /// What became of the steps: undone, vouched for, or long ago.
+    fn follow(&mut self, seen: &Seen, least: i64) {
+        let boot = seen.moment.boot;
+        let Some(row) = &mut self.row else { return };
+        let far = row.now - row.before;
+        if row.over.is_none() {
+            let vouched = seen.vouched() && !self.programs.without_keeper();
+            match &row.told {
+                // Set by a time daemon. That one which kept the clock moves it by hours is worth a hint: its servers may be wrong.
+                None if vouched && row.kept_before == ClockState::Synchronised && far.abs() >= GRAVE => row.by_daemon = true,
+                None if vouched => self.row = None,
+                None => {}
+                Some(_) if vouched || far.abs() < least => row.over = Some(boot),
+                Some(_) => {}
+            }
+        }
+        let ended = |row: &Row| row.over.is_some_and(|since| boot - since >= LINGERS) || boot - row.last >= STANDS;
+        if self.row.as_ref().is_some_and(ended) {
+            self.row = None;
+        }
+    }
+
+    fn tell(&mut self, seen: &Seen, least: i64) -> Option<Finding> {
+        self.due = None;
+        let boot = seen.moment.boot;
+        let row = self.row.as_ref()?;
+        if row.told.is_none() && !row.by_daemon && !self.programs.without_keeper() {
+            if boot - row.first < VOUCH {
+                self.due = Some(row.first + VOUCH);
+                return None;
+            }
+            // What the kernel does not tell, the time daemon may well have told the kernel.
+            seen.keeping?;
+        }
+        let fresh = self.finding(row, seen, least);
+        let row = self.row.as_mut()?;
+        let told = match row.told.take() {
+            Some((told, count)) => {
+                let tells = fresh.severity > told.severity || row.count >= 2 * count || boot - row.last >= SETTLED;
+                if !tells && fresh != told {
+                    self.due = Some(row.last + SETTLED);
+                }
+                if tells && fresh != told { (fresh, row.count) } else { (told, count) }
+            }
+            None => (fresh, row.count),
+        };
+        Some(row.told.insert(told).0.clone())
+    }
+
+    fn finding(&self, row: &Row, seen: &Seen, least: i64) -> Finding {
+        let far = row.now - row.before;
+        let undone = far.abs() < least;
+        let mut evidence = vec![fact("clock.step", by(if undone { row.largest } else { far }))];
+        if row.count > 1 {
+            evidence.push(fact("clock.steps", format!("{} times", row.count)));
+        }
+        if undone {
+            evidence.push(fact("clock.after", "set back"));
+        }
+        evidence.push(self.who(row));
+        evidence.push(fact("clock.kept-before", kept(row.kept_before)));
+        evidence.push(fact("clock.kept", seen.keeping.map_or("not known", |keeping| kept(keeping.state()))));
+        if let Some(right) = self.right {
+            evidence.push(fact("clock.right", format!("{:+} s", (right.apart - row.now + SECOND / 2).div_euclid(SECOND))));
+        }
+        let origin = if row.by_daemon { Origin::Upstream } else { Origin::LocalChange };
+        let severity = match (row.by_daemon, self.programs.setter()) {
+            (true, _) => Severity::Info,
+            (false, Some(_)) if row.worst < Severity::Critical => row.worst.min(Severity::Low),
+            (false, _) => row.worst,
+        };
+        Finding { severity, ..Finding::new(FindingCode::ClockStepped, Subject::Terminal, origin).because(evidence) }
+    }
+
+    fn who(&self, row: &Row) -> Evidence {
+        match self.programs.setter() {
+            _ if row.by_daemon => fact("clock.by", "time daemon"),
+            Some(name) => fact("clock.by", format!("may be {name}")),
+            None => fact("clock.by", "no time daemon"),
+        }
+    }
+}
+
+/// How bad it is that the clock went from one to the other. Where it is known what is right, what counts is how wrong it is now.
+fn severity(before: i64, now: i64, right: Option<Right>, seen: &Seen, least: i64) -> Severity {
+    let boot = seen.moment.boot;
+    let Some(right) = right else { return gravity(boot + before, boot + now, seen.local) };
+    let (was, is) = ((before - right.apart).abs(), (now - right.apart).abs());
+    if is < was && is < least + (boot - right.at) / DRIFT {
+        return Severity::Info;
+    }
+    gravity(boot + right.apart, boot + now, seen.local)
+}
+
+/// Whether it was a leap second or a resume.
+fn nobody_set(step: i64, last: &Last, now: &Last, seen: &Seen) -> bool {
+    let slept = (now.moment.boot - now.moment.mono) - (last.moment.boot - last.moment.mono);
+    if slept > ASLEEP && step.abs() <= RESUMED + slept / DRIFT {
+        return true;
+    }
+    let second = (step.abs() - SECOND).abs() < SECOND / 10;
+    let around = seen.keeping.is_some_and(|keeping| (1..=4).contains(&keeping.leap));
+    second && (around || now.tai != last.tai)
+}
+
+#[cfg(test)]
+#[path = "step_tests.rs"]
+mod tests;

@@ -4,12 +4,16 @@
 //! guess; the caller then shows the fact itself.
 
 mod clock;
+mod settings;
 mod usb;
 
 use super::Lang;
 
 /// What was asked, e.g. `tcp.connect`; `None` when there are no words for it.
 pub fn question(kind: &str, lang: Lang) -> Option<&'static str> {
+    if let Some((zh, en)) = settings::question(kind) {
+        return Some(lang.pick(zh, en));
+    }
     let family = kind.split('.').next().unwrap_or(kind);
     let (zh, en) = match (kind, family) {
         ("http.date", _) => ("对时间", "clock compared with"),
@@ -122,6 +126,7 @@ fn fixed(result: &str, lang: Lang) -> Option<&'static str> {
         "time-exceeded" => ("在路上绕圈子", "went round in circles"),
         "left over" => ("残留着", "left over"),
         "running" => ("在运行", "running"),
+        "installed" => ("装着", "installed"),
         "not running" => ("没有运行", "not running"),
         "not known" => ("不清楚", "not known"),
         "auth failed" => ("验证没通过", "login refused"),

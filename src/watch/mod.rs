@@ -17,9 +17,14 @@
 mod clock;
 mod ear;
 mod extension;
+mod identity;
 mod isolation;
+mod memory;
+mod protection;
 mod run;
 mod server_time;
+mod settings;
+mod upload;
 mod usb;
 
 pub use extension::lent_now;
@@ -111,5 +116,9 @@ pub fn all() -> Vec<Box<dyn Watch>> {
         Box::new(clock::Clock::new()),
         Box::new(isolation::Isolation::new()),
         Box::new(extension::Extension::begin()),
+        Box::new(identity::Identity::new()),
+        Box::new(settings::Settings::new()),
+        Box::<protection::Protection>::default(),
+        Box::<upload::Uploads>::default(),
     ]
 }

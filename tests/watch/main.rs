@@ -11,6 +11,7 @@ mod grants;
 mod ground;
 mod isolation;
 mod outside;
+mod settings;
 mod sites;
 mod usb;
 mod usb_ears;

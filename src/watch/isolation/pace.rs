@@ -75,10 +75,20 @@ impl Pace {
         }
     }
 
-    /// Somebody alone proved who it is: by the clock it is asked again then.
+    /// Somebody alone proved who it is: it is asked again then, at the latest.
     pub fn again(&mut self, at: u64) {
         if self.by_clock.is_some() {
             (self.by_clock, self.again) = (Some(at), true);
+        }
+        let Some(burst) = &mut self.burst else { return };
+        let due = burst.due;
+        if let Some((began, rest)) = &mut burst.began {
+            rest.clear();
+            if due < at {
+                rest.push_back(at.saturating_sub(*began));
+            } else {
+                burst.due = at;
+            }
         }
     }
 
@@ -187,6 +197,24 @@ mod tests {
             assert_eq!(at.len(), sent, "{size}");
             assert!(sent * size <= 12 && (sent == 1 || at[sent - 1] >= at[0] + 10_000));
             assert_eq!(pace.due(), None);
+        }
+    }
+
+    #[test]
+    fn who_is_alone_late_in_a_burst_is_still_asked_again() {
+        for first in [0, 2000, 5000] {
+            let mut pace = Pace::default();
+            pace.changed(0);
+            let mut at = Vec::new();
+            for now in (0..60_000).step_by(100) {
+                let Some(why) = pace.may(now) else { continue };
+                pace.send(now, why, 3, None);
+                at.push(now - 500);
+                if now - 500 >= first {
+                    pace.again(first + 500 + 10_200);
+                }
+            }
+            assert!(at.len() <= 4 && at.contains(&(first + 10_200)), "{first}: {at:?}");
         }
     }
 

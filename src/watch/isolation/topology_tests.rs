@@ -29,7 +29,8 @@ fn virtual_card(name: &str) -> Interface {
 
 pub(in crate::watch::isolation) fn baseline() -> Baseline {
     let (pc, firewall, stamp) = (pc(), Seen::Seen(Firewall { tables: 0, rules: 0 }), stamp());
-    let given = Circumstances { config: &Config::default(), sightings: &kernel(), firewall: &firewall, lent: None, stamp: &stamp, root: pc.path() };
+    let given =
+        Circumstances { config: &Config::default(), sightings: &kernel(), firewall: &firewall, lent: None, stamp: &stamp, root: pc.path() };
     Baseline {
         interfaces: vec![card("eth0", CARD, "00:11:22:33:44:55")],
         gateways: vec![KnownGateway { address: Some("10.1.0.1".parse().unwrap()), device: Some(IfName::new("eth0")), mac: None }],

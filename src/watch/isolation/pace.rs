@@ -46,6 +46,8 @@ struct Burst {
     /// When its first round began, and the rounds that are still to come.
     began: Option<(u64, VecDeque<u64>)>,
     left: usize,
+    /// SYN of its last round.
+    size: usize,
 }
 
 /// What was sent, and what is to be sent.
@@ -64,7 +66,7 @@ impl Pace {
         let waiting = self.burst.as_ref().filter(|burst| burst.began.is_none()).map(|burst| burst.changed_first);
         let first = waiting.unwrap_or(now);
         let due = (now + DEBOUNCE).min(first + LONGEST_DEBOUNCE);
-        self.burst = Some(Burst { changed_first: first, due, began: None, left: BURST });
+        self.burst = Some(Burst { changed_first: first, due, began: None, left: BURST, size: 0 });
     }
 
     /// Begins to send by the clock, the first time then; `None` = not by the clock.
@@ -84,7 +86,8 @@ impl Pace {
         let due = burst.due;
         if let Some((began, rest)) = &mut burst.began {
             rest.clear();
-            if due < at {
+            // Where only one more round fits, it is that one.
+            if due < at && burst.left >= 2 * burst.size {
                 rest.push_back(at.saturating_sub(*began));
             } else {
                 burst.due = at;
@@ -132,7 +135,7 @@ impl Pace {
             Why::Change(_) if size == 0 => self.burst = None,
             Why::Change(_) => {
                 let Some(burst) = &mut self.burst else { return };
-                burst.left = burst.left.saturating_sub(size);
+                (burst.left, burst.size) = (burst.left.saturating_sub(size), size);
                 let (began, rest) = burst.began.get_or_insert_with(|| {
                     let more = (BURST / size).saturating_sub(1).min(SCHEDULES.len() - 1);
                     (now, SCHEDULES[more].iter().copied().collect())

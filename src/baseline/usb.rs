@@ -2,6 +2,7 @@
 
 use super::UsbDevice;
 use super::files::Root;
+use crate::sys::disks::{self, Disk};
 use crate::sys::usb;
 use std::path::Path;
 
@@ -50,27 +51,33 @@ pub fn card_readers(devices: &[UsbDevice]) -> Vec<String> {
     devices.iter().filter(is_reader).map(name).collect()
 }
 
-/// What is plugged in now; `None` = this system shows no USB bus.
+/// What is plugged in now, without a look at its drives; `None` = this system shows no USB bus.
 pub fn usb_now() -> Option<Vec<UsbDevice>> {
-    Path::new(BUS).exists().then(|| devices(Root(Path::new("/"))))
+    Path::new(BUS).exists().then(|| plugged(Path::new("/"), &[]))
 }
 
 /// Everything that is plugged in but hubs.
 pub(super) fn devices(root: Root<'_>) -> Vec<UsbDevice> {
-    let plugged = usb::devices(root.0).unwrap_or_default().into_iter().filter(|device| !device.hub);
-    let mut found: Vec<UsbDevice> = plugged.map(|device| UsbDevice::of(&device)).collect();
+    plugged(root.0, &disks::disks(root.0).unwrap_or_default())
+}
+
+fn plugged(root: &Path, disks: &[Disk]) -> Vec<UsbDevice> {
+    let devices = usb::devices(root).unwrap_or_default().into_iter().filter(|device| !device.hub);
+    let at = |device: &usb::Device| UsbDevice::of(device, disks.iter().filter(|disk| disk.path.starts_with(&device.path)));
+    let mut found: Vec<UsbDevice> = devices.map(|device| at(&device)).collect();
     found.sort();
     found
 }
 
 impl UsbDevice {
-    /// What is remembered of a device.
-    pub fn of(device: &usb::Device) -> Self {
+    /// What is remembered of a device and the disks at it.
+    pub fn of<'a>(device: &usb::Device, disks: impl Iterator<Item = &'a Disk>) -> Self {
         Self {
             vendor: device.vendor.clone(),
             product: device.product.clone(),
             serial: device.serial.clone(),
             classes: device.interfaces.iter().map(|interface| interface.class.clone()).collect(),
+            empty_drives: disks.filter(|disk| disk.medium.is_none()).count(),
         }
     }
 }

@@ -4,12 +4,16 @@
 //! guess; the caller then shows the fact itself.
 
 mod clock;
+mod settings;
 mod usb;
 
 use super::Lang;
 
 /// What was asked, e.g. `tcp.connect`; `None` when there are no words for it.
 pub fn question(kind: &str, lang: Lang) -> Option<&'static str> {
+    if let Some((zh, en)) = settings::question(kind) {
+        return Some(lang.pick(zh, en));
+    }
     let family = kind.split('.').next().unwrap_or(kind);
     let (zh, en) = match (kind, family) {
         ("http.date", _) => ("对时间", "clock compared with"),
@@ -45,6 +49,7 @@ pub fn question(kind: &str, lang: Lang) -> Option<&'static str> {
         ("outside.approval", _) => ("定时检查的批准人和文号", "regular checks approved by"),
         ("outside.proxy", _) => ("代理写在", "proxy, written in"),
         ("outside.name", _) => ("查互联网上的名字", "look-up of the public name"),
+        ("grant.window", _) => ("放行", "grant"),
         ("extension.switch", _) => ("转发开关", "forwarding switch of"),
         ("extension.forwarded", _) => ("转发计数", "forwarding counts"),
         ("extension.nat", _) => ("地址转换规则", "address translation in"),
@@ -112,6 +117,7 @@ fn fixed(result: &str, lang: Lang) -> Option<&'static str> {
         "protocol not supported by this tool" => ("加密方式本工具不支持", "encryption not known to this tool"),
         "none" | "missing" => ("没有", "none"),
         "on" => ("开着", "on"),
+        "over" => ("已到期", "its time is over"),
         "packets of other devices" => ("转发过别的设备的数据", "data of other devices was passed on"),
         "idle" => ("在，但没有在用", "there, not in use"),
         "arrived" => ("到了这台电脑", "it reached this PC"),
@@ -120,6 +126,7 @@ fn fixed(result: &str, lang: Lang) -> Option<&'static str> {
         "time-exceeded" => ("在路上绕圈子", "went round in circles"),
         "left over" => ("残留着", "left over"),
         "running" => ("在运行", "running"),
+        "installed" => ("装着", "installed"),
         "not running" => ("没有运行", "not running"),
         "not known" => ("不清楚", "not known"),
         "auth failed" => ("验证没通过", "login refused"),

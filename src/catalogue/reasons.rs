@@ -78,6 +78,12 @@ pub fn unseen_what(what: &str, lang: Lang) -> Option<&'static str> {
         "vpn" => ("VPN 的状态", "the VPN's state"),
         "vpn.log" => ("VPN 日志里写了什么", "what the VPN's log says"),
         "vpn.counters" => ("VPN 收发了多少", "what came and went through the VPN"),
+        "settings.files" => ("设置文件里写了什么", "what the settings' files say"),
+        "settings.network" => ("电脑的网络设置", "how this PC's network is set up"),
+        "firewall.rules" => ("防火墙的规则", "the firewall's rules"),
+        "software.processes" => ("有哪些程序在运行", "which programs run"),
+        "identity.network" => ("电脑接在哪里", "where this PC is connected"),
+        "upload.marker" => ("上传和下载的标记", "the marks of upload and download"),
         "wireguard.handshake" => ("VPN 上次握手的时间", "the time of the VPN's last handshake"),
         _ => return None,
     };

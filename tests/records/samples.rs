@@ -2,9 +2,9 @@
 
 use isonet::config::TerminalKind;
 use isonet::model::{
-    Actor, AgentEvent, Alternative, Authority, Body, Certainty, Change, ClockCard, ClockState, Comment, Earlier, Evidence, GrantReference,
-    IncidentBody, IncidentCard, IncidentId, IncidentKind, KnownCause, Layer, Phase, RECORD_SCHEMA, Record, Remedy, RuleReference, Severity,
-    TerminalCard, Time,
+    Actor, AgentEvent, Alternative, Authority, Body, Certainty, Change, ClockCard, ClockState, Comment, Earlier, Evidence, Grant,
+    GrantReference, IncidentBody, IncidentCard, IncidentId, IncidentKind, KnownCause, Layer, Phase, RECORD_SCHEMA, Record, Remedy,
+    RuleReference, Scope, Severity, TerminalCard, Time,
 };
 
 pub const EPOCH: &str = "019a9c3e-7b1c-7a00-8000-5f2d9c1e4b7a";
@@ -122,42 +122,45 @@ fn agent(seq: u64, severity: Severity, event: AgentEvent) -> Record {
     record(seq, Body::Agent { severity, agent: event })
 }
 
+fn blind(body: &mut IncidentBody) {
+    body.incident.id = id(6);
+    body.incident.opened_seq = 6;
+    body.incident.kind = IncidentKind::Blindness;
+    "agent.degraded:gateway.arp".clone_into(&mut body.incident.fingerprint);
+    body.incident.centres = Vec::new();
+    let (code, object) = ("agent.degraded".to_owned(), "gateway.arp".to_owned());
+    body.remedy.key.clone_from(&code);
+    body.cause = KnownCause { code, object, layer: None, severity: Severity::Low, certainty: Certainty::Proven, ..outage().cause };
+    body.cause.alternatives.clear();
+    body.who_acts = vec![Actor::Vendor];
+    body.evidence.clear();
+}
+
+fn refined(body: &mut IncidentBody) {
+    body.incident.phase = Phase::Updated;
+    body.incident.change = Change::Refined;
+    body.incident.rev = 2;
+    body.incident.planned = Some("中心升级".to_owned());
+    body.cause.history.push(Earlier { code: "line.down".to_owned(), certainty: Certainty::Likely, since_ms: 3_602_000 });
+    "gateway.changed".clone_into(&mut body.cause.code);
+    body.cause.layer = Some(Layer::Gateway);
+    "gateway:192.168.1.1".clone_into(&mut body.cause.object);
+    body.cause.certainty = Certainty::Proven;
+    let (set, issuer, version, article) = ("example", "某市医疗保险经办机构", "2006", "12");
+    let [set, issuer, version, article] = [set, issuer, version, article].map(str::to_owned);
+    body.rule = Some(RuleReference { set, issuer, version, article });
+    body.origin = Some(isonet::model::Origin::Upstream);
+    body.comments.push(Comment { at: time(3), text: "=运营商来换过设备, \"早上\"".to_owned() });
+    body.grant = Some(GrantReference { id: "g-1".to_owned(), authority: Authority::Bureau });
+}
+
 /// A day of a terminal: every phase, every kind, every event of the agent.
 pub fn day() -> Vec<Record> {
     let digest = |digit: &str| digit.repeat(64);
-    let blind = |body: &mut IncidentBody| {
-        body.incident.id = id(6);
-        body.incident.opened_seq = 6;
-        body.incident.kind = IncidentKind::Blindness;
-        "agent.degraded:gateway.arp".clone_into(&mut body.incident.fingerprint);
-        body.incident.centres = Vec::new();
-        let (code, object) = ("agent.degraded".to_owned(), "gateway.arp".to_owned());
-        body.remedy.key.clone_from(&code);
-        body.cause = KnownCause { code, object, layer: None, severity: Severity::Low, certainty: Certainty::Proven, ..outage().cause };
-        body.cause.alternatives.clear();
-        body.who_acts = vec![Actor::Vendor];
-        body.evidence.clear();
-    };
     vec![
         agent(1, Severity::Info, AgentEvent::Started),
         incident(2, |_| {}),
-        incident(3, |body| {
-            body.incident.phase = Phase::Updated;
-            body.incident.change = Change::Refined;
-            body.incident.rev = 2;
-            body.incident.planned = Some("中心升级".to_owned());
-            body.cause.history.push(Earlier { code: "line.down".to_owned(), certainty: Certainty::Likely, since_ms: 3_602_000 });
-            "gateway.changed".clone_into(&mut body.cause.code);
-            body.cause.layer = Some(Layer::Gateway);
-            "gateway:192.168.1.1".clone_into(&mut body.cause.object);
-            body.cause.certainty = Certainty::Proven;
-            let (set, issuer, version, article) = ("example", "某市医疗保险经办机构", "2006", "12");
-            let [set, issuer, version, article] = [set, issuer, version, article].map(str::to_owned);
-            body.rule = Some(RuleReference { set, issuer, version, article });
-            body.origin = Some(isonet::model::Origin::Upstream);
-            body.comments.push(Comment { at: time(3), text: "=运营商来换过设备, \"早上\"".to_owned() });
-            body.grant = Some(GrantReference { id: "g-1".to_owned(), authority: Authority::Bureau });
-        }),
+        incident(3, refined),
         incident(4, |body| {
             body.incident.phase = Phase::Resolved;
             body.incident.change = Change::Recovered;
@@ -214,7 +217,24 @@ pub fn day() -> Vec<Record> {
             Severity::Medium,
             AgentEvent::Unreadable { file: format!("{EPOCH}-1.jsonl"), why: "Input/output error (os error 5)".to_owned() },
         ),
-        agent(14, Severity::Info, AgentEvent::Stopped { reason: "signal".to_owned() }),
+        agent(
+            14,
+            Severity::Low,
+            AgentEvent::Granted {
+                grant: Grant {
+                    id: "g-0a1b2c3d".to_owned(),
+                    what: Scope::Usb,
+                    until: "2026-11-18T12:00:00Z".parse().unwrap(),
+                    by: "李四".to_owned(),
+                    reason: "升级药品目录".to_owned(),
+                    device: Some("0951:1666:60A4".to_owned()),
+                    authority: Authority::Bureau,
+                    uid: 0,
+                },
+            },
+        ),
+        agent(15, Severity::Low, AgentEvent::GrantRevoked { id: "g-0a1b2c3d".to_owned(), uid: 0 }),
+        agent(16, Severity::Info, AgentEvent::Stopped { reason: "signal".to_owned() }),
     ]
 }
 

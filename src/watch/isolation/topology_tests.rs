@@ -1,6 +1,5 @@
 use super::*;
-use crate::baseline::tests::{kernel, pc, stamp};
-use crate::baseline::{Circumstances, Firewall, KnownGateway, Prefixes, Seen, gather};
+use crate::baseline::{KnownGateway, Prefixes, Seen};
 use crate::testing::{link, route};
 
 /// A terminal with a card whose default route is the leased line's, and what it is now.
@@ -28,15 +27,12 @@ fn virtual_card(name: &str) -> Interface {
 }
 
 pub(in crate::watch::isolation) fn baseline() -> Baseline {
-    let (pc, firewall, stamp) = (pc(), Seen::Seen(Firewall { tables: 0, rules: 0 }), stamp());
-    let given =
-        Circumstances { config: &Config::default(), sightings: &kernel(), firewall: &firewall, lent: None, stamp: &stamp, root: pc.path() };
     Baseline {
         interfaces: vec![card("eth0", CARD, "00:11:22:33:44:55")],
         gateways: vec![KnownGateway { address: Some("10.1.0.1".parse().unwrap()), device: Some(IfName::new("eth0")), mac: None }],
         prefixes: Prefixes { on_link: vec!["10.1.0.0/24".parse().unwrap()], allowed: vec!["10.0.0.0/8".parse().unwrap()] },
         owners: Seen::Seen(Vec::new()),
-        ..gather(given).unwrap()
+        ..crate::baseline::tests::baseline()
     }
 }
 

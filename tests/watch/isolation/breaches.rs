@@ -76,8 +76,7 @@ fn routes() -> Vec<Breach> {
                 vec![open(&stage.ground, "b0", &services)]
             },
             origin: "upstream",
-            says: ("uplink.told-by", "t0 router advertisement"),
-            code: SUSPECT,
+            says: ("outside.tls", "[2400:3200::1]:443 dns.alidns.com verified"),
             ..BREACH
         },
         Breach {

@@ -1,0 +1,51 @@
+//! What is done to the PC, and what the agent has to say to each.
+
+pub(crate) mod clock;
+mod usb;
+
+use std::time::Duration;
+
+use crate::Done;
+use crate::daemon::Ground;
+use crate::table::Got;
+
+/// What the kernel does, it has done within so long on a loaded machine.
+const SOON: Duration = Duration::from_secs(30);
+/// The agent has looked more than once after so long.
+const WATCHED: Duration = Duration::from_secs(3);
+
+/// What a case takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Takes {
+    /// A few seconds, and it is of the most telling: a quick run has it.
+    Little,
+    /// A few seconds.
+    Seconds,
+    /// A minute: it waits for what is seen by the minute only.
+    Minute,
+    /// The PC is switched off and on.
+    Boot,
+}
+
+/// One case. It leaves the PC as it found it, with the agent at work.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) expected: &'static str,
+    pub(crate) takes: Takes,
+    pub(crate) run: fn(&mut Ground<'_>) -> Done<Got>,
+}
+
+const fn case(name: &'static str, expected: &'static str, takes: Takes, run: fn(&mut Ground<'_>) -> Done<Got>) -> Case {
+    Case { name, expected, takes, run }
+}
+
+/// In the order in which they are done.
+pub(crate) fn all() -> Vec<Case> {
+    [usb::CASES, clock::BY_THE_MINUTE, usb::RESTARTED, clock::CASES].concat()
+}
+
+/// The latency, if it is within the limit.
+fn within(limit_ms: i64, late_ms: i64) -> Done<i64> {
+    if late_ms <= limit_ms { Ok(late_ms) } else { Err(format!("told after {late_ms} ms, {limit_ms} ms at the most")) }
+}

@@ -1,0 +1,201 @@
+//! What the PC starts from: Debian's kernel and a file tree in memory, made here from Debian's own packages.
+//!
+//! The kernel and its drivers come from the package `linux-image-amd64` (the cloud kernel knows no USB), downloaded once and kept below the
+//! target directory under a name made from all that goes into it. The program under test is packed anew each time, beside it: the kernel
+//! unpacks one archive after the other.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::Done;
+use crate::cpio::Archive;
+use crate::modules;
+
+/// Changes with what is made of the ingredients.
+const RECIPE: &[u8] = concat!(include_str!("modules.rs"), include_str!("cpio.rs"), include_str!("image.rs")).as_bytes();
+const INIT: &[u8] = include_bytes!("guest/init");
+const UDHCPC: &[u8] = include_bytes!("guest/udhcpc");
+const CONFIG: &[u8] = include_bytes!("guest/isonet.toml");
+/// Taken from this machine with their libraries: what busybox does not do.
+const PROGRAMS: &[&str] = &["unshare"];
+const ZONES: [&str; 2] = ["Asia/Shanghai", "UTC"];
+/// All that is in the image beside the kernel.
+pub(crate) const BUSYBOX: &str = "/bin/busybox";
+/// How many images are kept.
+const KEEP: usize = 2;
+
+/// Ready to be started.
+#[derive(Debug)]
+pub(crate) struct Image {
+    pub(crate) kernel: PathBuf,
+    pub(crate) initrd: PathBuf,
+    /// Where what belongs to this image is kept.
+    pub(crate) folder: PathBuf,
+}
+
+/// Whether a package may be downloaded for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fetch {
+    Allowed,
+    OnlyCached,
+}
+
+/// Makes it, or takes what was made before. `work` gets what is made for this run only.
+pub(crate) fn image(work: &Path, fetch: Fetch) -> Done<Image> {
+    let cache = cache();
+    let folder = base(&cache, fetch)?;
+    let initrd = work.join("initrd");
+    let mut bytes = read(&folder.join("base.cpio"))?;
+    bytes.extend(overlay(work)?);
+    std::fs::write(&initrd, bytes).map_err(|e| format!("cannot write {}: {e}", initrd.display()))?;
+    Ok(Image { kernel: folder.join("vmlinuz"), initrd, folder })
+}
+
+/// The target directory is above this program: `TARGET/debug/deps/vm-...`.
+fn cache() -> PathBuf {
+    let program = std::env::current_exe().unwrap_or_default();
+    program.ancestors().nth(3).unwrap_or(Path::new("target")).join("vm")
+}
+
+fn base(cache: &Path, fetch: Fetch) -> Done<PathBuf> {
+    let busybox = read(Path::new(BUSYBOX))?;
+    let recipe = [RECIPE, INIT, &busybox].map(|part| hex(part)).concat();
+    // Without the network whichever kernel was taken last will do.
+    if let Some(folder) = newest(cache, &hex(recipe.as_bytes())[..16]) {
+        return Ok(folder);
+    }
+    if fetch == Fetch::OnlyCached {
+        return Err("no image is cached yet; tests/run --full makes it".to_owned());
+    }
+    let package = kernel_package()?;
+    let folder = cache.join(format!("{}-{package}", &hex(recipe.as_bytes())[..16]));
+    let making = cache.join(format!("making-{}", std::process::id()));
+    make(&making, &package, &busybox)?;
+    std::fs::rename(&making, &folder).map_err(|e| format!("cannot name {}: {e}", folder.display()))?;
+    forget_old(cache);
+    Ok(folder)
+}
+
+fn newest(cache: &Path, recipe: &str) -> Option<PathBuf> {
+    folders(cache).into_iter().rev().find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(recipe)))
+}
+
+/// By age, the oldest first.
+fn folders(cache: &Path) -> Vec<PathBuf> {
+    let Ok(list) = std::fs::read_dir(cache) else { return Vec::new() };
+    let mut all: Vec<_> = list.flatten().filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path()))).collect();
+    all.sort();
+    all.into_iter().map(|(_, path)| path).collect()
+}
+
+fn forget_old(cache: &Path) {
+    let all = folders(cache);
+    for old in &all[..all.len().saturating_sub(KEEP)] {
+        let _ = std::fs::remove_dir_all(old);
+    }
+}
+
+/// The package that `linux-image-amd64` stands for now.
+fn kernel_package() -> Done<String> {
+    let said = run(Command::new("apt-cache").args(["depends", "linux-image-amd64"]))?;
+    let name = said.lines().find_map(|line| line.trim().strip_prefix("Depends: linux-image-"));
+    name.map(|name| format!("linux-image-{name}")).ok_or_else(|| format!("no kernel package is known: {said}"))
+}
+
+fn make(folder: &Path, package: &str, busybox: &[u8]) -> Done {
+    let tree = folder.join("tree");
+    std::fs::create_dir_all(&tree).map_err(|e| format!("cannot make {}: {e}", tree.display()))?;
+    // As root apt would fetch as another user, who may not write here.
+    run(Command::new("apt-get").args(["-q", "-o", "APT::Sandbox::User=root", "download", package]).current_dir(folder))?;
+    let debs = folders(folder).into_iter().find(|path| path.extension().is_some_and(|extension| extension == "deb"));
+    let deb = debs.ok_or_else(|| format!("apt-get downloaded no {package}"))?;
+    run(Command::new("dpkg-deb").arg("-x").args([&deb, &tree]))?;
+    let kernel = folders(&tree.join("boot")).into_iter().find(|path| path.to_string_lossy().contains("/vmlinuz-"));
+    let kernel = kernel.ok_or_else(|| format!("no kernel in {package}"))?;
+    std::fs::rename(&kernel, folder.join("vmlinuz")).map_err(|e| format!("cannot move {}: {e}", kernel.display()))?;
+
+    let mut archive = Archive::default();
+    archive.folder("dev");
+    // Before /dev is there the first program has to speak somewhere.
+    archive.device("dev/console", 5, 1);
+    for folder in ["proc", "sys", "etc", "bin", "sbin"] {
+        archive.folder(folder);
+    }
+    archive.program("bin/busybox", busybox);
+    archive.program("init", INIT);
+    modules::pack(&tree, &mut archive)?;
+    std::fs::write(folder.join("base.cpio"), archive.finish()).map_err(|e| format!("cannot write the image: {e}"))?;
+    for gone in [&tree, &deb] {
+        let _ = if gone.is_dir() { std::fs::remove_dir_all(gone) } else { std::fs::remove_file(gone) };
+    }
+    Ok(())
+}
+
+/// The program under test, with what it needs and what makes a PC of the tree.
+fn overlay(work: &Path) -> Done<Vec<u8>> {
+    let program = Path::new(env!("CARGO_BIN_EXE_isonet"));
+    let mut archive = Archive::default();
+    let mut libraries = libraries(program)?;
+    archive.program("bin/isonet", &read(&stripped(program, work))?);
+    for name in PROGRAMS {
+        let path = find(name).ok_or_else(|| format!("{name} is missing"))?;
+        libraries.extend(self::libraries(&path)?);
+        archive.program(&format!("bin/{name}"), &read(&path)?);
+    }
+    for library in libraries {
+        archive.copy(&library)?;
+    }
+    archive.program("etc/udhcpc", UDHCPC);
+    archive.file("etc/isonet/isonet.toml", CONFIG);
+    archive.file("etc/hostname", b"till\n");
+    archive.file("etc/hosts", b"127.0.0.1 localhost\n127.0.1.1 till\n");
+    archive.file("etc/resolv.conf", b"");
+    archive.file("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n");
+    archive.file("etc/group", b"root:x:0:\n");
+    archive.file("etc/machine-id", b"6a1b3c5d7e9f40218263a4b5c6d7e8f9\n");
+    archive.file("etc/adjtime", b"0.0 0 0.0\n0\nUTC\n");
+    for zone in ZONES {
+        archive.file(&format!("usr/share/zoneinfo/{zone}"), &read(&Path::new("/usr/share/zoneinfo").join(zone))?);
+    }
+    archive.link("etc/localtime", &format!("/usr/share/zoneinfo/{}", ZONES[0]));
+    Ok(archive.finish())
+}
+
+/// Without what only a debugger reads: a third of the size to unpack at each start.
+fn stripped(program: &Path, work: &Path) -> PathBuf {
+    let smaller = work.join("isonet");
+    let done = Command::new("strip").arg("-o").args([&smaller, program]).output().is_ok_and(|out| out.status.success());
+    if done { smaller } else { program.to_owned() }
+}
+
+/// By `ldd`: the absolute paths in what it says.
+fn libraries(program: &Path) -> Done<BTreeSet<PathBuf>> {
+    let said = run(Command::new("ldd").arg(program))?;
+    Ok(said.split_whitespace().filter(|word| word.starts_with('/')).map(PathBuf::from).collect())
+}
+
+/// A program of this machine.
+pub(crate) fn find(name: &str) -> Option<PathBuf> {
+    let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
+    path.split(':').map(|folder| Path::new(folder).join(name)).find(|path| path.is_file())
+}
+
+/// Runs to the end and insists on success; what it said.
+pub(crate) fn run(command: &mut Command) -> Done<String> {
+    let out = command.output().map_err(|e| format!("cannot start {command:?}: {e}"))?;
+    if out.status.success() {
+        return Ok(String::from_utf8_lossy(&out.stdout).into_owned());
+    }
+    Err(format!("{command:?} ended with {}: {}", out.status, String::from_utf8_lossy(&out.stderr).trim()))
+}
+
+fn read(path: &Path) -> Done<Vec<u8>> {
+    std::fs::read(path).map_err(|e| format!("cannot read {}: {e}", path.display()))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,97 @@
+//! One pass: the image, the PC, one case after the other, the table.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::Done;
+use crate::args::{Args, Depth};
+use crate::cases::{self, Case, Takes};
+use crate::daemon::{Ground, shown};
+use crate::image::{Fetch, Image, image};
+use crate::pc::{Accel, Pc};
+use crate::table::{self, Ending};
+
+/// The battery clock at the first start: whatever the day is here, the same day there, and after this program was built.
+pub(crate) const RTC: &str = "2027-05-10T04:00:00";
+/// A processor that works has Linux up within so long; one that only opens its device never has.
+const KVM_BOOT: Duration = Duration::from_secs(8);
+
+/// What the PC starts from, made in `work`. An error = it cannot run here.
+pub(crate) fn prepare(args: &Args, work: &Path) -> Done<Image> {
+    let begin = Instant::now();
+    let image = image(work, if args.depth == Depth::Full { Fetch::Allowed } else { Fetch::OnlyCached })?;
+    println!("image: {} ({} ms)", image.folder.display(), begin.elapsed().as_millis());
+    Ok(image)
+}
+
+/// Runs what is wanted; whether nothing failed.
+pub(crate) fn pass(args: &Args, image: &Image, work: &Path) -> Done<bool> {
+    let accel = accel(args, image, work);
+    let wanted: Vec<Case> = cases::all().into_iter().filter(|case| args.wants(case.name)).collect();
+    let begin = Instant::now();
+    let mut ground = Ground::new(image, work, accel, RTC)?;
+    println!("switched on, enrolled and watching, by {accel:?} ({} ms)", begin.elapsed().as_millis());
+    if let Some(script) = &args.script {
+        let said = ground.pc.run(script)?;
+        println!("{}", said.out);
+        return Ok(said.status == 0);
+    }
+    if args.depth != Depth::Quick && wanted.iter().any(|case| case.takes == Takes::Minute) {
+        // What the agent sees by the minute only is done first and looked for later.
+        cases::clock::stage_slow(&mut ground)?;
+    }
+    let mut rows = Vec::new();
+    for case in wanted {
+        let ending = if args.depth == Depth::Quick && case.takes != Takes::Little {
+            Ending::Skipped("takes long; tests/run --full does it".to_owned())
+        } else {
+            perform(&case, &mut ground, args)
+        };
+        rows.push((case, ending));
+    }
+    Ok(table::print(&rows))
+}
+
+fn perform(case: &Case, ground: &mut Ground<'_>, args: &Args) -> Ending {
+    let begin = Instant::now();
+    let mark = match ground.mark() {
+        Ok(mark) => mark,
+        Err(e) => return Ending::Failed(e),
+    };
+    let done = (case.run)(ground);
+    let (name, took) = (case.name, begin.elapsed().as_millis());
+    match done {
+        Ok(got) => {
+            println!("PASS {name}: {} ({took} ms)", got.what);
+            Ending::Passed(got)
+        }
+        Err(why) => {
+            println!("FAIL {name}: {why} ({took} ms)\n  all since: {}", shown(ground.since(mark)));
+            if args.json {
+                ground.since(mark).iter().for_each(|record| println!("{record}"));
+            }
+            if let Err(e) = ground.tidy() {
+                println!("  not tidied up: {e}");
+            }
+            Ending::Failed(why)
+        }
+    }
+}
+
+/// KVM where a guest really starts under it, which is found out once for each image.
+fn accel(args: &Args, image: &Image, work: &Path) -> Accel {
+    if args.tcg || fs::OpenOptions::new().read(true).write(true).open("/dev/kvm").is_err() {
+        return Accel::Tcg;
+    }
+    let known = image.folder.join("accel");
+    match fs::read_to_string(&known).as_deref() {
+        Ok("kvm") => return Accel::Kvm,
+        Ok(_) => return Accel::Tcg,
+        Err(_) => {}
+    }
+    let tried = crate::sticks::state(&work.join("state.img")).and_then(|()| Pc::on(image, work, Accel::Kvm, RTC, KVM_BOOT));
+    let accel = if tried.is_ok() { Accel::Kvm } else { Accel::Tcg };
+    let _ = fs::write(known, if accel == Accel::Kvm { "kvm" } else { "tcg" });
+    accel
+}

@@ -113,7 +113,7 @@ fn one_operator_alone_must_prove_itself_twice_ten_seconds_apart() {
     for (at, proven) in [(0, false), (2000, false), (9999, false), (10_000, true)] {
         proofs.take(&alone, Unsynchronised, at, |_| Origin::LocalChange);
         assert_eq!(!proofs.proven().is_empty(), proven, "{at}");
-        assert_eq!(proofs.waits_for_another(), !proven);
+        assert_eq!(proofs.alone_since(), (!proven).then_some(0));
     }
 }
 

@@ -4,15 +4,20 @@ use crate::ground::{Daemon, Ground};
 use isonet::daemon::grants::{Wanted, signed_text};
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 use std::process::Output;
 use std::time::Duration;
 
 const GOAL: Duration = Duration::from_secs(10);
 /// After its end a window still covers what is there for half a minute; then comes the next look.
-const OVERRUN: Duration = Duration::from_secs(120);
+const OVERRUN: Duration = Duration::from_mins(2);
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut text = String::new();
+    for byte in bytes {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }
 
 fn bureau() -> Ed25519KeyPair {

@@ -57,14 +57,11 @@ impl Refusal {
     /// The status.
     pub(super) fn status(self) -> StatusCode {
         match self {
-            Self::NotFound => StatusCode::NOT_FOUND,
-            Self::NotForEverybody => StatusCode::FORBIDDEN,
+            Self::NotFound | Self::NotGranted(NotGranted::Unknown) => StatusCode::NOT_FOUND,
+            Self::NotForEverybody | Self::NotAllowed => StatusCode::FORBIDDEN,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Parameter => StatusCode::BAD_REQUEST,
+            Self::Parameter | Self::Order => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::NotAllowed => StatusCode::FORBIDDEN,
-            Self::Order => StatusCode::BAD_REQUEST,
-            Self::NotGranted(NotGranted::Unknown) => StatusCode::NOT_FOUND,
             Self::NotGranted(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NothingYet | Self::Busy | Self::TooManyFollowers => StatusCode::SERVICE_UNAVAILABLE,
             Self::Log => StatusCode::INTERNAL_SERVER_ERROR,

@@ -17,7 +17,7 @@
 //! | `resolvers` | in order of use |
 //! | `hosts_entries` | addresses of configured names in `/etc/hosts` |
 //! | `owners` | which program, by name and unit, holds each tunnel interface |
-//! | `usb` | devices present: `vendor`, `product`, `serial`, `classes` (`class/subclass/protocol` of each interface) |
+//! | `usb` | devices present: `vendor`, `product`, `serial`, `classes` (`class/subclass/protocol` of each interface), `empty_drives` (without a medium) |
 //! | `time` | time daemons running, and SHA-256 of their configuration files |
 //! | `firewall` | tables and rules counted, or why they could not be seen |
 //! | `forwarding` | whether this PC forwards, IPv4 and IPv6 |
@@ -27,6 +27,7 @@
 //! Where something could not be seen the file says `unseen` with the reason: what was not seen then is never a deviation now. Unknown
 //! keys are refused, so that a damaged or foreign file is noticed. **A damaged baseline is an error, not "not enrolled".**
 
+mod again;
 mod compare;
 mod concern;
 mod files;
@@ -38,6 +39,7 @@ mod owners;
 mod store;
 mod usb;
 
+pub use again::{network_again, settings_again, settings_files};
 pub use compare::{Aspect, Deviation, compare};
 pub use concern::{Concern, concerns};
 pub use firewall::{look as look_at_firewall, rules as firewall_rules};
@@ -279,6 +281,14 @@ pub struct UsbDevice {
     pub serial: Option<String>,
     /// `class/subclass/protocol` of each interface, hexadecimal.
     pub classes: Vec<String>,
+    /// Its drives without a medium, such as card slots: what is put into them later was not enrolled.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub empty_drives: usize,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// What keeps the clock.

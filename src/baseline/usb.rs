@@ -2,6 +2,7 @@
 
 use super::UsbDevice;
 use super::files::Root;
+use crate::sys::disks::{self, Disk};
 use crate::sys::usb;
 use std::path::Path;
 
@@ -57,20 +58,23 @@ pub fn usb_now() -> Option<Vec<UsbDevice>> {
 
 /// Everything that is plugged in but hubs.
 pub(super) fn devices(root: Root<'_>) -> Vec<UsbDevice> {
+    let disks = disks::disks(root.0).unwrap_or_default();
     let plugged = usb::devices(root.0).unwrap_or_default().into_iter().filter(|device| !device.hub);
-    let mut found: Vec<UsbDevice> = plugged.map(|device| UsbDevice::of(&device)).collect();
+    let mut found: Vec<UsbDevice> =
+        plugged.map(|device| UsbDevice::of(&device, disks.iter().filter(|disk| disk.path.starts_with(&device.path)))).collect();
     found.sort();
     found
 }
 
 impl UsbDevice {
-    /// What is remembered of a device.
-    pub fn of(device: &usb::Device) -> Self {
+    /// What is remembered of a device and the disks at it.
+    pub fn of<'a>(device: &usb::Device, disks: impl Iterator<Item = &'a Disk>) -> Self {
         Self {
             vendor: device.vendor.clone(),
             product: device.product.clone(),
             serial: device.serial.clone(),
             classes: device.interfaces.iter().map(|interface| interface.class.clone()).collect(),
+            empty_drives: disks.filter(|disk| disk.medium.is_none()).count(),
         }
     }
 }

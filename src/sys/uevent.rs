@@ -1,9 +1,10 @@
 //! The kernel's word that a device came, went or changed (`NETLINK_KOBJECT_UEVENT`, group 1). Needs no privilege.
 //!
 //! A message only means "look again now"; the verdict always comes from reading the state, so a lost message is a delay and no miss. Only the
-//! kernel is believed: its port is 0, which no program can have (the kernel gives every other sender a port of its own), so that a program
-//! that plays the kernel does not even bring a look. Messages come in bursts of thousands when a dock or a container starts: those that speak
-//! of nothing at USB and of no disk are read and passed over.
+//! kernel is believed: its port is 0, and it gives every other sender a port of its own, so that a program that plays the kernel does not
+//! even bring a look. (One that may do anything in its namespace can have the kernel tell a message in its name; it gains a look by that.)
+//! Messages come in bursts of thousands when a dock or a container starts: those that speak of nothing at USB and of no disk are read and
+//! passed over.
 
 use super::errqueue::watched;
 use crate::model::Unseen;

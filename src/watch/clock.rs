@@ -62,7 +62,8 @@ impl Clock {
             Some(judge) => judge,
             none => none.insert(Judge::after(past(given).await)),
         };
-        let mut seen = Seen { moment, keeping, programs: Programs::Unknown, batteries: None, local: i64::from(given.at.offset_s) * SECOND };
+        let local = i64::from(given.at.offset_s) * SECOND;
+        let mut seen = Seen { moment, keeping, programs: Programs::Unknown, batteries: None, local, server: given.server };
         let who = judge.asks_for_programs(&seen).then(|| given.config.clock.time_daemons.clone());
         let enrolled = given.baseline().and_then(|baseline| baseline.host.timezone.clone());
         let due = self.slow.as_ref().is_none_or(|(at, zone)| moment.boot - at >= SLOW || zone.enrolled != enrolled);
@@ -75,9 +76,9 @@ impl Clock {
                 self.slow = Some((moment.boot, zone));
             }
         }
-        let least = i64::try_from(given.config.clock.step.as_nanos()).unwrap_or(i64::MAX);
+        let limit = i64::try_from(given.config.clock.step.as_nanos()).unwrap_or(i64::MAX);
         let unknown = Zone::default();
-        let judged = judge.look(&seen, self.slow.as_ref().map_or(&unknown, |(_, zone)| zone), least);
+        let judged = judge.look(&seen, self.slow.as_ref().map_or(&unknown, |(_, zone)| zone), limit);
         Look { found: Some(judged.found), blind: self.blind(keeping), again: judged.again }
     }
 
@@ -105,7 +106,7 @@ impl Watch for Clock {
                     Err(error) => self.ear = Err(Unseen::Error(format!("hear of a new time: {error}"))),
                 }
             }
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
         .boxed_local()
     }
@@ -181,6 +182,22 @@ mod tests {
         assert_eq!(firmware_day("04/01/2014"), Some(1_396_310_400 * SECOND));
         for text in ["", "2014-04-01", "13/01/2014", "04/31/2014", "04/01", "a/b/c", "04/01/99999"] {
             assert_eq!(firmware_day(text), None, "{text}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod any_bytes {
+    use super::*;
+    use crate::testing::{cases, hostile};
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(cases())]
+        #[test]
+        fn never_panics_and_a_day_is_a_day(bytes in hostile(vec![b"04/01/2014".to_vec()], 32)) {
+            let day = firmware_day(&String::from_utf8_lossy(&bytes));
+            prop_assert!(day.is_none_or(|day| day % (86_400 * SECOND) == 0));
         }
     }
 }

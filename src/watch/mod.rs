@@ -17,12 +17,19 @@
 mod clock;
 mod ear;
 mod extension;
+mod identity;
 mod isolation;
+mod memory;
+mod protection;
 mod run;
+mod server_time;
+mod settings;
+mod upload;
 mod usb;
 
 pub use extension::lent_now;
 pub use run::Watchers;
+pub use server_time::{ServerTime, server_time};
 
 use crate::baseline::{Baseline, Enrolment};
 use crate::config::Config;
@@ -45,6 +52,8 @@ pub struct Given {
     pub config: Arc<Config>,
     /// How this PC was when all was well.
     pub enrolment: Arc<Enrolment>,
+    /// What time the servers show; `None` = not known in this boot.
+    pub server: Option<ServerTime>,
     /// The authorised windows there are, open or over.
     pub grants: Arc<Vec<Window>>,
 }
@@ -107,5 +116,9 @@ pub fn all() -> Vec<Box<dyn Watch>> {
         Box::new(clock::Clock::new()),
         Box::new(isolation::Isolation::new()),
         Box::new(extension::Extension::begin()),
+        Box::new(identity::Identity::new()),
+        Box::new(settings::Settings::new()),
+        Box::<protection::Protection>::default(),
+        Box::<upload::Uploads>::default(),
     ]
 }

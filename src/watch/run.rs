@@ -1,11 +1,13 @@
 //! Keeps the watchers going, each as a task of its own beside the daemon's loop.
 
-use super::{Given, Look, MINUTE, Watch};
+use super::{Given, Look, MINUTE, ServerTime, Watch};
 use crate::baseline::Enrolment;
 use crate::config::Config;
 use crate::incident::{Covered, Window, cover};
 use crate::model::{Blind, Stamp, Watched, Watcher};
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -18,12 +20,16 @@ const APART: Duration = Duration::from_millis(200);
 /// What does not change from look to look.
 type Setting = (Arc<Config>, Arc<Enrolment>, Arc<Vec<Window>>);
 
+/// The servers' time as it was last known: each look takes it as it is, and none is made for its sake.
+type Server = Rc<Cell<Option<ServerTime>>>;
+
 /// The watchers at work; they end when this is dropped.
 pub struct Watchers {
     told: mpsc::Receiver<Watched>,
     /// What each could not see when it last looked; `None` = it has not looked yet.
     blind: BTreeMap<Watcher, Option<Vec<Blind>>>,
     setting: watch::Sender<Setting>,
+    server: Server,
     /// Ends them.
     _tasks: JoinSet<()>,
 }
@@ -35,11 +41,11 @@ impl Watchers {
         let (setting, _) = watch::channel((Arc::clone(config), Arc::clone(enrolment), Arc::default()));
         let began = Instant::now();
         let blind = watches.iter().map(|watch| (watch.watcher(), None)).collect();
-        let mut tasks = JoinSet::new();
+        let (server, mut tasks) = (Server::default(), JoinSet::new());
         for watch in watches {
-            tasks.spawn_local(keep(watch, began, now, setting.subscribe(), tell.clone()));
+            tasks.spawn_local(keep(watch, began, now, setting.subscribe(), Rc::clone(&server), tell.clone()));
         }
-        Self { told, blind, setting, _tasks: tasks }
+        Self { told, blind, setting, server, _tasks: tasks }
     }
 
     /// From now on under another configuration: everything is looked at again.
@@ -51,6 +57,11 @@ impl Watchers {
     /// From now on under these windows: everything is looked at again.
     pub fn regrant(&mut self, grants: Arc<Vec<Window>>) {
         self.setting.send_modify(|setting| setting.2 = grants);
+    }
+
+    /// What time the servers show, as last heard; `None` = they did not say this time, and what was known stays.
+    pub fn hear_of(&self, server: Option<ServerTime>) {
+        self.server.set(server.or(self.server.get()));
     }
 
     /// What is told next; waits for ever where nobody watches. Cancelling it loses nothing.
@@ -72,13 +83,14 @@ async fn keep(
     began: Instant,
     now: fn() -> Stamp,
     mut setting: watch::Receiver<Setting>,
+    server: Server,
     tell: mpsc::Sender<Watched>,
 ) {
     let mut covered = Covered::default();
     loop {
         let (config, enrolment, grants) = setting.borrow_and_update().clone();
         let looked = Instant::now();
-        let given = Given { at: now(), config, enrolment, grants };
+        let given = Given { at: now(), config, enrolment, server: server.get(), grants };
         let Look { found, blind, again } = watch.look(&given).await;
         // Before enrolment nobody is accused.
         let found = found.map(|found| if given.baseline().is_some() { found } else { Vec::new() });

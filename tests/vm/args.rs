@@ -8,8 +8,8 @@ vm: does to an emulated PC what is done to real ones, and holds the record log o
   cargo test --test vm -- [OPTIONS] [FILTER...]     a FILTER is part of a case's name
 
   --list     name the cases
-  --full     make the image if there is none, run every case, and fail instead of skipping when something is missing
-  --quick    only if the image is cached, and only what can be done without switching the PC off
+  --full     make the image if there is none, and fail instead of skipping when something is missing
+  --quick    only the most telling cases, each of a few seconds
   --tcg      emulate the processor even where KVM works
   --run SH   run this by the shell of the PC instead of the cases, and print what it says
   --json     print the records of each case that fails
@@ -27,8 +27,9 @@ pub(crate) enum Task {
 /// How much is done, and whether anything may be missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Depth {
-    /// One boot.
+    /// The most telling of it.
     Quick,
+    /// All of it, where the image was made before.
     Usual,
     /// All of it, and it fails where something is missing.
     Full,

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::Done;
+use crate::cases::clock::SLOW;
 use crate::image::Image;
 use crate::pc::{Accel, Pc};
 
@@ -25,8 +26,6 @@ pub(crate) struct Ground<'a> {
     records: Vec<Value>,
     /// Bytes of the log that are in `records`.
     read: usize,
-    /// How much the clock of the kernel's messages is behind the agent's.
-    ahead_ms: i64,
     /// Where the log stood when that was staged which the agent sees by the minute.
     pub(crate) slow: Option<usize>,
 }
@@ -36,8 +35,7 @@ impl<'a> Ground<'a> {
     pub(crate) fn new(image: &'a Image, work: &Path, accel: Accel, rtc: &str) -> Done<Ground<'a>> {
         crate::sticks::state(&work.join("state.img"))?;
         let pc = Pc::on(image, work, accel, rtc, BOOT)?;
-        let mut ground = Ground { pc, image, work: work.to_owned(), accel, records: Vec::new(), read: 0, ahead_ms: 0, slow: None };
-        ground.know_the_kernels_clock()?;
+        let mut ground = Ground { pc, image, work: work.to_owned(), accel, records: Vec::new(), read: 0, slow: None };
         ground.pc.must("isonet enroll --by tests")?;
         ground.start()?;
         Ok(ground)
@@ -48,7 +46,7 @@ impl<'a> Ground<'a> {
         let work = self.work.clone();
         self.pc.cut();
         self.pc = Pc::on(self.image, &work, self.accel, rtc, BOOT)?;
-        self.know_the_kernels_clock()
+        Ok(())
     }
 
     /// Starts the agent and waits until it has looked around.
@@ -67,7 +65,7 @@ impl<'a> Ground<'a> {
         self.stop()?;
         self.pc.must("hwclock -s -u; cd /state/isonet && rm -rf spool anchor cursors checkpoint epoch")?;
         // The log begins anew; what was read before stays for those who look back.
-        self.read = 0;
+        (self.read, self.slow) = (0, None);
         self.start()
     }
 
@@ -88,18 +86,11 @@ impl<'a> Ground<'a> {
     /// How many records there are.
     pub(crate) fn mark(&mut self) -> Done<usize> {
         let said = self.pc.must(&format!("cat /state/isonet/spool/*.jsonl 2>/dev/null | tail -c +{}", self.read + 1))?;
-        let mut text = said.out.as_str();
-        while let Some((line, rest)) = text.split_once('\n') {
-            self.take(line)?;
-            text = rest;
+        for line in said.out.lines() {
+            self.records.push(serde_json::from_str(line).map_err(|e| format!("a record is no JSON: {e}: {line}"))?);
+            self.read += line.len() + 1;
         }
         Ok(self.records.len())
-    }
-
-    fn take(&mut self, line: &str) -> Done {
-        self.records.push(serde_json::from_str(line).map_err(|e| format!("a record is no JSON: {e}: {line}"))?);
-        self.read += line.len() + 1;
-        Ok(())
     }
 
     pub(crate) fn since(&self, mark: usize) -> &[Value] {
@@ -143,30 +134,36 @@ impl<'a> Ground<'a> {
         self.wait_within(patience, &format!("{code} {phase}"), mark, is)
     }
 
-    /// Lets `time` pass for the agent to speak; then nothing but these findings may have been told since.
+    /// Lets `time` pass for the agent to speak; then nothing but these findings may have been told since. The end of something earlier is no news.
     pub(crate) fn nothing_but(&mut self, codes: &[&str], mark: usize, time: Duration) -> Done {
         sleep(time);
         self.mark()?;
-        let others = |record: &&Value| record.get("incident").is_some() && !codes.contains(&word(record, "/cause/code"));
+        let slow: &[&str] = if self.slow.is_some() { &SLOW } else { &[] };
+        let is_news = |record: &&Value| record.get("incident").is_some() && word(record, "/incident/phase") != "resolved";
+        let others = |record: &&Value| is_news(record) && !codes.iter().chain(slow).any(|code| *code == word(record, "/cause/code"));
         let others: Vec<Value> = self.since(mark).iter().filter(others).cloned().collect();
         if others.is_empty() { Ok(()) } else { Err(format!("nothing else was to be told: {}", shown(&others))) }
     }
 
     /// When the kernel first said this, milliseconds since the boot.
     pub(crate) fn kernel_said(&mut self, what: &str) -> Done<i64> {
-        let said = self.pc.until(&format!("dmesg | grep -m1 -F '{what}'"), PATIENCE)?;
-        let seconds = said.out.trim_start_matches('[').split(']').next().unwrap_or_default().trim().replace('.', "");
-        let micros: i64 = seconds.parse().map_err(|e| format!("not the kernel's word: {e}: {}", said.out))?;
-        Ok(micros / 1000 + self.ahead_ms)
-    }
-
-    /// The stamps of its messages are of another clock than the agent's: how much that is behind.
-    fn know_the_kernels_clock(&mut self) -> Done {
-        self.ahead_ms = 0;
-        let said = self.pc.must("echo calibration >/dev/kmsg; cut -d. -f1,2 /proc/uptime")?;
-        let up = said.out.split(' ').next().unwrap_or_default().replace('.', "").parse::<i64>().map_err(|e| e.to_string())? * 10;
-        self.ahead_ms = up - self.kernel_said("calibration")?;
-        Ok(())
+        // Its messages are stamped by another clock, which is fast or slow where the processor is emulated: a fresh message tells what it shows now.
+        let script = format!(
+            "dmesg | grep -m1 -F '{what}' && echo isonet-now >/dev/kmsg && cut -d' ' -f1 /proc/uptime && dmesg | grep -F isonet-now | tail -n1"
+        );
+        let said = self.pc.until(&script, PATIENCE)?;
+        let lines: Vec<&str> = said.out.lines().collect();
+        let micros =
+            |line: &str| line.trim_start_matches('[').split(']').next().and_then(|stamp| stamp.trim().replace('.', "").parse::<i64>().ok());
+        match lines[..] {
+            [event, up, now] => {
+                let up = up.replace('.', "").parse::<i64>().ok();
+                let (event, now) = (micros(event), micros(now));
+                up.zip(event).zip(now).map(|((up, event), now)| up * 10 - (now - event) / 1000)
+            }
+            _ => None,
+        }
+        .ok_or_else(|| format!("not the kernel's word: {}", said.out))
     }
 }
 
@@ -187,15 +184,18 @@ pub(crate) fn proof(record: &Value, key: &str) -> String {
     of_key.map(|line| format!("{} {}", word(line, "/target"), word(line, "/result"))).collect::<Vec<_>>().join("; ")
 }
 
+/// All its evidence.
+pub(crate) fn evidence(record: &Value) -> String {
+    let lines = record.get("evidence").and_then(Value::as_array).into_iter().flatten();
+    lines.map(|line| format!("{}={} {}", word(line, "/k"), word(line, "/target"), word(line, "/result"))).collect::<Vec<_>>().join("; ")
+}
+
 /// A few words of each.
 pub(crate) fn shown(records: &[Value]) -> String {
     let one = |record: &Value| {
-        let evidence = record.get("evidence").and_then(Value::as_array).into_iter().flatten();
-        let evidence: Vec<String> =
-            evidence.map(|line| format!("{}={} {}", word(line, "/k"), word(line, "/target"), word(line, "/result"))).collect();
         let card = ["/agent/event", "/cause/code", "/incident/phase", "/incident/change", "/cause/object", "/cause/severity", "/origin"];
         let card: Vec<&str> = card.iter().map(|pointer| word(record, pointer)).filter(|word| !word.is_empty()).collect();
-        format!("\n    {} [{}]", card.join(" "), evidence.join("; "))
+        format!("\n    {} [{}]", card.join(" "), evidence(record))
     };
     if records.is_empty() { "none".to_owned() } else { records.iter().map(one).collect() }
 }

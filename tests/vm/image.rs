@@ -22,6 +22,8 @@ const CONFIG: &[u8] = include_bytes!("guest/isonet.toml");
 /// Taken from this machine with their libraries: what busybox does not do.
 const PROGRAMS: &[&str] = &["unshare"];
 const ZONES: [&str; 2] = ["Asia/Shanghai", "UTC"];
+/// All that is in the image beside the kernel.
+pub(crate) const BUSYBOX: &str = "/bin/busybox";
 /// How many images are kept.
 const KEEP: usize = 2;
 
@@ -59,7 +61,7 @@ fn cache() -> PathBuf {
 }
 
 fn base(cache: &Path, fetch: Fetch) -> Done<PathBuf> {
-    let busybox = read(Path::new("/bin/busybox"))?;
+    let busybox = read(Path::new(BUSYBOX))?;
     let recipe = [RECIPE, INIT, &busybox].map(|part| hex(part)).concat();
     // Without the network whichever kernel was taken last will do.
     if let Some(folder) = newest(cache, &hex(recipe.as_bytes())[..16]) {

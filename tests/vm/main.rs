@@ -93,7 +93,9 @@ fn can_run() -> Done {
     let mut missing: Vec<&str> = NEEDS.iter().filter(|(program, _)| image::find(program).is_none()).map(|(_, package)| *package).collect();
     missing.dedup();
     if missing.is_empty() {
-        return Ok(());
+        // Where there are libraries to list there is need of them.
+        let needy = image::run(std::process::Command::new("ldd").arg(image::BUSYBOX)).is_ok();
+        return if needy { Err(format!("{} needs libraries; apt-get install busybox-static", image::BUSYBOX)) } else { Ok(()) };
     }
     Err(format!("programs are missing; apt-get install --no-install-recommends {}", missing.join(" ")))
 }

@@ -8,10 +8,11 @@ use std::process::Command;
 use crate::Done;
 use crate::image::run;
 
-/// Of each stick, and of the file system within a partition: 16 and 15 MiB.
+/// Of each stick, and where its partition begins.
 const SIZE: u64 = 16 << 20;
 const START: u64 = 1 << 20;
-/// Which bytes of it a file system begins with and is all there is: the rest is empty.
+/// Of one that holds more than is read of a stick to find out what it is.
+const LARGE: u64 = 64 << 20;
 const SECTOR: u64 = 512;
 
 /// One FAT file system from its first byte to its last.
@@ -23,13 +24,22 @@ pub(crate) fn whole(path: PathBuf) -> Done<PathBuf> {
 
 /// A partition table with one FAT partition.
 pub(crate) fn partitioned(path: PathBuf) -> Done<PathBuf> {
+    partition(path, SIZE)
+}
+
+/// The same, larger.
+pub(crate) fn large(path: PathBuf) -> Done<PathBuf> {
+    partition(path, LARGE)
+}
+
+fn partition(path: PathBuf, size: u64) -> Done<PathBuf> {
     let part = path.with_extension("part");
-    blank(&part, SIZE - START)?;
+    blank(&part, size - START)?;
     format(&part)?;
-    blank(&path, SIZE)?;
+    blank(&path, size)?;
     let bytes = std::fs::read(&part).map_err(|e| told(&part, &e))?;
     let mut file = OpenOptions::new().write(true).open(&path).map_err(|e| told(&path, &e))?;
-    file.write_all(&table())
+    file.write_all(&table(size))
         .and_then(|()| file.seek(SeekFrom::Start(START)))
         .and_then(|_| file.write_all(&bytes))
         .map_err(|e| told(&path, &e))?;
@@ -48,7 +58,7 @@ fn blank(path: &Path, size: u64) -> Done {
 }
 
 fn format(path: &Path) -> Done {
-    run(Command::new("/bin/busybox").args(["mkdosfs", "-n", "STICK"]).arg(path)).map(drop)
+    run(Command::new(crate::image::BUSYBOX).args(["mkdosfs", "-n", "STICK"]).arg(path)).map(drop)
 }
 
 fn told(path: &Path, error: &std::io::Error) -> String {
@@ -56,13 +66,13 @@ fn told(path: &Path, error: &std::io::Error) -> String {
 }
 
 /// A boot sector with nothing but one FAT16 partition up to the end.
-fn table() -> Vec<u8> {
+fn table(size: u64) -> Vec<u8> {
     let mut sector = vec![0; usize::try_from(SECTOR).expect("512")];
     let sectors = |bytes: u64| u32::try_from(bytes / SECTOR).expect("a small stick").to_le_bytes();
     let entry = &mut sector[446..462];
     entry[4] = 0x0e;
     entry[8..12].copy_from_slice(&sectors(START));
-    entry[12..16].copy_from_slice(&sectors(SIZE - START));
+    entry[12..16].copy_from_slice(&sectors(size - START));
     sector[510..].copy_from_slice(&[0x55, 0xaa]);
     sector
 }

@@ -4,10 +4,14 @@
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 #![allow(dead_code, reason = "each family needs some of the words")]
 
+mod clock;
 mod extension;
 mod frame;
 mod grants;
 mod ground;
 mod isolation;
 mod outside;
+mod settings;
 mod sites;
+mod usb;
+mod usb_ears;

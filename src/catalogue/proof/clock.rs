@@ -12,6 +12,7 @@ pub(super) fn question(kind: &str, lang: Lang) -> Option<&'static str> {
         "clock.kept-before" => ("之前", "before that"),
         "clock.kept" => ("现在", "now"),
         "clock.right" => ("和上次校准的时间比", "against the time last kept right"),
+        "clock.server" => ("和服务器时间比", "against the servers' time"),
         "clock.offline" => ("没有值守的时候变了", "changed while nobody watched"),
         "clock.boot" => ("这段时间", "meanwhile"),
         "clock.tick" => ("系统时钟的节拍", "the system clock's tick"),

@@ -33,8 +33,8 @@ struct Set {
 }
 
 impl Batteries {
-    /// Takes a look in. `least` is the smallest step that is told.
-    pub(super) fn advance(&mut self, seen: &Seen, least: i64) -> Vec<Finding> {
+    /// Takes a look in. `limit` is the smallest step that is told.
+    pub(super) fn advance(&mut self, seen: &Seen, limit: i64) -> Vec<Finding> {
         let moment = seen.moment;
         // The system's own pace may be corrected; that of the battery never is.
         let pace = moment.raw + (moment.boot - moment.mono);
@@ -47,9 +47,11 @@ impl Batteries {
             let copied = off.saturating_abs() <= COPY || off.saturating_sub(seen.local).saturating_abs() <= COPY;
             if copied {
                 battery.set = None;
-            } else if step.saturating_abs() >= COARSE.max(least) && !without_power(real.saturating_sub(step)) {
+            } else if step.saturating_abs() >= COARSE.max(limit) && !without_power(real.saturating_sub(step)) {
                 let before = battery.set.as_ref().map_or(battery.apart, |set| set.before);
-                battery.set = Some(Set { before, by: apart.saturating_sub(before), off, at: moment.boot });
+                let by = apart.saturating_sub(before);
+                // Set back to where it would be if nobody had: over, however far the system clock is from it.
+                battery.set = (by.saturating_abs() >= COARSE.max(limit)).then_some(Set { before, by, off, at: moment.boot });
             }
             battery.apart = apart;
         }
@@ -89,6 +91,20 @@ mod tests {
             assert_eq!(sizes(&mut desk), ["back 86400.000 s"]);
         }
         desk.set_battery(86_400);
+        desk.run(60);
+        assert_eq!(sizes(&mut desk), [""; 0]);
+    }
+
+    #[test]
+    fn a_battery_clock_set_back_is_over_though_the_system_clock_is_elsewhere() {
+        let mut desk = Desk::new().with_battery(0);
+        desk.look();
+        desk.set_battery(10_800);
+        desk.run(60);
+        assert_eq!(sizes(&mut desk), ["forward 10800.000 s"]);
+        desk.tick(11_000);
+        desk.run(60);
+        desk.set_battery(-10_800);
         desk.run(60);
         assert_eq!(sizes(&mut desk), [""; 0]);
     }

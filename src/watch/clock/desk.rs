@@ -6,6 +6,7 @@ use super::zone::Zone;
 use crate::model::{ClockState, Finding, Stamp};
 use crate::sys::clock::{Keeping, Moment};
 use crate::sys::rtc::BatteryClock;
+use crate::watch::ServerTime;
 
 /// 20 November 2026, 06:00 UTC.
 pub(super) const MORNING: i64 = 1_795_154_400 * SECOND;
@@ -22,6 +23,7 @@ pub(super) struct Desk {
     battery: Option<i64>,
     pub local: i64,
     slew_ppm: i64,
+    server: Option<ServerTime>,
 }
 
 impl Desk {
@@ -30,7 +32,16 @@ impl Desk {
         let moment = Moment { real: MORNING, boot: 600 * SECOND, mono: 600 * SECOND, raw: 600 * SECOND };
         let keeping = Keeping { status: libc::STA_UNSYNC, leap: 5, tick_us: 10_000, freq: 0, maxerror_us: 16_000_000, tai_s: 37 };
         let programs = Programs::Running(Vec::new());
-        Self { judge: Judge::default(), moment, keeping: Some(keeping), programs, battery: None, local: 8 * 3600 * SECOND, slew_ppm: 0 }
+        Self {
+            judge: Judge::default(),
+            moment,
+            keeping: Some(keeping),
+            programs,
+            battery: None,
+            local: 8 * 3600 * SECOND,
+            slew_ppm: 0,
+            server: None,
+        }
     }
 
     /// These of the configured programs run.
@@ -90,6 +101,7 @@ impl Desk {
             programs: Programs::Unknown,
             batteries: Some(battery.into_iter().collect()),
             local: self.local,
+            server: self.server,
         };
         if self.judge.asks_for_programs(&seen) {
             seen.programs = self.programs.clone();
@@ -124,6 +136,12 @@ impl Desk {
         if let Some(keeping) = &mut self.keeping {
             (keeping.status, keeping.maxerror_us, keeping.leap) = (libc::STA_PLL, 20_000, 0);
         }
+    }
+
+    /// The servers say that this PC is behind by so many seconds.
+    pub fn served(&mut self, ahead: i64) {
+        let apart_ms = (self.moment.real - self.moment.boot) / 1_000_000 + ahead * 1000;
+        self.server = Some(ServerTime { apart_ms, at_ms: u64::try_from(self.moment.boot / 1_000_000).expect("after boot") });
     }
 
     pub fn set_battery(&mut self, seconds: i64) {

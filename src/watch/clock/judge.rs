@@ -4,6 +4,8 @@
 //! * The wall clock less the time since boot changes only when somebody sets it: that is a **step**, exact to the microsecond. A leap second,
 //!   a resume and a clock that was set to what it showed leave it (nearly) as it was.
 //! * The wall clock less the hardware's own pace changes as well when its **rate** is corrected.
+//! * What is right a time daemon knows that vouches for the clock, or the servers of the centre; either holds for the rest of the boot, whatever
+//!   happens to the clock. A step towards it is a hint only. The servers' word clears and never accuses: theirs may be wrong.
 //! * A time daemon that steps the clock vouches for it within seconds (the kernel takes the mark "not synchronised" away); a hand does not.
 //!
 //! A step is a fact and no state that lasts. Its finding ends a minute after it was undone or a time daemon vouches for the clock again, and in any
@@ -18,6 +20,7 @@ use super::zone::{Zone, changed};
 use crate::model::{Evidence, Finding, Severity};
 use crate::sys::clock::{Keeping, Moment};
 use crate::sys::rtc::BatteryClock;
+use crate::watch::ServerTime;
 use std::time::Duration;
 
 /// Nanoseconds in a second: the unit of all arithmetic here.
@@ -97,6 +100,8 @@ pub(super) struct Seen {
     pub batteries: Option<Vec<BatteryClock>>,
     /// Local time less UTC, nanoseconds.
     pub local: i64,
+    /// The servers' time, where they said it.
+    pub server: Option<ServerTime>,
 }
 
 impl Seen {

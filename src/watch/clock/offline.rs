@@ -73,15 +73,15 @@ impl Offline {
         }
     }
 
-    /// Takes a look in. `least` is the smallest change that is told.
-    pub(super) fn advance(&mut self, seen: &Seen, least: i64) -> Option<Finding> {
+    /// Takes a look in. `limit` is the smallest change that is told.
+    pub(super) fn advance(&mut self, seen: &Seen, limit: i64) -> Option<Finding> {
         let boot = seen.moment.boot;
         *self = match std::mem::take(self) {
             Self::Open(mut past, None) => {
                 past.batteries = seen.batteries.iter().flatten().map(|battery| battery.since_epoch.saturating_mul(SECOND)).collect();
-                judge(past, boot, seen, least)
+                judge(past, boot, seen, limit)
             }
-            Self::Open(past, Some(since)) => judge(past, since, seen, least),
+            Self::Open(past, Some(since)) => judge(past, since, seen, limit),
             Self::Told(_, since) if boot - since >= STANDS || seen.vouched() => Self::Nothing,
             other => other,
         };
@@ -92,8 +92,8 @@ impl Offline {
     }
 }
 
-fn judge(past: Box<Past>, since: i64, seen: &Seen, least: i64) -> Offline {
-    let Some(moved) = moved(&past, seen, least) else { return Offline::Nothing };
+fn judge(past: Box<Past>, since: i64, seen: &Seen, limit: i64) -> Offline {
+    let Some(moved) = moved(&past, seen, limit) else { return Offline::Nothing };
     let boot = seen.moment.boot;
     let trusted = seen.vouched() && !seen.programs.without_keeper();
     if trusted {
@@ -114,7 +114,7 @@ fn judge(past: Box<Past>, since: i64, seen: &Seen, least: i64) -> Offline {
 }
 
 /// What cannot be explained otherwise.
-fn moved(past: &Past, seen: &Seen, least: i64) -> Option<Moved> {
+fn moved(past: &Past, seen: &Seen, limit: i64) -> Option<Moved> {
     let last = past.last.as_ref()?;
     if last.boot_id.is_empty() || past.boot_id.is_empty() {
         return None;
@@ -128,10 +128,10 @@ fn moved(past: &Past, seen: &Seen, least: i64) -> Option<Moved> {
     if last.boot_id == past.boot_id {
         let apart = was - i64::try_from(last.boottime_ms).ok()?.checked_mul(1_000_000)?;
         let by = seen.apart().checked_sub(apart)?;
-        return (by.abs() >= least).then_some(Moved::By(by));
+        return (by.abs() >= limit).then_some(Moved::By(by));
     }
     let back = was - real;
-    let explained = back < least.max(DRIFTED) || lost_power(past, seen) || taken_up(past, seen) || local(past, seen, back);
+    let explained = back < limit.max(DRIFTED) || lost_power(past, seen) || taken_up(past, seen) || local(past, seen, back);
     (!explained).then_some(Moved::Back(back))
 }
 

@@ -17,8 +17,14 @@ const SETTLED: i64 = 5 * SECOND;
 const LINGERS: i64 = MINUTE;
 /// Whoever ran a moment ago still runs.
 const FRESH: i64 = 5 * SECOND;
-/// Fastest drift of a PC's own clock, parts of one.
+/// Fastest drift of a PC's own clock: one part in so many.
 const DRIFT: i64 = 5_000;
+/// Servers tell whole seconds, and the answer was on its way for a while.
+const COARSE: i64 = 2 * SECOND;
+/// What servers say while the clock is being set may be of before or after.
+const UNSURE: i64 = 15 * SECOND;
+/// So long a time daemon's word is better than the servers'.
+const BETTER: i64 = 24 * HOUR;
 
 /// All steps so far, as far as they matter.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -27,6 +33,8 @@ pub(super) struct Steps {
     small: Small,
     row: Option<Row>,
     right: Option<Right>,
+    /// When the clock was last set.
+    stepped: Option<i64>,
     programs: Programs,
     /// When they were looked for.
     asked: Option<i64>,
@@ -50,11 +58,29 @@ struct Small {
     at: i64,
 }
 
-/// The wall clock less the time since boot when a time daemon last vouched for it.
+/// The right time less the time since boot.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Right {
     apart: i64,
     at: i64,
+    by: Witness,
+}
+
+/// Who says what is right.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Witness {
+    /// A time daemon that vouched for the clock.
+    Keeper,
+    /// The servers of the centre.
+    Server,
+}
+
+impl Right {
+    /// Whether a clock that is so far apart is right, as far as can be told.
+    fn fits(&self, apart: i64, boot: i64, limit: i64) -> bool {
+        let coarse = if self.by == Witness::Server { COARSE } else { 0 };
+        (apart - self.apart).abs() < limit + coarse + (boot - self.at) / DRIFT
+    }
 }
 
 /// One or more steps that are told as one. Wall clocks are kept less the time since boot, so that they stand still.
@@ -70,6 +96,8 @@ struct Row {
     worst: Severity,
     kept_before: ClockState,
     by_daemon: bool,
+    /// A program that ran and may set the clock.
+    setter: Option<String>,
     /// Since when it is undone or vouched for.
     over: Option<i64>,
     told: Option<(Finding, u32)>,
@@ -88,8 +116,8 @@ impl Steps {
         self.due
     }
 
-    /// Takes a look in. `least` is the smallest step that is told.
-    pub(super) fn advance(&mut self, seen: &Seen, least: i64) -> Option<Finding> {
+    /// Takes a look in. `limit` is the smallest step that is told.
+    pub(super) fn advance(&mut self, seen: &Seen, limit: i64) -> Option<Finding> {
         let boot = seen.moment.boot;
         if let Programs::Running(_) = seen.programs {
             (self.programs, self.asked) = (seen.programs.clone(), Some(boot));
@@ -103,14 +131,31 @@ impl Steps {
             if nobody_set(step, &last, &now, seen) {
                 self.shift(step);
             } else if step.abs() >= NOISE {
-                self.take(step, &last, seen, least);
+                self.stepped = Some(boot);
+                self.hear_servers(seen);
+                self.take(step, &last, seen, limit);
             }
         }
-        self.follow(seen, least);
+        self.hear_servers(seen);
+        self.follow(seen, limit);
         if seen.vouched() {
-            (self.right, self.small) = (Some(Right { apart: now.apart, at: boot }), Small::default());
+            (self.right, self.small) = (Some(Right { apart: now.apart, at: boot, by: Witness::Keeper }), Small::default());
         }
-        self.tell(seen, least)
+        self.tell(seen, limit)
+    }
+
+    /// Takes in what the servers say, unless a time daemon says better. As long as it is the same but for its coarseness the first word stands.
+    fn hear_servers(&mut self, seen: &Seen) {
+        let Some(server) = seen.server else { return };
+        let (apart, at) = (server.apart_ms.saturating_mul(1_000_000), i64::try_from(server.at_ms).unwrap_or(0).saturating_mul(1_000_000));
+        let sure = self.stepped.is_none_or(|stepped| (at - stepped).abs() > UNSURE);
+        let stands = self.right.is_some_and(|right| match right.by {
+            Witness::Keeper => at - right.at < BETTER,
+            Witness::Server => right.fits(apart, at, 0),
+        });
+        if sure && !stands {
+            self.right = Some(Right { apart, at, by: Witness::Server });
+        }
     }
 
     /// A leap second or a resume moved the clock: everything that is remembered moves along.
@@ -123,7 +168,7 @@ impl Steps {
         }
     }
 
-    fn take(&mut self, step: i64, last: &Last, seen: &Seen, least: i64) {
+    fn take(&mut self, step: i64, last: &Last, seen: &Seen, limit: i64) {
         let (boot, now) = (seen.moment.boot, seen.apart());
         if let Some(row) = &mut self.row {
             (row.now, row.last, row.over, row.count) = (now, boot, None, row.count + 1);
@@ -131,7 +176,7 @@ impl Steps {
             let small = if boot - self.small.at > TOGETHER { Small::default() } else { self.small };
             let small = Small { sum: small.sum + step, count: small.count + 1, at: boot };
             let before = now - small.sum;
-            if small.sum.abs() < least {
+            if small.sum.abs() < limit {
                 self.small = small;
                 return;
             }
@@ -150,6 +195,7 @@ impl Steps {
                 worst: Severity::Info,
                 kept_before: last.kept,
                 by_daemon: false,
+                setter: None,
                 over: None,
                 told: None,
             });
@@ -158,12 +204,12 @@ impl Steps {
         if let Some(row) = &mut self.row {
             let far = now - row.before;
             row.largest = if far.abs() > row.largest.abs() { far } else { row.largest };
-            row.worst = row.worst.max(severity(row.before, now, right, seen, least));
+            row.worst = row.worst.max(severity(row.before, now, right, seen, limit));
         }
     }
 
     /// What became of the steps: undone, vouched for, or long ago.
-    fn follow(&mut self, seen: &Seen, least: i64) {
+    fn follow(&mut self, seen: &Seen, limit: i64) {
         let boot = seen.moment.boot;
         let Some(row) = &mut self.row else { return };
         let far = row.now - row.before;
@@ -173,9 +219,9 @@ impl Steps {
                 // Set by a time daemon. That one which kept the clock moves it by hours is worth a hint: its servers may be wrong.
                 None if vouched && row.kept_before == ClockState::Synchronised && far.abs() >= GRAVE => row.by_daemon = true,
                 None if vouched => self.row = None,
-                None => {}
-                Some(_) if vouched || far.abs() < least => row.over = Some(boot),
-                Some(_) => {}
+                Some(_) if vouched || far.abs() < limit => row.over = Some(boot),
+                Some(_) if self.right.is_some_and(|right| right.fits(row.now, boot, limit)) => row.over = Some(boot),
+                None | Some(_) => {}
             }
         }
         let ended = |row: &Row| row.over.is_some_and(|since| boot - since >= LINGERS) || boot - row.last >= STANDS;
@@ -184,7 +230,7 @@ impl Steps {
         }
     }
 
-    fn tell(&mut self, seen: &Seen, least: i64) -> Option<Finding> {
+    fn tell(&mut self, seen: &Seen, limit: i64) -> Option<Finding> {
         self.due = None;
         let boot = seen.moment.boot;
         let row = self.row.as_ref()?;
@@ -196,7 +242,9 @@ impl Steps {
             // What the kernel does not tell, the time daemon may well have told the kernel.
             seen.keeping?;
         }
-        let fresh = self.finding(row, seen, least);
+        let setter = self.programs.setter().map(str::to_owned).or_else(|| row.setter.clone());
+        self.row.as_mut()?.setter = setter;
+        let fresh = self.finding(self.row.as_ref()?, seen, limit);
         let row = self.row.as_mut()?;
         let told = match row.told.take() {
             Some((told, count)) => {
@@ -211,9 +259,9 @@ impl Steps {
         Some(row.told.insert(told).0.clone())
     }
 
-    fn finding(&self, row: &Row, seen: &Seen, least: i64) -> Finding {
+    fn finding(&self, row: &Row, seen: &Seen, limit: i64) -> Finding {
         let far = row.now - row.before;
-        let undone = far.abs() < least;
+        let undone = far.abs() < limit;
         let mut evidence = vec![fact("clock.step", by(if undone { row.largest } else { far }))];
         if row.count > 1 {
             evidence.push(fact("clock.steps", format!("{} times", row.count)));
@@ -221,39 +269,41 @@ impl Steps {
         if undone {
             evidence.push(fact("clock.after", "set back"));
         }
-        evidence.push(self.who(row));
+        evidence.push(who(row));
         evidence.push(fact("clock.kept-before", kept(row.kept_before)));
         evidence.push(fact("clock.kept", seen.keeping.map_or("not known", |keeping| kept(keeping.state()))));
         if let Some(right) = self.right {
-            evidence.push(fact("clock.right", format!("{:+} s", (right.apart - row.now + SECOND / 2).div_euclid(SECOND))));
+            let key = if right.by == Witness::Server { "clock.server" } else { "clock.right" };
+            evidence.push(fact(key, format!("{:+} s", (right.apart - row.now + SECOND / 2).div_euclid(SECOND))));
         }
         let origin = if row.by_daemon { Origin::Upstream } else { Origin::LocalChange };
-        let severity = match (row.by_daemon, self.programs.setter()) {
+        let severity = match (row.by_daemon, &row.setter) {
             (true, _) => Severity::Info,
             (false, Some(_)) if row.worst < Severity::Critical => row.worst.min(Severity::Low),
             (false, _) => row.worst,
         };
         Finding { severity, ..Finding::new(FindingCode::ClockStepped, Subject::Terminal, origin).because(evidence) }
     }
+}
 
-    fn who(&self, row: &Row) -> Evidence {
-        match self.programs.setter() {
-            _ if row.by_daemon => fact("clock.by", "time daemon"),
-            Some(name) => fact("clock.by", format!("may be {name}")),
-            None => fact("clock.by", "no time daemon"),
-        }
+fn who(row: &Row) -> Evidence {
+    match &row.setter {
+        _ if row.by_daemon => fact("clock.by", "time daemon"),
+        Some(name) => fact("clock.by", format!("may be {name}")),
+        None => fact("clock.by", "no time daemon"),
     }
 }
 
-/// How bad it is that the clock went from one to the other. Where it is known what is right, what counts is how wrong it is now.
-fn severity(before: i64, now: i64, right: Option<Right>, seen: &Seen, least: i64) -> Severity {
+/// How bad it is that the clock went from one to the other. Where it is known what is right, what counts is how wrong it is now; of a clock that was
+/// wrong all along the step itself is no more than its size.
+fn severity(before: i64, now: i64, right: Option<Right>, seen: &Seen, limit: i64) -> Severity {
     let boot = seen.moment.boot;
-    let Some(right) = right else { return gravity(boot + before, boot + now, seen.local) };
-    let (was, is) = ((before - right.apart).abs(), (now - right.apart).abs());
-    if is < was && is < least + (boot - right.at) / DRIFT {
+    let by_size = gravity(boot + before, boot + now, seen.local);
+    let Some(right) = right else { return by_size };
+    if (now - right.apart).abs() < (before - right.apart).abs() && right.fits(now, boot, limit) {
         return Severity::Info;
     }
-    gravity(boot + right.apart, boot + now, seen.local)
+    by_size.min(gravity(boot + right.apart, boot + now, seen.local))
 }
 
 /// Whether it was a leap second or a resume.

@@ -274,5 +274,57 @@ fn a_program_that_is_allowed_to_set_the_clock_weighs_little_below_an_hour() {
         desk.set(by);
         assert_eq!(told(&mut desk)[0].1, severity);
         assert_eq!(results(&mut desk, "clock.by"), ["may be his-client"]);
+        let before = desk.look();
+        desk = desk.blind();
+        desk.run(60);
+        assert_eq!(desk.look(), before, "it was there when it mattered");
     }
+}
+
+#[test]
+fn a_step_to_the_time_of_the_servers_is_a_hint_and_ends_soon_and_one_away_from_it_is_none() {
+    let mut desk = Desk::new();
+    desk.served(-86_401);
+    quiet(&mut desk);
+    desk.run(300);
+    quiet(&mut desk);
+    desk.set(-86_400);
+    assert_eq!(told(&mut desk), [("back 86400.000 s".to_owned(), Severity::Info)]);
+    assert_eq!(results(&mut desk, "clock.server"), ["-1 s"]);
+    desk.run(61);
+    quiet(&mut desk);
+    desk.set(7_200);
+    assert_eq!(told(&mut desk), [("forward 7200.000 s".to_owned(), Severity::Critical)]);
+    assert_eq!(results(&mut desk, "clock.server"), ["-7201 s"]);
+    desk.run(60);
+    desk.served(-7_201);
+    let before = desk.look();
+    desk.run(60);
+    desk.served(-7_200);
+    assert_eq!(desk.look(), before, "whole seconds make no record");
+}
+
+#[test]
+fn a_few_seconds_at_a_clock_that_was_wrong_all_along_are_no_more_than_that() {
+    let mut desk = Desk::new();
+    desk.served(86_400);
+    quiet(&mut desk);
+    desk.run(60);
+    desk.set(-5);
+    assert_eq!(told(&mut desk), [("back 5.000 s".to_owned(), Severity::Medium)]);
+}
+
+#[test]
+fn what_the_servers_said_while_the_clock_was_set_is_not_believed() {
+    let mut desk = Desk::new();
+    quiet(&mut desk);
+    desk.run(300);
+    // Asked before and written down after: it looks as if the new time were right.
+    desk.set(86_400);
+    desk.served(0);
+    assert_eq!(told(&mut desk), [("forward 86400.000 s".to_owned(), Severity::Critical)]);
+    assert_eq!(results(&mut desk, "clock.server"), [""; 0]);
+    desk.run(300);
+    desk.served(-86_400);
+    assert_eq!(told(&mut desk)[0].1, Severity::Critical);
 }

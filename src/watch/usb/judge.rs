@@ -5,7 +5,7 @@
 //!   the same any more. Of two that cannot be told apart as many are normal as were enrolled, the earlier ones first.
 //! * The allow list is for what keeps files. A network adapter becomes normal by enrolment only.
 //! * A drive without a medium is nothing: the card slot of a printer is found when a card is in it, also when the printer was enrolled with
-//!   the slot empty in this run. What offers storage and nothing else, and of which no disk comes, is told after [`NO_DISK_MS`] as what it is:
+//!   the slot empty. What offers storage and nothing else, and of which no disk comes, is told after [`NO_DISK_MS`] as what it is:
 //!   plugged in, not usable.
 
 use super::memory::{As, Devices, Gauge, Key, Met, key};
@@ -138,7 +138,8 @@ impl Memory {
     }
 
     fn device(&self, found: &Plugged, look: Look<'_>) -> (Vec<Draft>, Again) {
-        let is_normal = |role| self.is_enrolled(found, role, look.normal.enrolled);
+        let then = self.enrolled(found, look.normal.enrolled);
+        let is_normal = |role| then.is_some_and(|then| offered(then, found, role));
         let offers = |role: fn(&Interface) -> bool| found.device.interfaces.iter().any(role);
         let is_allowed = look.normal.allow.iter().any(|allowed| covers(allowed, found));
         let mut drafts = Vec::new();
@@ -151,19 +152,16 @@ impl Memory {
         if is_allowed {
             return (drafts, Again::Idle);
         }
-        let (stored, again) = self.storage(found, is_normal(is_storage), look);
+        let (stored, again) = self.storage(found, then.filter(|_| is_normal(is_storage)), look);
         drafts.extend(stored);
         (drafts, again)
     }
 
-    /// Whether this device was there at enrolment and offered this then: as many of one identity as there were.
-    fn is_enrolled(&self, found: &Plugged, role: fn(&Interface) -> bool, enrolled: &[UsbDevice]) -> bool {
-        let key = key(&found.device);
-        let now = UsbDevice::of(&found.device);
+    /// What this device was at enrolment, if it was there: as many of one identity as there were.
+    fn enrolled<'a>(&self, found: &Plugged, enrolled: &'a [UsbDevice]) -> Option<&'a UsbDevice> {
+        let now = &found.device;
         let is_same = |then: &&UsbDevice| (&then.vendor, &then.product, &then.serial) == (&now.vendor, &now.product, &now.serial);
-        let Some(then) = enrolled.iter().filter(is_same).nth(self.devices.rank(&key)) else { return false };
-        let mut carrying = found.device.interfaces.iter().filter(|interface| role(interface));
-        carrying.all(|interface| then.classes.contains(&interface.class))
+        enrolled.iter().filter(is_same).nth(self.devices.rank(&key(now)))
     }
 
     fn draft(&self, code: FindingCode, found: &Plugged, origin: Origin, lines: Vec<Evidence>) -> Option<Draft> {
@@ -179,10 +177,9 @@ impl Memory {
         self.draft(code, found, look.fresh, lines)
     }
 
-    fn storage(&self, found: &Plugged, is_normal: bool, look: Look<'_>) -> (Vec<Draft>, Again) {
+    fn storage(&self, found: &Plugged, then: Option<&UsbDevice>, look: Look<'_>) -> (Vec<Draft>, Again) {
         let Some(met) = self.devices.get(&key(&found.device)) else { return (Vec::new(), Again::Idle) };
-        let is_foreign = |store: &&Store| store.disk.medium.is_some() && (!is_normal || met.empty.contains(&store.disk.name));
-        let stores: Vec<&Store> = found.stores.iter().filter(is_foreign).collect();
+        let stores = foreign(found, then, met);
         let age = look.at_ms.saturating_sub(met.since_ms);
         if !stores.is_empty() {
             // What was plugged in just before watching began may get its disk just after.
@@ -192,7 +189,7 @@ impl Memory {
             return (present.into_iter().chain(self.in_use(found, &stores, met, look)).collect(), Again::Closely);
         }
         let only_storage = !found.device.interfaces.is_empty() && found.device.interfaces.iter().all(is_storage);
-        if is_normal || !only_storage || !found.stores.is_empty() {
+        if then.is_some() || !only_storage || !found.stores.is_empty() {
             return (Vec::new(), Again::Idle);
         }
         if age < NO_DISK_MS {
@@ -224,6 +221,26 @@ impl Memory {
         let past = about(FindingCode::UsbRawRead, &past, Gauge::PastFiles, Vec::new());
         [mounted, hidden, past].into_iter().flatten().collect()
     }
+}
+
+/// Whether it offered then all that plays this role now.
+fn offered(then: &UsbDevice, found: &Plugged, role: fn(&Interface) -> bool) -> bool {
+    let mut carrying = found.device.interfaces.iter().filter(|interface| role(interface));
+    carrying.all(|interface| then.classes.contains(&interface.class))
+}
+
+/// The disks with a medium that was not enrolled. Into a device that was enrolled they came when their drive was seen empty in this run, or
+/// when fewer drives are empty than at enrolment.
+fn foreign<'a>(found: &'a Plugged, then: Option<&UsbDevice>, met: &Met) -> Vec<&'a Store> {
+    let mut filled: Vec<&Store> = found.stores.iter().filter(|store| store.disk.medium.is_some()).collect();
+    let Some(then) = then else { return filled };
+    let empty = found.stores.len() - filled.len();
+    let more = then.empty_drives.saturating_sub(empty);
+    // Which of several it is cannot be told: the drives that were seen empty first, then the last.
+    filled.sort_by_key(|store| !met.empty.contains(&store.disk.name));
+    let seen_empty = filled.iter().filter(|store| met.empty.contains(&store.disk.name)).count();
+    filled.truncate(more.max(seen_empty));
+    filled
 }
 
 fn is_storage(interface: &Interface) -> bool {

@@ -34,7 +34,9 @@ pub fn read(root: &Path) -> Result<(Vec<Plugged>, Vec<Blind>), Blind> {
         return Ok((plugged, blind));
     }
     let mut elsewhere = mounts::elsewhere(&proc, &known);
-    elsewhere.iter_mut().for_each(|by| resolve(&mut by.mounts, root));
+    for by in &mut elsewhere {
+        resolve(&mut by.mounts, root);
+    }
     Ok((Raw { elsewhere, ..raw }.join(), blind))
 }
 

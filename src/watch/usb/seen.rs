@@ -109,11 +109,11 @@ fn store(disk: &Disk, disks: &[Disk], mounts: &[Mount], elsewhere: &[Surrounding
     let nodes = nodes(disk, disks, mounts);
     let uses = nodes.iter().filter_map(|node| used(node, mounts)).collect();
     let unseen: Vec<&Node> = nodes.iter().filter(|node| used(node, mounts).is_none()).collect();
-    let hidden = unseen.iter().filter_map(|node| {
-        let (used, by) = elsewhere.iter().find_map(|by| Some((used(node, &by.mounts)?, by)))?;
-        Some(Hidden { used, process: by.process, program: by.program.clone() })
-    });
-    Store { disk: disk.clone(), hidden: hidden.collect(), uses }
+    let out_of_sight = |node: &&Node| {
+        let found = |by: &Surroundings| Some(Hidden { used: used(node, &by.mounts)?, process: by.process, program: by.program.clone() });
+        elsewhere.iter().find_map(found)
+    };
+    Store { disk: disk.clone(), hidden: unseen.iter().filter_map(out_of_sight).collect(), uses }
 }
 
 /// The first mount of it that is left stands for all.

@@ -82,6 +82,11 @@ fn lines(finding: &Finding) -> Vec<String> {
     finding.evidence.iter().map(|line| format!("{} {} {}", line.k, line.target, line.result)).collect()
 }
 
+/// As enrolment would write it down.
+fn remembered(plugged: &Plugged) -> UsbDevice {
+    UsbDevice::of(&plugged.device, plugged.stores.iter().map(|store| &store.disk))
+}
+
 /// A watcher that has looked at a PC with this before.
 fn after(before: &[Plugged], normal: Normal<'_>) -> Memory {
     let mut memory = Memory::default();
@@ -160,6 +165,7 @@ fn what_was_enrolled_is_normal_for_what_it_offered_then() {
         product: "1666".to_owned(),
         serial: Some("60A4".to_owned()),
         classes: classes.iter().map(|class| (*class).to_owned()).collect(),
+        empty_drives: 0,
     };
     let enrolled = [then(&["08/06/50"])];
     let normal = Normal { enrolled: &enrolled, allow: &[] };
@@ -174,7 +180,7 @@ fn what_was_enrolled_is_normal_for_what_it_offered_then() {
 fn of_two_that_look_the_same_one_is_the_enrolled_one() {
     let nameless = ("0951", "1666", None);
     let of = |port: &str| Plugged { stores: vec![store(&format!("sd{port}"), Some(MIB))], ..device(port, nameless, &["08/06/50"]) };
-    let enrolled = [UsbDevice::of(&of("1-2").device)];
+    let enrolled = [remembered(&of("1-2"))];
     let normal = Normal { enrolled: &enrolled, allow: &[] };
     let mut memory = after(&[of("1-2")], normal);
     assert_eq!(codes(&memory.judge(&[of("1-1"), of("1-2")], normal, 2_000)), [FindingCode::UsbStorage]);
@@ -203,7 +209,7 @@ fn an_empty_card_slot_is_nothing_until_a_card_is_in_it() {
         |medium| Plugged { stores: vec![store("sdc", medium)], ..device("1-3", ("04b8", "0001", Some("P")), &["07/01/02", "08/06/50"]) };
     let reader = |medium| Plugged { stores: vec![store("sdc", medium)], ..device("1-3", ("05e3", "0747", None), &["08/06/50"]) };
     for slot in [&printer as &dyn Fn(Option<u64>) -> Plugged, &reader] {
-        let enrolled = [UsbDevice::of(&slot(None).device)];
+        let enrolled = [remembered(&slot(None))];
         for normal in [NOTHING, Normal { enrolled: &enrolled, allow: &[] }] {
             let mut memory = after(&[slot(None)], normal);
             assert_eq!(codes(&memory.judge(&[slot(None)], normal, 60_000)), []);
@@ -212,6 +218,20 @@ fn an_empty_card_slot_is_nothing_until_a_card_is_in_it() {
             assert_eq!(codes(&memory.judge(&[slot(None)], normal, 62_000)), []);
         }
     }
+}
+
+#[test]
+fn a_card_that_came_while_nobody_watched_is_told_from_the_enrolled_one() {
+    let reader = |media: [Option<u64>; 2]| {
+        let stores = vec![store("sdc", media[0]), store("sdd", media[1])];
+        Plugged { stores, ..device("1-3", ("05e3", "0747", None), &["08/06/50"]) }
+    };
+    let enrolled = [remembered(&reader([Some(MIB), None]))];
+    let normal = Normal { enrolled: &enrolled, allow: &[] };
+    assert_eq!(codes(&after(&[], normal).judge(&[reader([Some(MIB), None])], normal, 1)), []);
+    assert_eq!(codes(&after(&[], normal).judge(&[reader([None, None])], normal, 1)), []);
+    let both = Memory::default().judge(&[reader([Some(MIB), Some(MIB)])], normal, 1);
+    assert_eq!((codes(&both), both.findings[0].origin), (vec![FindingCode::UsbStorage], Origin::PreExisting));
 }
 
 #[test]
@@ -287,7 +307,7 @@ fn network_adapters_are_found_by_class_and_by_what_became_of_them() {
     dongle.device.interfaces[0].driver = Some("r8152".to_owned());
     let judged = after(&[], NOTHING).judge(std::slice::from_ref(&dongle), NOTHING, 1);
     assert_eq!(lines(&judged.findings[0])[1..], ["usb.interface ff/ff/00 driver r8152", "usb.net enx1 00:e0:4c:00:00:01"]);
-    let enrolled = [UsbDevice::of(&dongle.device)];
+    let enrolled = [remembered(&dongle)];
     let normal = Normal { enrolled: &enrolled, allow: &[] };
     assert_eq!(codes(&after(&[], normal).judge(&[dongle], normal, 1)), []);
 }

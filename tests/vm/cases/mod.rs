@@ -14,15 +14,17 @@ const SOON: Duration = Duration::from_secs(30);
 /// The agent has looked more than once after so long.
 const WATCHED: Duration = Duration::from_secs(3);
 
-/// How far a case goes.
+/// What a case takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reach {
-    /// Within the running PC.
-    Runs,
-    /// The same, and waits for what is seen within a minute only.
-    Waits,
-    /// Switches it off and on.
-    Boots,
+pub(crate) enum Takes {
+    /// A few seconds, and it is of the most telling: a quick run has it.
+    Little,
+    /// A few seconds.
+    Seconds,
+    /// A minute: it waits for what is seen by the minute only.
+    Minute,
+    /// The PC is switched off and on.
+    Boot,
 }
 
 /// One case. It leaves the PC as it found it, with the agent at work.
@@ -30,17 +32,17 @@ pub(crate) enum Reach {
 pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) expected: &'static str,
-    pub(crate) reach: Reach,
+    pub(crate) takes: Takes,
     pub(crate) run: fn(&mut Ground<'_>) -> Done<Got>,
 }
 
-const fn case(name: &'static str, expected: &'static str, run: fn(&mut Ground<'_>) -> Done<Got>) -> Case {
-    Case { name, expected, reach: Reach::Runs, run }
+const fn case(name: &'static str, expected: &'static str, takes: Takes, run: fn(&mut Ground<'_>) -> Done<Got>) -> Case {
+    Case { name, expected, takes, run }
 }
 
 /// In the order in which they are done.
 pub(crate) fn all() -> Vec<Case> {
-    [usb::CASES, clock::CASES].concat()
+    [usb::CASES, clock::BY_THE_MINUTE, usb::RESTARTED, clock::CASES].concat()
 }
 
 /// The latency, if it is within the limit.

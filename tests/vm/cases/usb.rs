@@ -4,30 +4,34 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::Takes::{Little, Seconds};
 use super::{Case, SOON, WATCHED, case, within};
 use crate::Done;
-use crate::daemon::{Ground, boot_ms, proof, word};
+use crate::daemon::{Ground, boot_ms, evidence, proof, word};
 use crate::sticks;
 use crate::table::Got;
 
+#[rustfmt::skip]
 pub(super) const CASES: &[Case] = &[
-    case("stick with partitions", "usb.storage with its serial; ends when pulled", |ground| plain(ground, "PART0001", sticks::partitioned)),
-    case("stick without partitions", "usb.storage with its serial; ends when pulled", |ground| plain(ground, "WHOLE001", sticks::whole)),
-    case("stick that says it is fixed", "usb.storage all the same", fixed),
-    case("stick behind a hub", "usb.storage for the stick, nothing for the hub", behind_a_hub),
-    case("stick mounted", "usb.mounted, high, with its mount point; ends when unmounted", mounted),
-    case("stick bound to a second place", "no second incident", bound),
-    case("image on a stick mounted by loop", "usb.mounted for the stick", by_loop),
-    case("stick mounted in a namespace of its own", "usb.hidden-mount with the process", hidden),
-    case("stick read past its files", "usb.raw-read with the exact bytes", raw),
-    case("stick pulled while mounted", "both incidents end", pulled),
-    case("telephone showing its files", "usb.phone", phone),
-    case("network adapter", "usb.network", adapter),
-    case("telephone sharing its network", "usb.network, with an address by DHCP", tether),
-    case("keyboard, mouse and card reader", "nothing", harmless),
-    case("stick amid 200 uevents", "usb.storage, and nothing else", flood),
-    case("stick there before the agent", "usb.storage, pre-existing", before),
+    case("stick with partitions", "usb.storage with its serial; ends when pulled", Little, |ground| plain(ground, "PART0001", sticks::partitioned)),
+    case("stick without partitions", "usb.storage with its serial; ends when pulled", Seconds, |ground| plain(ground, "WHOLE001", sticks::whole)),
+    case("stick that says it is fixed", "usb.storage all the same", Little, fixed),
+    case("stick behind a hub", "usb.storage for the stick, nothing for the hub", Seconds, behind_a_hub),
+    case("stick mounted", "usb.mounted, high, with its mount point; ends when unmounted", Little, mounted),
+    case("stick bound to a second place", "no second incident", Seconds, bound),
+    case("partition of a stick mounted by loop", "usb.mounted for the stick", Seconds, by_loop),
+    case("stick mounted in a namespace of its own", "usb.hidden-mount with the process", Little, hidden),
+    case("stick read past its files", "usb.raw-read with the exact bytes", Seconds, raw),
+    case("stick pulled while mounted", "both incidents end", Seconds, pulled),
+    case("telephone showing its files", "usb.phone", Little, phone),
+    case("network adapter", "usb.network", Little, adapter),
+    case("telephone sharing its network", "usb.network, with an address by DHCP", Seconds, tether),
+    case("keyboard, mouse and card reader", "nothing", Little, harmless),
+    case("stick amid 200 uevents", "usb.storage, and nothing else", Seconds, flood),
 ];
+
+/// For this the agent is started anew.
+pub(super) const RESTARTED: &[Case] = &[case("stick there before the agent", "usb.storage, pre-existing", Seconds, before)];
 
 /// From the kernel's event to the record: 0.5 s, by a processor that may be emulated on a busy machine.
 const SEEN_MS: i64 = 2500;
@@ -53,7 +57,7 @@ fn plug(ground: &mut Ground<'_>, serial: &'static str, make: fn(PathBuf) -> Done
     // Below the disk's device are target, host, interface, device.
     let script = format!(
         "for disk in /sys/block/sd*; do \
-         [ \"$(cat $disk/device/../../../../serial)\" = {serial} ] && [ \"$(cat $disk/size)\" = 32768 ] && basename $disk && exit; done; exit 1"
+         [ \"$(cat $disk/device/../../../../serial)\" = {serial} ] && [ \"$(cat $disk/size)\" -gt 0 ] && basename $disk && exit; done; exit 1"
     );
     let disk = ground.pc.until(&script, SOON)?.out;
     Ok(Stick { id, serial, at, disk })
@@ -187,19 +191,22 @@ fn hidden(ground: &mut Ground<'_>) -> Done<Got> {
 
 fn raw(ground: &mut Ground<'_>) -> Done<Got> {
     let mark = ground.mark()?;
-    let stick = plug(ground, "RAW00001", sticks::partitioned, &json!({}))?;
+    let stick = plug(ground, "RAW00001", sticks::large, &json!({}))?;
     opened(ground, "usb.storage", stick.serial, mark)?;
-    let script = "before=$(awk '{print $3}' /sys/block/DISK/stat); dd if=/dev/DISK of=/dev/null bs=1M; \
-                  after=$(awk '{print $3}' /sys/block/DISK/stat); echo bytes $(( (after - before) * 512 )) $((after * 512))";
+    // Below the cache nothing is read twice, so the kernel has counted every byte that was read, and those that it needed to find the partition.
+    let script = "dd if=/dev/DISK of=/dev/null bs=1M 2>/dev/null; awk '{print $3 * 512}' /sys/block/DISK/stat";
     let done = ground.pc.must(&script.replace("DISK", &stick.disk))?;
-    let bytes: Vec<&str> = done.out.lines().last().unwrap_or_default().split(' ').skip(1).collect();
     let record = opened(ground, "usb.raw-read", stick.serial, mark)?;
     let late = boot_ms(&record) - i64::try_from(done.at_ms).unwrap_or(i64::MAX);
-    let exact = |record: &Value| bytes.iter().any(|bytes| record.to_string().contains(bytes));
-    let record = ground.wait(&format!("{bytes:?} bytes"), mark, |record| of(record, "RAW00001") && exact(record))?;
+    let bytes = format!("read {} B", done.out);
+    ground.wait(&bytes, mark, |record| of(record, stick.serial) && proof(record, "usb.bytes").contains(&bytes))?;
     pull(ground, &stick)?;
-    resolved(ground, "usb.storage", stick.serial, mark)?;
-    Ok(Got::of(format!("{bytes:?}, told in {}", word(&record, "/cause/code"))).after(late))
+    let record = resolved(ground, "usb.raw-read", stick.serial, mark)?;
+    let last = resolved(ground, "usb.storage", stick.serial, mark)?;
+    if proof(&last, "usb.bytes").contains(&bytes) {
+        return Ok(Got::of(format!("{bytes}; {}", evidence(&record))).after(late));
+    }
+    Err(format!("pulled out, it is not said any more that {bytes}: {}", evidence(&last)))
 }
 
 fn pulled(ground: &mut Ground<'_>) -> Done<Got> {

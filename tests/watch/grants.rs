@@ -83,7 +83,7 @@ fn recorded(daemon: &Daemon<'_>) -> Vec<Value> {
 fn on_the_bureaus_authority_an_uplink_is_only_noted_and_escalates_when_it_outlives_the_window() {
     let Some(ground) = terminal() else { return };
     let daemon = ground.watch();
-    let until = later(20);
+    let until = later(40);
     let code = signed(until);
     let words = ["internet", "--until", &until.to_string(), "--by", "Li", "--reason", "upgrade", "--code", &code];
     let listed = granted(&ground, &words);
@@ -92,6 +92,9 @@ fn on_the_bureaus_authority_an_uplink_is_only_noted_and_escalates_when_it_outliv
     uplink(&ground);
     let (opened, _) = daemon.sees("isolation.uplink-suspect", "opened", GOAL, |_| true);
     assert_eq!((severity(&opened), authority(&opened)), ("info", "bureau"), "{opened:#}");
+    // A new start changes nothing of it.
+    daemon.stop();
+    let daemon = ground.watch();
     let (over, after) = daemon.sees("isolation.grant-overrun", "opened", OVERRUN, |_| true);
     println!("overrun: {after:?} after the uplink was told");
     assert!(isonet::sys::clock::wall() >= until, "told before its end");

@@ -1,6 +1,7 @@
 use super::*;
 use crate::model::ClockState;
 use ring::signature::{Ed25519KeyPair, KeyPair};
+use std::fmt::Write as _;
 
 fn now() -> Stamp {
     let wall = "2026-11-22T08:00:00Z".parse().expect("a time");
@@ -19,7 +20,11 @@ fn wanted() -> Wanted {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    let mut text = String::new();
+    for byte in bytes {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }
 
 /// The bureau's key, and a configuration that has its public half.

@@ -13,7 +13,7 @@ use super::tally::Tally;
 use crate::baseline::{Enrolment, this_terminal};
 use crate::catalogue::Lang;
 use crate::config::{self, Config, Loaded};
-use crate::incident::{Effect, Engine, Input};
+use crate::incident::{Covered, Effect, Engine, Input};
 use crate::infer::World;
 use crate::model::{AgentEvent, Draft, Stamp, Watched, What};
 use crate::report::Facing;
@@ -171,6 +171,7 @@ impl Service {
         let mut watchers = Watchers::begin(watches, clock, &config, &enrolment);
         let grants = Grants::open(&orders.state_dir);
         watchers.regrant(grants.windows());
+        watchers.recall(Covered::of(&open));
         Ok(Self {
             now: clock,
             engine: Engine::new(&config, open, phase, &now),

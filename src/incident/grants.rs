@@ -8,7 +8,9 @@
 //!   outward is told as [`IsolationGrantOverrun`](FindingCode::IsolationGrantOverrun) besides: the rule that asks for a cut right
 //!   afterwards is about that. What begins after the end has nothing to do with the window.
 
-use crate::model::{Authority, Evidence, Finding, FindingCode, Grant, GrantReference, Severity, Stamp, Subject, Watcher};
+use crate::model::{
+    Authority, Evidence, Finding, FindingCode, Fingerprint, Grant, GrantReference, Incident, Severity, Stamp, Subject, Watcher,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -94,6 +96,18 @@ impl Window {
 /// What windows of the bureau covered, and still is there.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Covered(BTreeMap<(FindingCode, Subject), GrantReference>);
+
+impl Covered {
+    /// What an earlier run left open under windows of the bureau: a new start ends no window later, and hides no overrun.
+    pub fn of(open: &[Incident]) -> Self {
+        let covered = open.iter().filter_map(|incident| {
+            let Fingerprint::Finding(code, subject) = &incident.fingerprint else { return None };
+            let by = incident.grant.clone().filter(|by| by.authority == Authority::Bureau)?;
+            (*code != FindingCode::IsolationGrantOverrun).then(|| ((*code, subject.clone()), by))
+        });
+        Self(covered.collect())
+    }
+}
 
 /// The findings of one watcher under the windows there are.
 pub fn cover(found: Vec<Finding>, windows: &[Window], now: &Stamp, covered: &mut Covered) -> Vec<Finding> {

@@ -150,6 +150,8 @@ pub struct Extension {
     /// When the last walk was (boottime), and whether something stirred since.
     walked_at: Option<u64>,
     stale: bool,
+    /// Nothing is held back any more of what was there at the start.
+    settled: bool,
 }
 
 impl Extension {
@@ -163,6 +165,7 @@ impl Extension {
             walked: Walked::default(),
             walked_at: None,
             stale: true,
+            settled: false,
         }
     }
 
@@ -186,7 +189,10 @@ impl Extension {
         self.remember(&scene, baseline);
         let found = baseline.map(|baseline| judge::judge(&scene, &mut self.memory, baseline, now));
         let blind = self.walked.blind.iter().map(|(what, why)| Blind { what, why: why.clone() }).collect();
-        Look { found: Some(found.unwrap_or_default()), blind, again: self.again(&scene, baseline, now) }
+        // What an earlier run left open is not over because it has not stood for long in this one.
+        self.settled |= !self.memory.holds(now);
+        let found = self.settled.then(|| found.unwrap_or_default());
+        Look { found, blind, again: self.again(&scene, baseline, now) }
     }
 
     /// How long until the next walk is due; zero = now.

@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep_until};
 const APART: Duration = Duration::from_millis(200);
 
 /// What does not change from look to look.
-type Setting = (Arc<Config>, Arc<Enrolment>, Arc<Vec<Window>>);
+type Setting = (Arc<Config>, Arc<Enrolment>, Arc<Vec<Window>>, Arc<Covered>);
 
 /// The servers' time as it was last known: each look takes it as it is, and none is made for its sake.
 type Server = Rc<Cell<Option<ServerTime>>>;
@@ -38,7 +38,7 @@ impl Watchers {
     /// Sets them to work. Must be called within a [`LocalSet`](tokio::task::LocalSet).
     pub fn begin(watches: Vec<Box<dyn Watch>>, now: fn() -> Stamp, config: &Arc<Config>, enrolment: &Arc<Enrolment>) -> Self {
         let (tell, told) = mpsc::channel(watches.len().max(1));
-        let (setting, _) = watch::channel((Arc::clone(config), Arc::clone(enrolment), Arc::default()));
+        let (setting, _) = watch::channel((Arc::clone(config), Arc::clone(enrolment), Arc::default(), Arc::default()));
         let began = Instant::now();
         let blind = watches.iter().map(|watch| (watch.watcher(), None)).collect();
         let (server, mut tasks) = (Server::default(), JoinSet::new());
@@ -50,8 +50,12 @@ impl Watchers {
 
     /// From now on under another configuration: everything is looked at again.
     pub fn reconfigure(&mut self, config: &Arc<Config>, enrolment: &Arc<Enrolment>) {
-        let grants = Arc::clone(&self.setting.borrow().2);
-        self.setting.send_replace((Arc::clone(config), Arc::clone(enrolment), grants));
+        self.setting.send_modify(|setting| (setting.0, setting.1) = (Arc::clone(config), Arc::clone(enrolment)));
+    }
+
+    /// What windows covered when an earlier run ended. Before the first look.
+    pub fn recall(&mut self, covered: Covered) {
+        self.setting.send_modify(|setting| setting.3 = Arc::new(covered));
     }
 
     /// From now on under these windows: everything is looked at again.
@@ -86,9 +90,9 @@ async fn keep(
     server: Server,
     tell: mpsc::Sender<Watched>,
 ) {
-    let mut covered = Covered::default();
+    let mut covered = Covered::clone(&setting.borrow().3);
     loop {
-        let (config, enrolment, grants) = setting.borrow_and_update().clone();
+        let (config, enrolment, grants, _) = setting.borrow_and_update().clone();
         let looked = Instant::now();
         let given = Given { at: now(), config, enrolment, server: server.get(), grants };
         let Look { found, blind, again } = watch.look(&given).await;

@@ -154,6 +154,19 @@ fn refined(body: &mut IncidentBody) {
     body.grant = Some(GrantReference { id: "g-1".to_owned(), authority: Authority::Bureau });
 }
 
+fn granted() -> Grant {
+    Grant {
+        id: "g-0a1b2c3d".to_owned(),
+        what: Scope::Usb,
+        until: "2026-11-18T12:00:00Z".parse().unwrap(),
+        by: "李四".to_owned(),
+        reason: "升级药品目录".to_owned(),
+        device: Some("0951:1666:60A4".to_owned()),
+        authority: Authority::Bureau,
+        uid: 0,
+    }
+}
+
 /// A day of a terminal: every phase, every kind, every event of the agent.
 pub fn day() -> Vec<Record> {
     let digest = |digit: &str| digit.repeat(64);
@@ -217,22 +230,7 @@ pub fn day() -> Vec<Record> {
             Severity::Medium,
             AgentEvent::Unreadable { file: format!("{EPOCH}-1.jsonl"), why: "Input/output error (os error 5)".to_owned() },
         ),
-        agent(
-            14,
-            Severity::Low,
-            AgentEvent::Granted {
-                grant: Grant {
-                    id: "g-0a1b2c3d".to_owned(),
-                    what: Scope::Usb,
-                    until: "2026-11-18T12:00:00Z".parse().unwrap(),
-                    by: "李四".to_owned(),
-                    reason: "升级药品目录".to_owned(),
-                    device: Some("0951:1666:60A4".to_owned()),
-                    authority: Authority::Bureau,
-                    uid: 0,
-                },
-            },
-        ),
+        agent(14, Severity::Low, AgentEvent::Granted { grant: granted() }),
         agent(15, Severity::Low, AgentEvent::GrantRevoked { id: "g-0a1b2c3d".to_owned(), uid: 0 }),
         agent(16, Severity::Info, AgentEvent::Stopped { reason: "signal".to_owned() }),
     ]

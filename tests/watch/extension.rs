@@ -119,6 +119,23 @@ impl Inside {
     }
 }
 
+/// An incident goes on over a new start of the service, and is not closed and opened again.
+#[test]
+fn what_is_there_when_the_service_starts_anew_goes_on() {
+    let Some(ground) = two_cards() else { return };
+    ground.configure("");
+    ground.enroll();
+    ground.here("sysctl -qw net.ipv4.ip_forward=1");
+    let daemon = ground.watch();
+    let (opened, _) = daemon.sees("extension.forwarding", "opened", GOAL, |_| true);
+    assert_eq!(opened["origin"], "pre-existing", "{opened}");
+    daemon.stop();
+    let daemon = ground.watch();
+    settle(&daemon);
+    assert_eq!(daemon.told("extension.forwarding").len(), 1, "{:#?}", daemon.brief());
+    daemon.stop();
+}
+
 #[test]
 fn a_rule_that_hides_others_is_told_within_ten_seconds() {
     if !has("nft") {

@@ -161,6 +161,33 @@ fn an_emptied_firewall_is_told_within_a_second_and_a_reloaded_one_is_not() {
     daemon.stop();
 }
 
+#[test]
+fn without_the_permission_to_see_it_an_emptied_firewall_is_unseen_and_not_down() {
+    let Some(ground) = Ground::new() else { return };
+    if !has("nft") || !has("setpriv") {
+        return;
+    }
+    ground.here("nft add table ip filter && nft add chain ip filter input && nft add rule ip filter input accept");
+    ground.configure("");
+    ground.enroll();
+    ground.here("nft flush ruleset");
+    let mut command = ground.command("setpriv");
+    command.args(["--inh-caps=-net_admin", "--bounding-set=-net_admin", env!("CARGO_BIN_EXE_isonet"), "--config"]);
+    command.arg(ground.path("isonet.toml")).arg("run");
+    let _daemon = Program(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    let why = wait_for("what the watcher of protection cannot see", SOON, || {
+        let status = ground.isonet(&["status", "--json"]).output().ok()?;
+        let status: Value = serde_json::from_slice(&status.stdout).ok()?;
+        let watchers = status.pointer("/agent/watchers")?.as_array()?.clone();
+        let watcher = watchers.into_iter().find(|watcher| watcher["what"] == "protection")?;
+        watcher["because"].as_str().filter(|why| why.contains("CAP_NET_ADMIN")).map(str::to_owned)
+    });
+    println!("without the permission: {why}");
+    let out = ground.isonet(&["incidents", "--json"]).output().unwrap();
+    let told = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(!told.contains("firewall.down"), "{told}");
+}
+
 /// A program of any name that does nothing; ended when dropped.
 struct Program(Child);
 

@@ -84,6 +84,28 @@ fn files_that_are_replaced_and_a_name_that_is_set_are_told() {
 }
 
 #[test]
+fn before_enrolment_nothing_is_told_and_what_changed_while_nobody_watched_was_there_before() {
+    let Some(ground) = Ground::new() else { return };
+    let late = ground.path("last-upload");
+    ground.here(&format!("touch -d yesterday {}", late.display()));
+    ground.configure(&format!("{NAMED}[upload]\nmarker = \"{}\"\ndue = \"00:00\"\n[rules]\nantivirus = [\"isonone7\"]\n", late.display()));
+    fs::write(ground.path("etc/hosts"), HOSTS).unwrap();
+    let daemon = ground.watch();
+    ground.here("hostname other");
+    fs::write(ground.path("etc/hosts"), "127.0.0.1 localhost\n").unwrap();
+    daemon.stop();
+    ground.enroll();
+    fs::write(ground.path("etc/hosts"), HOSTS).unwrap();
+    let daemon = ground.watch();
+    let (opened, _) = daemon.sees("settings.hosts", "opened", SOON, |_| true);
+    assert_eq!(word(&opened, "/origin"), "pre-existing", "{opened}");
+    daemon.sees("upload.overdue", "opened", SOON, |record| word(record, "/origin") == "pre-existing");
+    let from_before = daemon.told("").iter().any(|record| word(record, "/cause/code") == "settings.hostname");
+    assert!(!from_before, "{:#?}", daemon.brief());
+    daemon.stop();
+}
+
+#[test]
 fn files_that_are_written_in_place_are_told_even_below_a_mount_of_their_own() {
     let Some(ground) = Ground::new() else { return };
     let mounted = ground.path("mounted-hosts");

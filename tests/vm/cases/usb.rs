@@ -40,7 +40,7 @@ const SEEN_MS: i64 = 2500;
 struct Stick {
     id: String,
     serial: &'static str,
-    /// The kernel's event, milliseconds since boot.
+    /// When the kernel had its disk, milliseconds since boot.
     at: i64,
     /// As `sda`.
     disk: String,
@@ -52,8 +52,10 @@ fn plug(ground: &mut Ground<'_>, serial: &'static str, make: fn(PathBuf) -> Done
     if let (Some(properties), Some(extra)) = (properties.as_object_mut(), extra.as_object()) {
         properties.extend(extra.clone());
     }
+    ground.pc.must("dmesg -c >/dev/null")?;
     let id = ground.pc.plug_stick(&image, properties)?;
-    let at = ground.kernel_said(&format!("SerialNumber: {serial}"))?;
+    // The kernel takes a second from the device to the disk.
+    let at = ground.kernel_said("logical blocks")?;
     // Below the disk's device are target, host, interface, device.
     let script = format!(
         "for disk in /sys/block/sd*; do \

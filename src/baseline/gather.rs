@@ -40,7 +40,7 @@ pub enum GatherError {
 }
 
 /// Directories and files that configure time daemons.
-const TIME_PLACES: [&str; 8] = [
+pub(super) const TIME_PLACES: [&str; 8] = [
     "/etc/chrony/chrony.conf",
     "/etc/chrony.conf",
     "/etc/chrony/conf.d/",
@@ -129,7 +129,7 @@ fn resolvers(sightings: &[Sighting]) -> Seen<Vec<IpAddr>> {
     }
 }
 
-fn host(root: Root<'_>, stamp: &Stamp) -> Host {
+pub(super) fn host(root: Root<'_>, stamp: &Stamp) -> Host {
     Host {
         name: root.word("/proc/sys/kernel/hostname"),
         timezone: timezone(root),
@@ -152,7 +152,7 @@ fn timezone(root: Root<'_>) -> Option<String> {
 }
 
 /// Names that the configuration speaks of, as the hosts file has them.
-fn hosts_entries(root: Root<'_>, config: &Config) -> Vec<HostsEntry> {
+pub(super) fn hosts_entries(root: Root<'_>, config: &Config) -> Vec<HostsEntry> {
     let mut names: BTreeSet<&str> = config.dns.names.iter().map(String::as_str).collect();
     names.extend(config.centres.iter().map(|centre| centre.host.as_str()));
     names.extend(config.vpns.iter().filter_map(|vpn| vpn.server.as_ref()).map(|server| server.host.as_str()));
@@ -162,7 +162,7 @@ fn hosts_entries(root: Root<'_>, config: &Config) -> Vec<HostsEntry> {
     entries.filter(|entry| !entry.addresses.is_empty()).collect()
 }
 
-fn time_keeping(root: Root<'_>, daemons: &[String]) -> TimeKeeping {
+pub(super) fn time_keeping(root: Root<'_>, daemons: &[String]) -> TimeKeeping {
     // The kernel keeps 15 characters of a program's name.
     let kept = |name: &str| name.chars().take(15).collect::<String>();
     let running: BTreeSet<String> = root.processes().filter_map(|process| root.word(&format!("/proc/{process}/comm"))).collect();

@@ -27,6 +27,7 @@
 //! Where something could not be seen the file says `unseen` with the reason: what was not seen then is never a deviation now. Unknown
 //! keys are refused, so that a damaged or foreign file is noticed. **A damaged baseline is an error, not "not enrolled".**
 
+mod again;
 mod compare;
 mod concern;
 mod files;
@@ -38,6 +39,7 @@ mod owners;
 mod store;
 mod usb;
 
+pub use again::{network_again, settings_again, settings_files};
 pub use compare::{Aspect, Deviation, compare};
 pub use concern::{Concern, concerns};
 pub use firewall::{look as look_at_firewall, rules as firewall_rules};

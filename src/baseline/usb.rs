@@ -51,17 +51,20 @@ pub fn card_readers(devices: &[UsbDevice]) -> Vec<String> {
     devices.iter().filter(is_reader).map(name).collect()
 }
 
-/// What is plugged in now; `None` = this system shows no USB bus.
+/// What is plugged in now, without a look at its drives; `None` = this system shows no USB bus.
 pub fn usb_now() -> Option<Vec<UsbDevice>> {
-    Path::new(BUS).exists().then(|| devices(Root(Path::new("/"))))
+    Path::new(BUS).exists().then(|| plugged(Path::new("/"), &[]))
 }
 
 /// Everything that is plugged in but hubs.
 pub(super) fn devices(root: Root<'_>) -> Vec<UsbDevice> {
-    let disks = disks::disks(root.0).unwrap_or_default();
-    let plugged = usb::devices(root.0).unwrap_or_default().into_iter().filter(|device| !device.hub);
-    let mut found: Vec<UsbDevice> =
-        plugged.map(|device| UsbDevice::of(&device, disks.iter().filter(|disk| disk.path.starts_with(&device.path)))).collect();
+    plugged(root.0, &disks::disks(root.0).unwrap_or_default())
+}
+
+fn plugged(root: &Path, disks: &[Disk]) -> Vec<UsbDevice> {
+    let devices = usb::devices(root).unwrap_or_default().into_iter().filter(|device| !device.hub);
+    let at = |device: &usb::Device| UsbDevice::of(device, disks.iter().filter(|disk| disk.path.starts_with(&device.path)));
+    let mut found: Vec<UsbDevice> = devices.map(|device| at(&device)).collect();
     found.sort();
     found
 }

@@ -1,7 +1,7 @@
 //! What a record says, in one sentence: for logs that people read.
 
 use super::{Lang, among, came_from, certainty, entry, unseen_what};
-use crate::model::{AgentEvent, Body, Change, IncidentBody, IncidentKind, Phase};
+use crate::model::{AgentEvent, Authority, Body, Change, IncidentBody, IncidentKind, Phase, Scope};
 use std::fmt::Write as _;
 
 /// The one thing that a code is about, as a clause without a full stop. `object` = what the agent cannot see, where that is the matter.
@@ -102,7 +102,35 @@ fn agent_zh(event: &AgentEvent) -> String {
         AgentEvent::TornTail { bytes } => format!("本地记录末尾有 {bytes} 字节没写完，像是断电造成的，已另存。"),
         AgentEvent::Tampered { file, line, .. } => format!("本地记录与写入时不一致：{file} 第 {line} 行。"),
         AgentEvent::Unreadable { file, why } => format!("本地记录 {file} 读不出来：{why}。像是磁盘或权限的问题，不说明有人改动过。"),
+        AgentEvent::Granted { grant } => {
+            let (what, authority) = (scope(grant.what, Lang::ZhCn), authority(grant.authority, Lang::ZhCn));
+            format!("放行 {}：{what}，到 {} 为止，{authority}；批准人：{}，原因：{}。", grant.id, grant.until, grant.by, grant.reason)
+        }
+        AgentEvent::GrantRevoked { id, .. } => format!("放行 {id} 提前收回。"),
     }
+}
+
+/// What a grant allows.
+pub fn scope(scope: Scope, lang: Lang) -> &'static str {
+    let (zh, en) = match scope {
+        Scope::Internet => ("接互联网", "the internet"),
+        Scope::Usb => ("U 盘、手机等外接设备", "USB sticks, phones and the like"),
+        Scope::Clock => ("改日期、时间", "date and time"),
+        Scope::Settings => ("改系统设置", "settings"),
+        Scope::Software => ("装软件、动防火墙和杀毒", "software, firewall and antivirus"),
+        Scope::Network => ("改网络", "the network"),
+        Scope::Hardware => ("换硬件、挪电脑", "parts, cables and the place"),
+    };
+    lang.pick(zh, en)
+}
+
+/// On whose authority.
+pub fn authority(authority: Authority, lang: Lang) -> &'static str {
+    let (zh, en) = match authority {
+        Authority::Bureau => ("医保局授权", "authorised by the bureau"),
+        Authority::Institution => ("本单位自己登记", "on the institution's own authority"),
+    };
+    lang.pick(zh, en)
 }
 
 fn gap_zh(reason: &str) -> &'static str {
@@ -139,6 +167,11 @@ fn agent_en(event: &AgentEvent) -> String {
                 "{file} of the local log cannot be read: {why}. Look at the disk and at the rights; it does not mean that it was changed."
             )
         }
+        AgentEvent::Granted { grant } => {
+            let (what, authority) = (scope(grant.what, Lang::En), authority(grant.authority, Lang::En));
+            format!("Grant {}: {what}, until {}, {authority}; allowed by {}, because: {}.", grant.id, grant.until, grant.by, grant.reason)
+        }
+        AgentEvent::GrantRevoked { id, .. } => format!("Grant {id} was revoked before its end."),
     }
 }
 

@@ -22,7 +22,7 @@ mod words;
 use crate::model::{Cause, FindingCode};
 
 pub use causes::{is_call, one_act, text};
-pub use chronicle::{title, told};
+pub use chronicle::{authority, scope, title, told};
 pub use findings::{came_from, finding};
 pub use lang::Lang;
 pub use notes::note;

@@ -4,12 +4,16 @@
 //! guess; the caller then shows the fact itself.
 
 mod clock;
+mod settings;
 mod usb;
 
 use super::Lang;
 
 /// What was asked, e.g. `tcp.connect`; `None` when there are no words for it.
 pub fn question(kind: &str, lang: Lang) -> Option<&'static str> {
+    if let Some((zh, en)) = settings::question(kind) {
+        return Some(lang.pick(zh, en));
+    }
     let family = kind.split('.').next().unwrap_or(kind);
     let (zh, en) = match (kind, family) {
         ("http.date", _) => ("对时间", "clock compared with"),
@@ -35,6 +39,17 @@ pub fn question(kind: &str, lang: Lang) -> Option<&'static str> {
         ("vpn.log", _) => ("VPN 日志", "VPN log of"),
         ("dns.resolvers", _) => ("域名服务器", "name servers"),
         ("route.expected", _) => ("本来该走", "expected way to"),
+        ("uplink.link", _) => ("登记时没有的网口", "network port not registered:"),
+        ("uplink.route", _) => ("登记时没有的路由", "route not registered, to"),
+        ("uplink.rule", _) => ("通向它的路由规则", "rule that leads to"),
+        ("uplink.told-by", _) => ("设这条路由的", "who set the route on"),
+        ("outside.path", _) => ("往外的走法", "way out by"),
+        ("outside.tls", _) => ("核对身份", "identity of"),
+        ("outside.control", _) => ("对照地址（本来不该有回应）", "control address, nobody lives at"),
+        ("outside.approval", _) => ("定时检查的批准人和文号", "regular checks approved by"),
+        ("outside.proxy", _) => ("代理写在", "proxy, written in"),
+        ("outside.name", _) => ("查互联网上的名字", "look-up of the public name"),
+        ("grant.window", _) => ("放行", "grant"),
         ("extension.switch", _) => ("转发开关", "forwarding switch of"),
         ("extension.forwarded", _) => ("转发计数", "forwarding counts"),
         ("extension.nat", _) => ("地址转换规则", "address translation in"),
@@ -102,6 +117,7 @@ fn fixed(result: &str, lang: Lang) -> Option<&'static str> {
         "protocol not supported by this tool" => ("加密方式本工具不支持", "encryption not known to this tool"),
         "none" | "missing" => ("没有", "none"),
         "on" => ("开着", "on"),
+        "over" => ("已到期", "its time is over"),
         "packets of other devices" => ("转发过别的设备的数据", "data of other devices was passed on"),
         "idle" => ("在，但没有在用", "there, not in use"),
         "arrived" => ("到了这台电脑", "it reached this PC"),
@@ -110,6 +126,7 @@ fn fixed(result: &str, lang: Lang) -> Option<&'static str> {
         "time-exceeded" => ("在路上绕圈子", "went round in circles"),
         "left over" => ("残留着", "left over"),
         "running" => ("在运行", "running"),
+        "installed" => ("装着", "installed"),
         "not running" => ("没有运行", "not running"),
         "not known" => ("不清楚", "not known"),
         "auth failed" => ("验证没通过", "login refused"),
@@ -126,6 +143,12 @@ fn fixed(result: &str, lang: Lang) -> Option<&'static str> {
         "no address" => ("没有查到地址", "no address"),
         "outside every on-link prefix" => ("不在本机网段里", "outside this PC's range"),
         "not finished" => ("没等到结果", "not finished"),
+        "found" => ("查到了", "found"),
+        "too near" => ("近得不像在外面", "too near to be outside"),
+        "one certificate for two operators" => ("两家用同一张证书", "two operators show one certificate"),
+        "issuer unknown, signed by itself" => ("证书是自己签的", "certificate signed by itself"),
+        "router advertisement" => ("路由器的通告", "a router's advertisement"),
+        "address server" => ("分配地址的服务器（DHCP）", "the server of addresses (DHCP)"),
         _ => return None,
     };
     Some(lang.pick(zh, en))
@@ -175,6 +198,9 @@ fn with_argument(result: &str, lang: Lang) -> Option<String> {
     }
     if result.ends_with(" not judged") {
         return Some(lang.pick("连上了，没有判断真假", "there, not judged").to_owned());
+    }
+    if result.ends_with(" verified but for the dates") {
+        return Some(lang.pick("核对无误，只有日期和电脑的对不上", "verified, but its dates and this PC's date disagree").to_owned());
     }
     if result.ends_with(" verified") {
         return Some(lang.pick("核对无误", "verified").to_owned());
@@ -236,8 +262,12 @@ fn between(result: &str, lang: Lang) -> Option<String> {
     Some(lang.pick(format!("从 {from} 到 {to}"), format!("from {from} to {to}")))
 }
 
-/// `via 10.0.0.1 dev eth0`, `dev tun0`.
+/// `via 10.0.0.1 dev eth0`, `dev tun0`, either with ` table 100`.
 fn way(result: &str, lang: Lang) -> Option<String> {
+    if let Some((way, table)) = result.split_once(" table ") {
+        let way = self::way(way, lang)?;
+        return Some(lang.pick(format!("{way}（路由表 {table}）"), format!("{way} (table {table})")));
+    }
     if let Some(device) = result.strip_prefix("dev ") {
         return Some(lang.pick(format!("从 {device} 出去"), format!("out by {device}")));
     }

@@ -3,9 +3,10 @@
 
 use crate::config::{Config, Owner, run_dirs};
 use crate::daemon::control::{CONTROL, PUBLIC};
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
+use hyper::http::request::Builder;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use std::io;
@@ -64,8 +65,17 @@ impl Daemon {
 
     /// Asks and takes the whole answer, of at most `most` bytes and within `patience`.
     pub(super) async fn get(&self, target: &str, through: Through, most: usize, patience: Duration) -> Result<Bytes, Silence> {
+        self.whole(Request::get(target), Bytes::new(), through, most, patience).await
+    }
+
+    /// Gives an order and takes the whole answer, as [`get`](Self::get) does.
+    pub(super) async fn post(&self, target: &str, body: Vec<u8>, most: usize, patience: Duration) -> Result<Bytes, Silence> {
+        self.whole(Request::post(target), body.into(), Through::Control, most, patience).await
+    }
+
+    async fn whole(&self, request: Builder, body: Bytes, through: Through, most: usize, patience: Duration) -> Result<Bytes, Silence> {
         let asked = async {
-            let answer = self.begin(target, through).await?;
+            let answer = self.send(request, body, through).await?;
             let status = answer.status();
             let body = Limited::new(answer.into_body(), most).collect().await.map_err(|e| Silence::Broken(e.to_string()))?;
             let body = body.to_bytes();
@@ -76,11 +86,15 @@ impl Daemon {
 
     /// Asks and gives the beginning of the answer.
     pub(super) async fn begin(&self, target: &str, through: Through) -> Result<Response<Incoming>, Silence> {
+        self.send(Request::get(target), Bytes::new(), through).await
+    }
+
+    async fn send(&self, request: Builder, body: Bytes, through: Through) -> Result<Response<Incoming>, Silence> {
         let stream = self.reach(through).await?;
         let broken = |error: hyper::Error| Silence::Broken(error.to_string());
         let (mut send, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
         tokio::spawn(connection);
-        let request = Request::get(target).header("host", "isonet").body(Empty::<Bytes>::new());
+        let request = request.header("host", "isonet").body(Full::new(body));
         send.send_request(request.map_err(|error| Silence::Broken(error.to_string()))?).await.map_err(broken)
     }
 

@@ -1,6 +1,6 @@
 //! What the command line may say. Before it is understood nobody knows which language is wanted, so help and usage errors speak both.
 
-use super::{USAGE, check_config, complain, diagnose, enroll, explain, export, incidents, print, run, schema, status, verify_log};
+use super::{USAGE, check_config, complain, diagnose, enroll, explain, export, grant, incidents, print, run, schema, status, verify_log};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -76,6 +76,8 @@ pub(super) enum Command {
     CheckConfig(check_config::Arguments),
     /// 登记本终端的正常状态，打印验收单 / Take the baseline, print the acceptance sheet
     Enroll(enroll::Arguments),
+    /// 登记、查看、收回一次放行 / Record, list or revoke an authorised window
+    Grant(grant::Arguments),
     /// 导出本地记录：jsonl、csv、ocsf、ecs / Export the local records: jsonl, csv, ocsf, ecs
     Export(export::Arguments),
     /// 打印 isonet 所写 JSON 的 JSON Schema / Print the JSON Schema of what isonet writes

@@ -8,6 +8,7 @@ mod enroll;
 mod explain;
 mod export;
 mod grammar;
+mod grant;
 mod incidents;
 mod integrity;
 mod logging;
@@ -55,6 +56,7 @@ fn perform(cli: grammar::Cli) -> u8 {
         Command::Incidents(arguments) => incidents::run(&cli.global, &arguments),
         Command::Explain(arguments) => explain::run(&cli.global, &arguments),
         Command::Enroll(arguments) => enroll::run(&cli.global, &arguments),
+        Command::Grant(arguments) => grant::run(&cli.global, &arguments),
         Command::Export(arguments) => export::run(&cli.global, &arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Help(arguments) => grammar::help(&arguments),

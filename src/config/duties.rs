@@ -163,6 +163,8 @@ pub struct Rules {
     pub antivirus: Vec<String>,
     /// Which firewall is looked at.
     pub firewall: Firewall,
+    /// The key by which the bureau signs grants, Ed25519, in hexadecimal or base64; `None` = it signs none.
+    pub bureau_key: Option<String>,
 }
 
 /// Which firewall is looked at.

@@ -255,6 +255,7 @@ const RULES: &[Key] = &[
     may("forbidden-software", Kind::List(&Kind::Text)),
     may("antivirus", Kind::List(&Kind::Text)),
     may("firewall", Kind::Choice(&["auto", "nftables", "none"])),
+    may("bureau-key", Kind::PublicKey),
 ];
 
 const UPLOAD: &[Key] = &[may("marker", Kind::Path), may("download-marker", Kind::Path), may("due", Kind::TimeOfDay)];

@@ -131,6 +131,8 @@ impl Found {
         let antivirus = !before.antivirus.is_empty() && (after.antivirus.is_empty() || grown(&before.antivirus, &after.antivirus));
         self.when("rules.antivirus", antivirus);
         self.when("rules.firewall", before.firewall != Firewall::None && after.firewall == Firewall::None);
+        // Whoever holds the key can have findings lowered.
+        self.when("rules.bureau-key", after.bureau_key.is_some() && after.bureau_key != before.bureau_key);
     }
 
     fn upload(&mut self, old: &Config, new: &Config) {
@@ -284,6 +286,7 @@ mod tests {
             pair("rules.forbidden-software", "[rules]", "forbidden-software=['a','b']", "forbidden-software=['b']"),
             pair("rules.antivirus", "[rules]", "antivirus=['clamd']", "antivirus=[]"),
             pair("rules.firewall", "[rules]", "firewall='auto'", "firewall='none'"),
+            pair("rules.bureau-key", "[rules]", "", "bureau-key='k'"),
             pair("upload.marker", "[upload]", "marker='/m'", ""),
             pair("upload.download-marker", "[upload]", "download-marker='/m'", ""),
             pair("upload.due", "[upload]", "due='20:00'", "due='22:00'"),

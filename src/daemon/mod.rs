@@ -12,6 +12,7 @@
 mod answers;
 mod changes;
 pub mod control;
+pub mod grants;
 mod hearing;
 mod lag;
 mod looks;

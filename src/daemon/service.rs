@@ -2,7 +2,8 @@
 
 use super::answers::{Answers, Held, Next};
 use super::changes::Changes;
-use super::control::{Asked, Control, ControlError};
+use super::control::{Asked, Call, Control, ControlError, Ordered, Refusal};
+use super::grants::{Grants, Unsaved};
 use super::hearing::Hearing;
 use super::looks::{Looks, Network, Prober};
 use super::manager::Manager;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::LocalSet;
+use tokio::task::{JoinHandle, spawn_blocking, spawn_local};
 use tokio::time::{Instant, sleep_until};
 
 /// Between two signs of life on disk.
@@ -117,6 +119,9 @@ struct Service {
     changes: Changes,
     hearing: Hearing,
     watchers: Watchers,
+    grants: Grants,
+    /// The last writing of the grants.
+    saving: Option<JoinHandle<()>>,
     signals: Signals,
     world: World,
     facing: Facing,
@@ -144,6 +149,7 @@ enum Woke {
     Watched(Watched),
     Written(News),
     Asked(Asked),
+    Ordered(Ordered),
     Reload,
     Stop,
     Anchor,
@@ -162,7 +168,9 @@ impl Service {
         let manager = Manager::of_environment();
         control.serve(recorder.dir(), recorder.head().clone(), orders.lang);
         let facing = facing(&config, &orders, &now);
-        let watchers = Watchers::begin(watches, clock, &config, &enrolment);
+        let mut watchers = Watchers::begin(watches, clock, &config, &enrolment);
+        let grants = Grants::open(&orders.state_dir);
+        watchers.regrant(grants.windows());
         Ok(Self {
             now: clock,
             engine: Engine::new(&config, open, phase, &now),
@@ -182,6 +190,8 @@ impl Service {
             manager,
             hearing,
             watchers,
+            grants,
+            saving: None,
             signals,
         })
     }
@@ -216,13 +226,16 @@ impl Service {
                 let wanted = self.answer(|answers, held| answers.take(asked, now_ms, held)) == Next::Round;
                 return Some(if wanted { self.advance(Input::RoundWanted) } else { due });
             }
+            Woke::Ordered(ordered) => self.obey(ordered),
             Woke::Reload => {
                 if let Some(config) = self.reload() {
                     due = self.advance(Input::Reconfigured(config));
                 }
             }
             Woke::Anchor => {
-                self.recorder.anchor(&(self.now)());
+                let now = (self.now)();
+                self.recorder.anchor(&now);
+                self.count_grants(&now);
                 self.anchor_due = Instant::now() + ANCHOR_EVERY;
             }
             Woke::Alive => {
@@ -257,7 +270,10 @@ impl Service {
             () = sleep_until(self.anchor_due) => Woke::Anchor,
             () = sleep_until(due) => Woke::Engine(Input::Due),
             // Last: whoever asks, and however often, looks come first.
-            asked = self.control.next() => Woke::Asked(asked),
+            call = self.control.next() => match call {
+                Call::Asked(asked) => Woke::Asked(asked),
+                Call::Ordered(ordered) => Woke::Ordered(ordered),
+            },
         }
     }
 
@@ -278,6 +294,55 @@ impl Service {
         }
         self.recorder.submit(drafts);
         Instant::now() + Duration::from_millis(step.due_ms.saturating_sub(now.boottime_ms))
+    }
+
+    /// Takes an order, or tells what was ordered. Whoever waits is told when it is on disk.
+    fn obey(&mut self, Ordered { order, uid, answer }: Ordered) {
+        let now = (self.now)();
+        let mut unsaved = None;
+        if let Some(order) = order {
+            match self.grants.take(order, uid, this_terminal(&self.config.terminal).as_deref(), &self.config, &now) {
+                Ok((event, file)) => {
+                    self.recorder.submit(vec![Draft::new(&now, What::Agent(event))]);
+                    self.watchers.regrant(self.grants.windows());
+                    unsaved = Some(file);
+                }
+                Err(why) => {
+                    // Whoever asked may have gone.
+                    let _ = answer.send(Err(Refusal::NotGranted(why)));
+                    return;
+                }
+            }
+        }
+        let listed = serde_json::to_vec(&self.grants.listed(&now)).expect("plain data with string keys always serialises");
+        self.save_grants(unsaved, move || {
+            let _ = answer.send(Ok(listed.into()));
+        });
+    }
+
+    /// Writes down how much of the open windows has passed.
+    fn count_grants(&mut self, now: &Stamp) {
+        if self.grants.any_open(now) {
+            let unsaved = self.grants.count(now);
+            self.save_grants(Some(unsaved), || {});
+        }
+    }
+
+    /// Writes the grants after whatever is being written of them, off the loop.
+    fn save_grants(&mut self, unsaved: Option<Unsaved>, then: impl FnOnce() + 'static) {
+        let before = self.saving.take();
+        self.saving = Some(spawn_local(async move {
+            if let Some(before) = before {
+                // Whatever became of it, this one comes after it.
+                let _ = before.await;
+            }
+            if let Some(unsaved) = unsaved
+                && let Ok(Err(error)) = spawn_blocking(move || unsaved.save()).await
+            {
+                tracing::error!(%error, "the grants could not be written");
+            }
+            then();
+        }));
     }
 
     /// The log has said something.
@@ -355,11 +420,15 @@ impl Service {
         config
     }
 
-    async fn stop(self) -> Result<(), RunError> {
+    async fn stop(mut self) -> Result<(), RunError> {
         self.manager.stopping();
         let now = (self.now)();
+        self.count_grants(&now);
         self.recorder.submit(vec![Draft::new(&now, What::Agent(AgentEvent::Stopped { reason: "signal".to_owned() }))]);
         self.recorder.close(&now, FAREWELL).await;
+        if let Some(saving) = self.saving {
+            let _ = tokio::time::timeout(FAREWELL, saving).await;
+        }
         self.control.close().await;
         Ok(())
     }

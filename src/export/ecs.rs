@@ -106,7 +106,7 @@ fn event_of_agent(event: &AgentEvent) -> Map<String, Value> {
         AgentEvent::Started => ("process", "start"),
         AgentEvent::Stopped { .. } => ("process", "end"),
         AgentEvent::Gap { .. } => ("process", "info"),
-        AgentEvent::PolicyChanged { .. } => ("configuration", "change"),
+        AgentEvent::PolicyChanged { .. } | AgentEvent::Granted { .. } | AgentEvent::GrantRevoked { .. } => ("configuration", "change"),
         AgentEvent::SpoolGap { .. } => ("file", "deletion"),
         AgentEvent::Coalesced { .. } | AgentEvent::TornTail { .. } | AgentEvent::Unreadable { .. } => ("file", "info"),
         AgentEvent::Tampered { .. } => ("file", "change"),

@@ -7,7 +7,8 @@
 use super::ledger::{Book, Thresholds, dated, planned};
 use super::trouble::{is_lack, lack, lack_seen};
 use crate::model::{
-    Actor, Blind, Certainty, Change, Evidence, Finding, Fingerprint, Incident, KnownCause, Origin, Phase, Stamp, Watched, Watcher,
+    Actor, Blind, Certainty, Change, Evidence, Finding, Fingerprint, GrantReference, Incident, KnownCause, Origin, Phase, Stamp, Watched,
+    Watcher,
 };
 use std::collections::BTreeMap;
 
@@ -21,6 +22,7 @@ struct Shown {
     who_acts: Vec<Actor>,
     evidence: Vec<Evidence>,
     origin: Option<Origin>,
+    grant: Option<GrantReference>,
 }
 
 /// Who tells of such things; `None` = no watcher.
@@ -78,14 +80,14 @@ fn finding(finding: &Finding) -> (Fingerprint, Shown) {
         history: Vec::new(),
     };
     let (who_acts, evidence) = (finding.code.actors().to_vec(), finding.evidence.clone());
-    let shown = Shown { cause, who_acts, evidence, origin: Some(finding.origin) };
+    let shown = Shown { cause, who_acts, evidence, origin: Some(finding.origin), grant: finding.grant.clone() };
     (Fingerprint::Finding(finding.code, finding.subject.clone()), shown)
 }
 
 fn blindness(watcher: Watcher, blind: &Blind) -> (Fingerprint, Shown) {
     let what = watcher.blindness(&blind.what);
     let evidence = vec![lack_seen(&what, &blind.because)];
-    let shown = Shown { cause: lack(&what), who_acts: vec![Actor::Vendor], evidence, origin: None };
+    let shown = Shown { cause: lack(&what), who_acts: vec![Actor::Vendor], evidence, origin: None, grant: None };
     (Fingerprint::Blindness(what), shown)
 }
 
@@ -93,7 +95,7 @@ fn open(fingerprint: Fingerprint, now: Shown, at: &Stamp, rules: &Thresholds, bo
     let evidence = dated(&now.evidence, at);
     if let Some(key) = book.lately(|incident| incident.fingerprint == fingerprint) {
         if let Some(incident) = book.incidents.get_mut(&key) {
-            (incident.evidence, incident.origin) = (evidence, now.origin);
+            (incident.evidence, incident.origin, incident.grant) = (evidence, now.origin, now.grant);
         }
         book.reopen(key, now.cause, at);
         return key;
@@ -114,6 +116,7 @@ fn open(fingerprint: Fingerprint, now: Shown, at: &Stamp, rules: &Thresholds, bo
         evidence,
         planned: planned(rules, at),
         origin: now.origin,
+        grant: now.grant,
     })
 }
 
@@ -121,13 +124,14 @@ fn open(fingerprint: Fingerprint, now: Shown, at: &Stamp, rules: &Thresholds, bo
 fn see_again(key: u64, now: Shown, at: &Stamp, book: &mut Book) {
     book.still_failing(key, at);
     let Some(incident) = book.incidents.get_mut(&key) else { return };
-    let Shown { cause, evidence, .. } = now;
+    let Shown { cause, evidence, grant, .. } = now;
     let facts =
         |evidence: &[Evidence]| evidence.iter().map(|line| (line.k.clone(), line.target.clone(), line.result.clone())).collect::<Vec<_>>();
-    if incident.cause.severity == cause.severity && facts(&incident.evidence) == facts(&evidence) {
+    if incident.cause.severity == cause.severity && incident.grant == grant && facts(&incident.evidence) == facts(&evidence) {
         return;
     }
     incident.cause.severity = cause.severity;
+    incident.grant = grant;
     incident.evidence = dated(&evidence, at);
     book.write(key, Phase::Updated, Change::Refined, at);
 }

@@ -18,10 +18,12 @@
 
 mod engine;
 mod findings;
+mod grants;
 mod ledger;
 pub mod log;
 mod outage;
 mod trouble;
 
 pub use engine::{Effect, Engine, Input, Look, Step};
+pub use grants::{Covered, Standing, Window, cover};
 pub use ledger::{Ledger, Sight, Thresholds};

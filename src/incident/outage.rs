@@ -344,6 +344,7 @@ fn opened(name: &str, cause: KnownCause, found: &[&Verdict], change: Change, sin
         flapping: false,
         centres: vec![name.to_owned()],
         planned: planned(rules, &since),
+        grant: None,
         since,
         at: at.clone(),
         cause,

@@ -107,6 +107,7 @@ impl Trouble {
                 flapping: false,
                 centres: now.centres,
                 planned: planned(rules, &since),
+                grant: None,
                 since,
                 at: sight.at.clone(),
                 cause: now.cause,

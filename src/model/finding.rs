@@ -3,7 +3,7 @@
 //! A finding observes and does not convict: what was granted, enrolled or there before is none, and *suspect* states rank low. A code is part
 //! of the product's interface: never renamed, never reused. Texts are in [`catalogue`](crate::catalogue).
 
-use super::{Actor, Blind, Evidence, Severity, Subject};
+use super::{Actor, Blind, Evidence, GrantReference, Severity, Subject};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -110,12 +110,14 @@ pub struct Finding {
     pub origin: Origin,
     /// What was seen.
     pub evidence: Vec<Evidence>,
+    /// The authorised window that covers it, or did.
+    pub grant: Option<GrantReference>,
 }
 
 impl Finding {
     /// With the severity of its code, yet to be argued.
     pub fn new(code: FindingCode, subject: Subject, origin: Origin) -> Self {
-        Self { code, subject, severity: code.severity(), origin, evidence: Vec::new() }
+        Self { code, subject, severity: code.severity(), origin, evidence: Vec::new(), grant: None }
     }
 
     /// Adds proof.

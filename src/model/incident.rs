@@ -3,7 +3,7 @@
 //! A *disconnection* is one incident per outage, whatever its cause turns out to be; a *degradation* and a *blindness* of the agent are
 //! keyed by what and where. An incident is data; what moves it on is [`incident`](crate::incident).
 
-use super::{Actor, Cause, Certainty, Evidence, FindingCode, Layer, Origin, Severity, Stamp, Subject, Verdict};
+use super::{Actor, Cause, Certainty, Evidence, FindingCode, GrantReference, Layer, Origin, Severity, Stamp, Subject, Verdict};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -201,6 +201,8 @@ pub struct Incident {
     pub planned: Option<String>,
     /// Where it came from; `None` = not known, or nobody's doing.
     pub origin: Option<Origin>,
+    /// The authorised window that covers it, or did.
+    pub grant: Option<GrantReference>,
 }
 
 impl Incident {

@@ -7,6 +7,7 @@ mod cause;
 mod diagnosis;
 mod exchange;
 mod finding;
+mod grant;
 mod incident;
 mod kernel;
 mod observation;
@@ -22,6 +23,7 @@ pub use diagnosis::{
 };
 pub use exchange::{ArpAnswer, Errno, Failure, FailureKind, Gateway, Hop, HopAnswer, IcmpError, IcmpKind, Reply};
 pub use finding::{Finding, FindingCode, Origin, Watched, Watcher};
+pub use grant::{Grant, Scope};
 pub use incident::{Alternative, Change, Earlier, Fingerprint, Incident, IncidentId, IncidentKind, KnownCause, Phase};
 pub use kernel::{Address, Link, LinkKind, Neighbour, Route, RouteKind, RouteTable};
 pub use observation::{Observation, Outcome, Sighting, Source, Unseen};

@@ -4,7 +4,7 @@
 //! line itself. The engine makes a [`Draft`]; whoever writes it gives it its place (epoch, seq) and its event id. What is not known is `null`
 //! and never left out, so that a reader can tell "no" from "nobody looked". [`JSON_SCHEMA`] describes every member and is closed.
 
-use super::{Actor, Change, ClockState, Evidence, Incident, IncidentId, IncidentKind, KnownCause, Origin, Phase, Severity, Stamp};
+use super::{Actor, Change, ClockState, Evidence, Grant, Incident, IncidentId, IncidentKind, KnownCause, Origin, Phase, Severity, Stamp};
 use crate::config::{Terminal, TerminalKind};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -111,6 +111,18 @@ pub enum AgentEvent {
         file: String,
         /// The refusal, in the system's words.
         why: String,
+    },
+    /// A window was authorised.
+    Granted {
+        /// Which.
+        grant: Grant,
+    },
+    /// A window was called back before its end.
+    GrantRevoked {
+        /// Which.
+        id: String,
+        /// The user of this PC who did.
+        uid: u32,
     },
 }
 
@@ -404,7 +416,7 @@ impl Body {
 
 impl AgentEvent {
     /// The codes of all events, in the order of [`code`](Self::code).
-    pub const CODES: [&'static str; 9] = [
+    pub const CODES: [&'static str; 11] = [
         "agent.started",
         "agent.stopped",
         "agent.gap",
@@ -414,11 +426,13 @@ impl AgentEvent {
         "agent.torn-tail",
         "agent.tampered",
         "agent.unreadable",
+        "agent.granted",
+        "agent.grant-revoked",
     ];
 
     /// Its stable code.
     pub fn code(&self) -> &'static str {
-        let [started, stopped, gap, policy, spool_gap, coalesced, torn, tampered, unreadable] = Self::CODES;
+        let [started, stopped, gap, policy, spool_gap, coalesced, torn, tampered, unreadable, granted, revoked] = Self::CODES;
         match self {
             Self::Started => started,
             Self::Stopped { .. } => stopped,
@@ -429,6 +443,8 @@ impl AgentEvent {
             Self::TornTail { .. } => torn,
             Self::Tampered { .. } => tampered,
             Self::Unreadable { .. } => unreadable,
+            Self::Granted { .. } => granted,
+            Self::GrantRevoked { .. } => revoked,
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod http;
 pub mod leave;
 pub mod local;
 pub mod loss;
+pub mod names;
 pub mod outside;
 pub mod ping;
 pub mod pulse;

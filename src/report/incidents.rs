@@ -118,6 +118,8 @@ fn event(event: &AgentEvent, lang: Lang) -> &'static str {
         AgentEvent::TornTail { .. } => ("上次断电时有一条没写完", "a record was cut off, as by a power cut"),
         AgentEvent::Tampered { .. } => ("记录被改动过", "the log is not as it was written"),
         AgentEvent::Unreadable { .. } => ("有一段记录读不出来", "a part of the log cannot be read"),
+        AgentEvent::Granted { .. } => ("登记了一次放行", "a grant was recorded"),
+        AgentEvent::GrantRevoked { .. } => ("一次放行提前收回", "a grant was revoked"),
     };
     lang.pick(zh, en)
 }

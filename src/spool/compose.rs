@@ -38,7 +38,9 @@ pub(super) fn new_epoch(at: &Stamp) -> String {
 pub(super) fn agent_body(event: AgentEvent) -> Body {
     let severity = match &event {
         AgentEvent::Started | AgentEvent::Stopped { .. } => Severity::Info,
-        AgentEvent::Gap { .. } | AgentEvent::TornTail { .. } => Severity::Low,
+        AgentEvent::Gap { .. } | AgentEvent::TornTail { .. } | AgentEvent::Granted { .. } | AgentEvent::GrantRevoked { .. } => {
+            Severity::Low
+        }
         AgentEvent::SpoolGap { reason, .. } if reason == "damage" => Severity::High,
         AgentEvent::PolicyChanged { weakened, .. } if weakened.is_empty() => Severity::Info,
         AgentEvent::SpoolGap { .. } | AgentEvent::Coalesced { .. } | AgentEvent::PolicyChanged { .. } | AgentEvent::Unreadable { .. } => {
@@ -78,7 +80,7 @@ pub fn body_of(incident: &Incident, id: &IncidentId, rule: Option<RuleReference>
         who_acts: incident.who_acts.clone(),
         remedy: Remedy { key: incident.cause.code.clone(), args: BTreeMap::new() },
         evidence: incident.evidence.clone(),
-        grant: None,
+        grant: incident.grant.clone(),
     }))
 }
 
@@ -112,6 +114,7 @@ pub fn incident_of(record: &Record, key: u64) -> Option<(IncidentId, Incident)> 
         who_acts: body.who_acts.clone(),
         evidence: body.evidence.clone(),
         planned: card.planned.clone(),
+        grant: body.grant.clone(),
         origin: body.origin,
     };
     Some((card.id.clone(), incident))

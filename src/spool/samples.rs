@@ -64,6 +64,7 @@ pub(super) fn incident(key: u64, phase: Phase) -> What {
             boot_ms: None,
         }],
         planned: None,
+        grant: None,
         origin: None,
     }))
 }

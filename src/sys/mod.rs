@@ -6,19 +6,24 @@
 
 pub mod arp;
 pub mod caps;
+pub mod changes;
 pub mod clock;
 pub mod clockset;
 pub mod datagrams;
 pub mod dialup;
 pub mod disks;
 pub mod files;
+pub mod hostname;
 pub mod icmp;
 pub mod journald;
+pub mod leases;
 pub mod listeners;
 pub mod memory;
 pub mod mounts;
 pub mod murmur;
 pub mod netlink;
+pub mod packages;
+pub mod peer;
 pub mod proc;
 pub mod resolv;
 pub mod rtc;

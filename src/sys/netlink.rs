@@ -5,6 +5,7 @@
 
 mod dump;
 mod events;
+mod leased;
 mod map;
 mod ways;
 

@@ -6,10 +6,12 @@
 mod child;
 mod journal;
 mod log;
+mod running;
 mod unit;
 
 pub use journal::read_journal;
 pub use log::read_log;
+pub use running::{Ends, Program, programs};
 pub use unit::unit_state;
 
 use super::files;

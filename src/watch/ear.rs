@@ -3,6 +3,8 @@
 
 use crate::model::Unseen;
 use crate::sys::netlink::Events;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
@@ -20,10 +22,15 @@ impl Ear {
 
     /// Waits until the network changed or may have. Cancelling it loses nothing.
     pub async fn stirred(&mut self) {
+        self.stirred_by(&BTreeSet::new()).await;
+    }
+
+    /// The same, or until one of these neighbours answers with another hardware address.
+    pub async fn stirred_by(&mut self, neighbours: &BTreeSet<IpAddr>) {
         loop {
             match &mut self.0 {
                 Ok(events) => match events.next().await {
-                    Ok(heard) if heard.changed => return,
+                    Ok(heard) if heard.changed || !heard.moved.is_disjoint(neighbours) => return,
                     Ok(_) => {}
                     Err(error) => {
                         tracing::error!(%error, "the kernel's word of changes broke off");

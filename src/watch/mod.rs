@@ -17,9 +17,14 @@
 mod clock;
 mod ear;
 mod extension;
+mod identity;
 mod isolation;
+mod memory;
+mod protection;
 mod run;
 mod server_time;
+mod settings;
+mod upload;
 mod usb;
 
 pub use extension::lent_now;
@@ -28,6 +33,7 @@ pub use server_time::{ServerTime, server_time};
 
 use crate::baseline::{Baseline, Enrolment};
 use crate::config::Config;
+use crate::incident::Window;
 use crate::model::{Finding, Stamp, Unseen, Watcher};
 use futures_util::future::LocalBoxFuture;
 use std::path::Path;
@@ -48,6 +54,8 @@ pub struct Given {
     pub enrolment: Arc<Enrolment>,
     /// What time the servers show; `None` = not known in this boot.
     pub server: Option<ServerTime>,
+    /// The authorised windows there are, open or over.
+    pub grants: Arc<Vec<Window>>,
 }
 
 impl Given {
@@ -108,5 +116,9 @@ pub fn all() -> Vec<Box<dyn Watch>> {
         Box::new(clock::Clock::new()),
         Box::new(isolation::Isolation::new()),
         Box::new(extension::Extension::begin()),
+        Box::new(identity::Identity::new()),
+        Box::new(settings::Settings::new()),
+        Box::<protection::Protection>::default(),
+        Box::<upload::Uploads>::default(),
     ]
 }

@@ -3,6 +3,7 @@
 use super::{Given, Look, MINUTE, ServerTime, Watch};
 use crate::baseline::Enrolment;
 use crate::config::Config;
+use crate::incident::{Covered, Window, cover};
 use crate::model::{Blind, Stamp, Watched, Watcher};
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -17,7 +18,7 @@ use tokio::time::{Instant, sleep_until};
 const APART: Duration = Duration::from_millis(200);
 
 /// What does not change from look to look.
-type Setting = (Arc<Config>, Arc<Enrolment>);
+type Setting = (Arc<Config>, Arc<Enrolment>, Arc<Vec<Window>>);
 
 /// The servers' time as it was last known: each look takes it as it is, and none is made for its sake.
 type Server = Rc<Cell<Option<ServerTime>>>;
@@ -37,7 +38,7 @@ impl Watchers {
     /// Sets them to work. Must be called within a [`LocalSet`](tokio::task::LocalSet).
     pub fn begin(watches: Vec<Box<dyn Watch>>, now: fn() -> Stamp, config: &Arc<Config>, enrolment: &Arc<Enrolment>) -> Self {
         let (tell, told) = mpsc::channel(watches.len().max(1));
-        let (setting, _) = watch::channel((Arc::clone(config), Arc::clone(enrolment)));
+        let (setting, _) = watch::channel((Arc::clone(config), Arc::clone(enrolment), Arc::default()));
         let began = Instant::now();
         let blind = watches.iter().map(|watch| (watch.watcher(), None)).collect();
         let (server, mut tasks) = (Server::default(), JoinSet::new());
@@ -49,7 +50,13 @@ impl Watchers {
 
     /// From now on under another configuration: everything is looked at again.
     pub fn reconfigure(&mut self, config: &Arc<Config>, enrolment: &Arc<Enrolment>) {
-        self.setting.send_replace((Arc::clone(config), Arc::clone(enrolment)));
+        let grants = Arc::clone(&self.setting.borrow().2);
+        self.setting.send_replace((Arc::clone(config), Arc::clone(enrolment), grants));
+    }
+
+    /// From now on under these windows: everything is looked at again.
+    pub fn regrant(&mut self, grants: Arc<Vec<Window>>) {
+        self.setting.send_modify(|setting| setting.2 = grants);
     }
 
     /// What time the servers show, as last heard; `None` = they did not say this time, and what was known stays.
@@ -79,13 +86,15 @@ async fn keep(
     server: Server,
     tell: mpsc::Sender<Watched>,
 ) {
+    let mut covered = Covered::default();
     loop {
-        let (config, enrolment) = setting.borrow_and_update().clone();
+        let (config, enrolment, grants) = setting.borrow_and_update().clone();
         let looked = Instant::now();
-        let given = Given { at: now(), config, enrolment, server: server.get() };
+        let given = Given { at: now(), config, enrolment, server: server.get(), grants };
         let Look { found, blind, again } = watch.look(&given).await;
         // Before enrolment nobody is accused.
         let found = found.map(|found| if given.baseline().is_some() { found } else { Vec::new() });
+        let found = found.map(|found| cover(found, &given.grants, &now(), &mut covered));
         let blind = blind.into_iter().map(|blind| Blind { what: blind.what.to_owned(), because: blind.why }).collect();
         if tell.send(Watched { watcher: watch.watcher(), found, blind }).await.is_err() {
             return;

@@ -44,7 +44,8 @@ fn what_cannot_be_asked_is_refused_in_json_with_its_reason() {
         ("GET", "/v1/status?lang=%ff%fe", b"", 400, "bad-parameter"),
         ("GET", "/v1/incidents?since=-1d", b"", 400, "bad-parameter"),
         ("DELETE", "/v1/status", b"", 405, "method-not-allowed"),
-        ("POST", "/v1/grants", b"{\"what\":\"usb\"}", 501, "not-implemented"),
+        ("POST", "/v1/grants", b"{\"what\":\"usb\"}", 400, "bad-order"),
+        ("POST", "/v1/grants", b"{\"revoke\":\"g-00000000\"}", 404, "no-such-grant"),
         ("POST", "/v1/grants", &[b'x'; 5000], 413, "too-large"),
     ] {
         let answer = request(&ground.control(), method, target, body).unwrap();

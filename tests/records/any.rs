@@ -3,9 +3,9 @@
 use super::samples::{EPOCH, record};
 use isonet::config::TerminalKind;
 use isonet::model::{
-    Actor, AgentEvent, Alternative, Authority, Body, Cause, Certainty, Change, ClockCard, ClockState, Comment, Earlier, Evidence,
+    Actor, AgentEvent, Alternative, Authority, Body, Cause, Certainty, Change, ClockCard, ClockState, Comment, Earlier, Evidence, Grant,
     GrantReference, IncidentBody, IncidentCard, IncidentId, IncidentKind, KnownCause, Layer, Origin, Phase, Record, Remedy, RuleReference,
-    Severity, TerminalCard, Time,
+    Scope, Severity, TerminalCard, Time,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::option::of;
@@ -183,6 +183,22 @@ fn incident_body() -> BoxedStrategy<IncidentBody> {
         .boxed()
 }
 
+fn grant() -> BoxedStrategy<Grant> {
+    let authority = select(vec![Authority::Bureau, Authority::Institution]);
+    (hex(8), select(Scope::ALL.to_vec()), wall(), word(), word(), of(word()), authority, any::<u32>())
+        .prop_map(|(id, what, until, by, reason, device, authority, uid)| Grant {
+            id: format!("g-{id}"),
+            what,
+            until,
+            by,
+            reason,
+            device,
+            authority,
+            uid,
+        })
+        .boxed()
+}
+
 fn agent() -> BoxedStrategy<AgentEvent> {
     let reason = |words: &[&str]| select(words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
     let hash = || of(hex(64));
@@ -202,6 +218,8 @@ fn agent() -> BoxedStrategy<AgentEvent> {
         any::<u32>().prop_map(|bytes| AgentEvent::TornTail { bytes: bytes.into() }),
         (word(), any::<u32>(), word()).prop_map(|(file, line, why)| AgentEvent::Tampered { file, line: line.into(), why }),
         (word(), word()).prop_map(|(file, why)| AgentEvent::Unreadable { file, why }),
+        grant().prop_map(|grant| AgentEvent::Granted { grant }),
+        (hex(8), any::<u32>()).prop_map(|(id, uid)| AgentEvent::GrantRevoked { id: format!("g-{id}"), uid }),
     ]
     .boxed()
 }

@@ -2,9 +2,9 @@
 
 use isonet::config::TerminalKind;
 use isonet::model::{
-    Actor, AgentEvent, Alternative, Authority, Body, Certainty, Change, ClockCard, ClockState, Comment, Earlier, Evidence, GrantReference,
-    IncidentBody, IncidentCard, IncidentId, IncidentKind, KnownCause, Layer, Phase, RECORD_SCHEMA, Record, Remedy, RuleReference, Severity,
-    TerminalCard, Time,
+    Actor, AgentEvent, Alternative, Authority, Body, Certainty, Change, ClockCard, ClockState, Comment, Earlier, Evidence, Grant,
+    GrantReference, IncidentBody, IncidentCard, IncidentId, IncidentKind, KnownCause, Layer, Phase, RECORD_SCHEMA, Record, Remedy,
+    RuleReference, Scope, Severity, TerminalCard, Time,
 };
 
 pub const EPOCH: &str = "019a9c3e-7b1c-7a00-8000-5f2d9c1e4b7a";
@@ -214,7 +214,24 @@ pub fn day() -> Vec<Record> {
             Severity::Medium,
             AgentEvent::Unreadable { file: format!("{EPOCH}-1.jsonl"), why: "Input/output error (os error 5)".to_owned() },
         ),
-        agent(14, Severity::Info, AgentEvent::Stopped { reason: "signal".to_owned() }),
+        agent(
+            14,
+            Severity::Low,
+            AgentEvent::Granted {
+                grant: Grant {
+                    id: "g-0a1b2c3d".to_owned(),
+                    what: Scope::Usb,
+                    until: "2026-11-18T12:00:00Z".parse().unwrap(),
+                    by: "李四".to_owned(),
+                    reason: "升级药品目录".to_owned(),
+                    device: Some("0951:1666:60A4".to_owned()),
+                    authority: Authority::Bureau,
+                    uid: 0,
+                },
+            },
+        ),
+        agent(15, Severity::Low, AgentEvent::GrantRevoked { id: "g-0a1b2c3d".to_owned(), uid: 0 }),
+        agent(16, Severity::Info, AgentEvent::Stopped { reason: "signal".to_owned() }),
     ]
 }
 

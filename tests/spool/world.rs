@@ -70,6 +70,7 @@ pub fn incident(key: u64, phase: Phase, second: u64) -> Draft {
             boot_ms: None,
         }],
         planned: None,
+        grant: None,
         origin: None,
     };
     Draft::new(&stamp(second), What::Incident(Box::new(incident)))

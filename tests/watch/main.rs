@@ -7,9 +7,11 @@
 mod clock;
 mod extension;
 mod frame;
+mod grants;
 mod ground;
 mod isolation;
 mod outside;
+mod settings;
 mod sites;
 mod usb;
 mod usb_ears;

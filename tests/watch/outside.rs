@@ -116,6 +116,8 @@ pub enum Service {
     Wildcard,
     /// A name server that knows the names of the anchors, and nothing of what does not exist.
     PublicNames,
+    /// Nobody; every frame that comes in is noted in the file of [`heard`].
+    Notes,
     /// A router that says it leads everywhere; the address is not used.
     Advertises,
 }
@@ -150,11 +152,12 @@ pub fn open(ground: &Ground, device: &str, services: &[(&str, Service)]) -> Outs
             Service::Proxy => "proxy".to_owned(),
             Service::Wildcard => "wildcard".to_owned(),
             Service::PublicNames => "names".to_owned(),
+            Service::Notes => format!("notes {}", ground.path(&format!("{device}-heard")).display()),
             Service::Advertises => "advertises".to_owned(),
         };
         let ip = at.parse::<SocketAddr>().unwrap().ip();
         let held = ground.beyond_run("ip -o address show");
-        if !matches!(service, Service::Advertises) && !held.contains(&format!(" {ip}/")) {
+        if !matches!(service, Service::Advertises | Service::Notes) && !held.contains(&format!(" {ip}/")) {
             let length = if ip.is_ipv4() { 32 } else { 128 };
             ground.beyond_run(&format!("ip address add {ip}/{length} dev lo {}", if ip.is_ipv4() { "" } else { "nodad" }));
         }
@@ -169,6 +172,11 @@ pub fn open(ground: &Ground, device: &str, services: &[(&str, Service)]) -> Outs
     let outside = Outside(command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap());
     wait_for("the world outside", PATIENCE, || ready(&path).exists().then_some(()));
     outside
+}
+
+/// What [`Service::Notes`] heard on an interface: `arp ADDRESS`, `ip ADDRESS`.
+pub fn heard(ground: &Ground, device: &str) -> Vec<String> {
+    fs::read_to_string(ground.path(&format!("{device}-heard"))).unwrap().lines().map(str::to_owned).collect()
 }
 
 fn ready(list: &Path) -> PathBuf {
@@ -194,6 +202,10 @@ fn serve(line: &str) -> thread::JoinHandle<()> {
         "wildcard" | "names" => {
             let socket: UdpSocket = bound(at, &device, Type::DGRAM).into();
             return thread::spawn(move || resolve(&socket, kind == "wildcard"));
+        }
+        "notes" => {
+            let (socket, file) = (tap(), fs::File::create(&words[3]).unwrap());
+            return thread::spawn(move || note(&socket, file, &device));
         }
         "advertises" => return thread::spawn(move || advertise(&device)),
         _ => {}
@@ -313,6 +325,30 @@ fn resolve(socket: &UdpSocket, wildcard: bool) {
             answer.extend(octets);
         }
         let _ = socket.send_to(&answer, from);
+    }
+}
+
+/// Hears every frame of every interface.
+fn tap() -> Socket {
+    const ALL: u16 = 3;
+    Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(i32::from(ALL.to_be())))).unwrap()
+}
+
+/// Notes whom frames are for. With one cable between the two, what is heard on it came from the terminal or went there.
+fn note(socket: &Socket, mut file: fs::File, _device: &str) {
+    let mut socket = socket;
+    let mut frame = [0; 2048];
+    while let Ok(length) = socket.read(&mut frame) {
+        let frame = &frame[..length];
+        let four = |at: usize| frame.get(at..at + 4).map(|b| std::net::Ipv4Addr::new(b[0], b[1], b[2], b[3]));
+        let line = match frame.get(12..14) {
+            Some([8, 6]) => four(38).map(|ip| format!("arp {ip}")),
+            Some([8, 0]) => four(30).map(|ip| format!("ip {ip}")),
+            _ => None,
+        };
+        if let Some(line) = line {
+            writeln!(file, "{line}").unwrap();
+        }
     }
 }
 

@@ -1,12 +1,13 @@
 //! One connection: one request, one answer, each in its time.
 
+use super::super::grants::Order;
 use super::follow::{Followers, Lines};
 use super::request::{Refusal, Wish, understand};
-use super::{Asked, Log, Question};
+use super::{Asked, Call, Log, Ordered, Question, group};
 use crate::catalogue::Lang;
 use crate::incident::log::{self, Wanted};
 use crate::report::View;
-use crate::sys::clock;
+use crate::sys::{clock, peer};
 use http_body_util::{BodyExt, Either, Full, Limited};
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
@@ -43,7 +44,7 @@ pub(super) struct House {
     pub(super) view: View,
     /// Of texts, unless the client wants another.
     pub(super) lang: Lang,
-    pub(super) ask: mpsc::Sender<Asked>,
+    pub(super) ask: mpsc::Sender<Call>,
     pub(super) followers: Rc<Followers>,
     pub(super) log: Log,
     /// Readers of the log at once.
@@ -63,15 +64,37 @@ pub(super) enum Stage {
     Following,
 }
 
+/// Who is connected, as the kernel says: it cannot be lied about.
+#[derive(Debug, Clone)]
+struct Peer {
+    uid: Option<u32>,
+    groups: Vec<u32>,
+}
+
+impl Peer {
+    fn of(stream: &UnixStream) -> Self {
+        let told = stream.peer_cred().ok();
+        let mut groups = peer::groups(stream).unwrap_or_default();
+        groups.extend(told.map(|told| told.gid()));
+        Self { uid: told.map(|told| told.uid()), groups }
+    }
+
+    /// Root, or a member of `isonet-admin`.
+    fn may_order(&self) -> bool {
+        self.uid == Some(0) || group::admin_id().is_some_and(|admin| self.groups.contains(&admin))
+    }
+}
+
 type Answer = Response<Either<Full<Bytes>, Lines>>;
 
 /// Serves one connection to its end.
 pub(super) async fn attend(stream: UnixStream, house: Rc<House>, stage: Rc<Cell<Stage>>) {
     let cut_off = Rc::new(Notify::new());
+    let peer = Peer::of(&stream);
     let service = service_fn(|request| {
-        let (house, end, stage) = (Rc::clone(&house), Rc::clone(&cut_off), Rc::clone(&stage));
+        let (house, end, stage, peer) = (Rc::clone(&house), Rc::clone(&cut_off), Rc::clone(&stage), peer.clone());
         async move {
-            let answer = respond(&house, request, end, &stage).await;
+            let answer = respond(&house, request, end, &stage, &peer).await;
             let follows = matches!(answer.body(), Either::Right(_));
             stage.set(if follows { Stage::Following } else { Stage::Taking(Instant::now()) });
             Ok::<_, Infallible>(answer)
@@ -102,33 +125,38 @@ pub(super) async fn attend(stream: UnixStream, house: Rc<House>, stage: Rc<Cell<
     }
 }
 
-async fn respond(house: &House, request: Request<Incoming>, end: Rc<Notify>, stage: &Cell<Stage>) -> Answer {
+async fn respond(house: &House, request: Request<Incoming>, end: Rc<Notify>, stage: &Cell<Stage>, peer: &Peer) -> Answer {
     let (head, body) = request.into_parts();
     let (wish, lang) = understand(house.view, &head.method, head.uri.path(), head.uri.query(), house.lang);
     // Until its body is there, a request is not whole.
     let whole = take_in(body).await;
     stage.set(Stage::Asking);
-    let fulfilled = match whole.and(wish) {
-        Ok(Wish::Follow) => {
+    let fulfilled = match whole.and_then(|body| Ok((wish?, body))) {
+        Ok((Wish::Follow, _)) => {
             house.followers.join(end).map(|lines| answer(JSON_LINES, Either::Right(lines))).ok_or(Refusal::TooManyFollowers)
         }
-        Ok(Wish::Ask(question)) => {
+        Ok((Wish::Ask(question), _)) => {
             let kind = if question == Question::Metrics { FIGURES } else { JSON };
             ask(house, question, lang).await.map(|bytes| answer(kind, Either::Left(bytes.into())))
         }
-        Ok(Wish::Incidents(wanted)) => incidents(house, wanted).await.map(|text| answer(JSON, Either::Left(Bytes::from(text).into()))),
+        Ok((Wish::Grants, _)) => order(house, None, peer).await.map(|bytes| answer(JSON, Either::Left(bytes.into()))),
+        Ok((Wish::Order, body)) => match authorised(&body, peer) {
+            Ok(wanted) => order(house, Some(wanted), peer).await.map(|bytes| answer(JSON, Either::Left(bytes.into()))),
+            Err(refusal) => Err(refusal),
+        },
+        Ok((Wish::Incidents(wanted), _)) => incidents(house, wanted).await.map(|text| answer(JSON, Either::Left(Bytes::from(text).into()))),
         Err(refusal) => Err(refusal),
     };
     fulfilled.unwrap_or_else(|refusal| refuse(refusal, lang))
 }
 
-/// Nothing that can be asked for has a body; a small one is read and forgotten.
-async fn take_in(body: Incoming) -> Result<(), Refusal> {
+/// Only orders have a body; another small one is read and forgotten.
+async fn take_in(body: Incoming) -> Result<Bytes, Refusal> {
     if body.is_end_stream() {
-        return Ok(());
+        return Ok(Bytes::new());
     }
     match timeout(HEAD_BY, Limited::new(body, LARGEST_BODY).collect()).await {
-        Ok(Ok(_)) => Ok(()),
+        Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(_)) | Err(_) => Err(Refusal::TooLarge),
     }
 }
@@ -136,12 +164,27 @@ async fn take_in(body: Incoming) -> Result<(), Refusal> {
 async fn ask(house: &House, question: Question, lang: Lang) -> Result<Bytes, Refusal> {
     let (answer, told) = oneshot::channel();
     // Nobody waits for a place in the queue: who finds it full is one of too many.
-    house.ask.try_send(Asked { question, lang, answer }).map_err(|_| Refusal::Busy)?;
+    house.ask.try_send(Call::Asked(Asked { question, lang, answer })).map_err(|_| Refusal::Busy)?;
     match timeout(ANSWERED_BY, told).await {
         Ok(Ok(Some(document))) => Ok(document),
         Ok(Ok(None)) => Err(Refusal::NothingYet),
         Ok(Err(_)) | Err(_) => Err(Refusal::Busy),
     }
+}
+
+/// The order in a body, from somebody who may give one.
+fn authorised(body: &[u8], peer: &Peer) -> Result<Order, Refusal> {
+    if !peer.may_order() {
+        return Err(Refusal::NotAllowed);
+    }
+    serde_json::from_slice(body).map_err(|_| Refusal::Order)
+}
+
+async fn order(house: &House, order: Option<Order>, peer: &Peer) -> Result<Bytes, Refusal> {
+    let (answer, told) = oneshot::channel();
+    let uid = peer.uid.unwrap_or(u32::MAX);
+    house.ask.try_send(Call::Ordered(Ordered { order, uid, answer })).map_err(|_| Refusal::Busy)?;
+    timeout(ANSWERED_BY, told).await.ok().and_then(Result::ok).unwrap_or(Err(Refusal::Busy))
 }
 
 async fn incidents(house: &House, wanted: Wanted) -> Result<String, Refusal> {

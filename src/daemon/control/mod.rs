@@ -14,7 +14,8 @@
 //! | `GET /v1/incidents`, `?since=7d`, `?open=1` | the last record of each incident, `incidents/1` |
 //! | `GET /v1/incidents?follow=1` | records from now on, one JSON line each, as they reach the disk |
 //! | `GET /metrics` | figures in the text format of Prometheus |
-//! | `POST /v1/grants` | 501: not yet |
+//! | `GET /v1/grants` | all grants that are kept, `grants/1` |
+//! | `POST /v1/grants` | for root and the group `isonet-admin`: gives one, or revokes one (`{"revoke": "g-..."}`); the answer is as above |
 //!
 //! `lang=zh-CN` or `lang=en` chooses the language of texts. Errors are `{"error": {"code": ..., "text": ...}}`.
 //!
@@ -35,6 +36,7 @@ pub use door::ControlError;
 pub use request::Refusal;
 pub use tail::log;
 
+use super::grants::Order;
 use crate::catalogue::Lang;
 use crate::report::View;
 use crate::spool::Position;
@@ -92,14 +94,34 @@ pub struct Asked {
     pub answer: oneshot::Sender<Option<Bytes>>,
 }
 
+/// An order with the place for its answer, or the question what was ordered.
+#[derive(Debug)]
+pub struct Ordered {
+    /// What; `None` = nothing new, only the list is wanted.
+    pub order: Option<Order>,
+    /// The user who gives it. That they may was seen to.
+    pub uid: u32,
+    /// For the list of grants as it is afterwards.
+    pub answer: oneshot::Sender<Result<Bytes, Refusal>>,
+}
+
+/// What comes from clients.
+#[derive(Debug)]
+pub enum Call {
+    /// A question.
+    Asked(Asked),
+    /// An order.
+    Ordered(Ordered),
+}
+
 /// Reads the log: calls for each of its lines, the oldest first, until told to stop. Runs on a thread of its own.
 pub type Log = Arc<dyn Fn(&mut dyn FnMut(&[u8]) -> ControlFlow<()>) -> io::Result<()> + Send + Sync>;
 
 /// The sockets, seen from the loop.
 pub struct Control {
-    asked: mpsc::Receiver<Asked>,
+    asked: mpsc::Receiver<Call>,
     // Keeps `asked` open where there is no socket.
-    ask: mpsc::Sender<Asked>,
+    ask: mpsc::Sender<Call>,
     followers: Rc<Followers>,
     /// The last record that is on disk.
     recorded: watch::Sender<Position>,
@@ -153,8 +175,8 @@ impl Control {
         }
     }
 
-    /// The next question; waits for ever where nobody asks. Cancelling it loses nothing.
-    pub async fn next(&mut self) -> Asked {
+    /// The next question or order; waits for ever where nobody asks. Cancelling it loses nothing.
+    pub async fn next(&mut self) -> Call {
         match self.asked.recv().await {
             Some(asked) => asked,
             None => std::future::pending().await,

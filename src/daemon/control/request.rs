@@ -1,5 +1,6 @@
 //! What a request asks for, and why it is refused. Pure.
 
+use super::super::grants::NotGranted;
 use super::{Freshness, Question};
 use crate::catalogue::Lang;
 use crate::config::duration;
@@ -17,6 +18,10 @@ pub(super) enum Wish {
     Incidents(Wanted),
     /// Records from now on.
     Follow,
+    /// All grants.
+    Grants,
+    /// A grant, or the end of one: what, stands in the body.
+    Order,
 }
 
 /// Why a request is not answered.
@@ -32,8 +37,12 @@ pub enum Refusal {
     Parameter,
     /// More than anything that is asked for needs.
     TooLarge,
-    /// Grants come later.
-    NotYetMade,
+    /// Only root and the group `isonet-admin` give orders.
+    NotAllowed,
+    /// The body is no order.
+    Order,
+    /// The order is understood and not carried out.
+    NotGranted(NotGranted),
     /// No round has ended yet.
     NothingYet,
     /// The service does not answer now.
@@ -53,7 +62,10 @@ impl Refusal {
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Parameter => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::NotYetMade => StatusCode::NOT_IMPLEMENTED,
+            Self::NotAllowed => StatusCode::FORBIDDEN,
+            Self::Order => StatusCode::BAD_REQUEST,
+            Self::NotGranted(NotGranted::Unknown) => StatusCode::NOT_FOUND,
+            Self::NotGranted(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NothingYet | Self::Busy | Self::TooManyFollowers => StatusCode::SERVICE_UNAVAILABLE,
             Self::Log => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -67,7 +79,18 @@ impl Refusal {
             Self::Method(_) => "method-not-allowed",
             Self::Parameter => "bad-parameter",
             Self::TooLarge => "too-large",
-            Self::NotYetMade => "not-implemented",
+            Self::NotAllowed => "not-permitted",
+            Self::Order => "bad-order",
+            Self::NotGranted(why) => match why {
+                NotGranted::Text => "bad-text",
+                NotGranted::Past => "already-over",
+                NotGranted::TooLong => "too-long",
+                NotGranted::NoKey => "no-bureau-key",
+                NotGranted::Code => "bad-code",
+                NotGranted::Used => "code-used",
+                NotGranted::Unknown => "no-such-grant",
+                NotGranted::TooMany => "too-many-grants",
+            },
             Self::NothingYet => "nothing-yet",
             Self::Busy => "busy",
             Self::TooManyFollowers => "too-many-followers",
@@ -86,7 +109,10 @@ impl Refusal {
             Self::Method(_) => lang.pick("这个地址不能这样请求。", "This path is not asked in this way."),
             Self::Parameter => lang.pick("参数看不懂。", "A parameter is not understood."),
             Self::TooLarge => lang.pick("请求太大。", "The request is too large."),
-            Self::NotYetMade => lang.pick("这个版本还不能登记放行。", "This version does not take grants yet."),
+            Self::NotAllowed => lang
+                .pick("登记放行要用 root，或者 isonet-admin 组的用户。", "Only root and members of the group isonet-admin record grants."),
+            Self::Order => lang.pick("登记的内容看不懂。", "The order is not understood."),
+            Self::NotGranted(why) => not_granted(why, lang),
             Self::NothingYet => lang.pick("第一次检查还没有做完，请稍后再问。", "The first look has not ended yet: ask again in a moment."),
             Self::Busy => lang.pick("值守程序正忙，请稍后再问。", "The service is busy: ask again in a moment."),
             Self::TooManyFollowers => lang.pick("同时跟踪的太多了。", "Too many follow already."),
@@ -110,6 +136,29 @@ impl Refusal {
     }
 }
 
+fn not_granted(why: NotGranted, lang: Lang) -> &'static str {
+    let (zh, en) = match why {
+        NotGranted::Text => (
+            "登记人、原因、设备不能空着，不能超过 200 个字，也不能有特殊字符。",
+            "Name, reason and device must not be empty, longer than 200 characters, or have control characters.",
+        ),
+        NotGranted::Past => ("到期时间已经过了。", "Its end is past."),
+        NotGranted::TooLong => ("一次放行最长 31 天。", "A grant lasts for 31 days at most."),
+        NotGranted::NoKey => (
+            "配置里没有医保局的公钥（rules.bureau-key），放行码没法核对。",
+            "There is no key of the bureau (rules.bureau-key) to check the code with.",
+        ),
+        NotGranted::Code => (
+            "放行码不对：要和本终端编号、内容、到期时间、设备完全一致。",
+            "The code is not right: it must be for this terminal, this act, this end and this device.",
+        ),
+        NotGranted::Used => ("这个放行码已经用过。", "This code was used before."),
+        NotGranted::Unknown => ("没有这个编号的有效放行。", "No grant of this number is open."),
+        NotGranted::TooMany => ("有效的放行太多，请先收回不用的。", "Too many grants are open: revoke some first."),
+    };
+    lang.pick(zh, en)
+}
+
 /// Understands a request: what is wanted, in which language. The language is known even where the rest is refused.
 pub(super) fn understand(view: View, method: &Method, path: &str, query: Option<&str>, lang: Lang) -> (Result<Wish, Refusal>, Lang) {
     let parameters = Parameters::of(query.unwrap_or_default());
@@ -127,7 +176,8 @@ fn wish(view: View, method: &Method, path: &str, told: &Parameters) -> Result<Wi
         "/v1/incidents" => {
             ("GET", told.only(&[Name::Lang, Name::Since, Name::Open, Name::Follow]).map(|()| Wish::Incidents(told.incidents)))
         }
-        "/v1/grants" => ("POST", Err(Refusal::NotYetMade)),
+        "/v1/grants" if method == Method::POST => ("POST", told.only(&[Name::Lang]).map(|()| Wish::Order)),
+        "/v1/grants" => ("GET", told.only(&[Name::Lang]).map(|()| Wish::Grants)),
         _ => return Err(Refusal::NotFound),
     };
     if view == View::Clerk && path != "/v1/status" {
@@ -226,6 +276,7 @@ mod tests {
             ("/v1/world?fresh=0", Wish::Ask(Question::World(Freshness::Latest))),
             ("/metrics", Wish::Ask(Question::Metrics)),
             ("/v1/incidents?follow=1", Wish::Follow),
+            ("/v1/grants", Wish::Grants),
             ("/v1/incidents", Wish::Incidents(Wanted::default())),
             ("/v1/incidents?since=7d&open=1", Wish::Incidents(Wanted { since: Some(Duration::from_hours(7 * 24)), only_open: true })),
         ] {
@@ -248,12 +299,12 @@ mod tests {
             ("/v1/diagnosis?fresh=1&fresh=1", Refusal::Parameter),
             ("/v1/incidents?since=yesterday", Refusal::Parameter),
             ("/v1/incidents?follow=1&open=1", Refusal::Parameter),
-            ("/v1/grants", Refusal::Method("POST")),
+            ("/v1/grants?open=1", Refusal::Parameter),
         ] {
             assert_eq!(get(View::Whole, target), Err(refusal), "{target}");
         }
         let post = understand(View::Whole, &Method::POST, "/v1/grants", None, Lang::En).0;
-        assert_eq!(post, Err(Refusal::NotYetMade));
+        assert_eq!(post, Ok(Wish::Order));
         let delete = understand(View::Whole, &Method::DELETE, "/v1/status", None, Lang::En).0;
         assert_eq!(delete, Err(Refusal::Method("GET")));
     }

@@ -175,6 +175,21 @@ fn event(code: &str, lang: Lang) -> (&'static str, String) {
                  it are whole.",
             ),
         ),
+        "agent.granted" => (
+            (
+                "登记了一次放行",
+                "有人登记了一段放行时间，内容、到期时间、授权方和登记人在记录里。医保局授权的，期间看到的相应情况只作记录；本单位自己登记的，只写在旁边。",
+            ),
+            (
+                "A grant was recorded",
+                "Somebody recorded an authorised window; what, until when, on whose authority and by whom stands in the record. On the bureau's authority what \
+                 belongs to it is only noted meanwhile; on the institution's own it stands beside the incident.",
+            ),
+        ),
+        "agent.grant-revoked" => (
+            ("一次放行提前收回", "一段放行时间在到期之前收回了，从这时起不再有效。"),
+            ("A grant was revoked", "An authorised window was called back before its end and holds no longer."),
+        ),
         "agent.unreadable" => (
             (
                 "本地记录有一段读不出来",

@@ -9,7 +9,7 @@ use crate::model::Unseen;
 use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType};
 use socket2::Socket;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::net::IpAddr;
@@ -31,6 +31,8 @@ pub struct Heard {
     pub changed: bool,
     /// Neighbours that do not answer the kernel any more.
     pub failed: BTreeSet<IpAddr>,
+    /// Neighbours that answer with another hardware address than was told before, or are told of for the first time.
+    pub moved: BTreeSet<IpAddr>,
     /// Messages were lost: everything may have changed.
     pub lost: bool,
 }
@@ -82,7 +84,7 @@ impl Events {
             self.behind &= !caught_up;
             if heard.lost {
                 // What was told last is not known any more: the same said again may be news.
-                self.known.0.clear();
+                self.known.clear();
                 heard.changed = true;
             }
             if heard != Heard::default() {
@@ -94,7 +96,12 @@ impl Events {
 
 /// What was told before.
 #[derive(Debug, Default)]
-struct Known(BTreeSet<u64>);
+struct Known {
+    /// Links, addresses and routes.
+    facts: BTreeSet<u64>,
+    /// The hardware address of each neighbour, by interface and address.
+    macs: BTreeMap<(u32, IpAddr), Vec<u8>>,
+}
 
 /// The length of a message's header.
 const HEADER: usize = 16;
@@ -119,27 +126,49 @@ impl Known {
             libc::RTM_NEWROUTE if !is_inert(payload) => heard.changed |= self.is_news(libc::RTM_NEWROUTE, route(payload)),
             libc::RTM_DELLINK => {
                 // Its index may be given to another link.
-                self.0.clear();
+                self.clear();
                 heard.changed = true;
             }
             libc::RTM_DELADDR => heard.changed |= self.forget(libc::RTM_NEWADDR, address(payload)),
             libc::RTM_DELROUTE if !is_inert(payload) => heard.changed |= self.forget(libc::RTM_NEWROUTE, route(payload)),
             libc::RTM_NEWRULE | libc::RTM_DELRULE => heard.changed = true,
-            libc::RTM_NEWNEIGH => heard.failed.extend(failed_neighbour(payload)),
+            libc::RTM_NEWNEIGH => {
+                heard.failed.extend(failed_neighbour(payload));
+                heard.moved.extend(self.moved_neighbour(payload));
+            }
             _ => {}
         }
     }
 
     fn is_news(&mut self, kind: u16, facts: Option<u64>) -> bool {
-        if self.0.len() >= MOST_KNOWN {
-            self.0.clear();
+        if self.facts.len() >= MOST_KNOWN {
+            self.facts.clear();
         }
-        facts.is_none_or(|facts| self.0.insert(mixed(kind, facts)))
+        facts.is_none_or(|facts| self.facts.insert(mixed(kind, facts)))
+    }
+
+    fn clear(&mut self) {
+        self.facts.clear();
+        self.macs.clear();
+    }
+
+    /// A neighbour with another hardware address than the one told before.
+    fn moved_neighbour(&mut self, payload: &[u8]) -> Option<IpAddr> {
+        let (_, mac) = attributes(payload, NEIGHBOUR_HEAD).find(|(kind, _)| *kind == libc::NDA_LLADDR)?;
+        let (index, address) = (u32_at(payload, 4)?, neighbour_address(payload)?);
+        if self.macs.get(&(index, address)).is_some_and(|known| known == mac) {
+            return None;
+        }
+        if self.macs.len() >= MOST_KNOWN {
+            self.macs.clear();
+        }
+        self.macs.insert((index, address), mac.to_vec());
+        Some(address)
     }
 
     fn forget(&mut self, kind: u16, facts: Option<u64>) -> bool {
         if let Some(facts) = facts {
-            self.0.remove(&mixed(kind, facts));
+            self.facts.remove(&mixed(kind, facts));
         }
         true
     }
@@ -204,12 +233,18 @@ fn is_inert(payload: &[u8]) -> bool {
     cached || head[4] == libc::RT_TABLE_LOCAL || matches!(head[7], libc::RTN_LOCAL | libc::RTN_BROADCAST | libc::RTN_MULTICAST)
 }
 
+/// The length of a neighbour's fixed head.
+const NEIGHBOUR_HEAD: usize = 12;
+
 fn failed_neighbour(payload: &[u8]) -> Option<IpAddr> {
-    const HEAD: usize = 12;
     if u16_at(payload, 8)? & libc::NUD_FAILED == 0 {
         return None;
     }
-    let (_, address) = attributes(payload, HEAD).find(|(kind, _)| *kind == libc::NDA_DST)?;
+    neighbour_address(payload)
+}
+
+fn neighbour_address(payload: &[u8]) -> Option<IpAddr> {
+    let (_, address) = attributes(payload, NEIGHBOUR_HEAD).find(|(kind, _)| *kind == libc::NDA_DST)?;
     match address.len() {
         4 => <[u8; 4]>::try_from(address).ok().map(IpAddr::from),
         16 => <[u8; 16]>::try_from(address).ok().map(IpAddr::from),
@@ -284,6 +319,20 @@ mod tests {
     }
 
     #[test]
+    fn a_neighbour_is_news_when_its_hardware_address_changes_only() {
+        let mut known = Known::default();
+        let told = |state: u8, mac: u8| {
+            let head = [2, 0, 0, 0, 2, 0, 0, 0, state, 0, 0, 0];
+            built(libc::RTM_NEWNEIGH, &head, &[(libc::NDA_DST, &[10, 0, 0, 1]), (libc::NDA_LLADDR, &[2, 0, 0, 0, 0, mac])])
+        };
+        let router = BTreeSet::from([IpAddr::from([10, 0, 0, 1])]);
+        assert_eq!(heard(&mut known, &told(2, 1)).moved, router, "told of for the first time");
+        assert_eq!(heard(&mut known, &told(4, 1)), Heard::default());
+        assert_eq!(heard(&mut known, &told(2, 2)), Heard { moved: router.clone(), ..Heard::default() });
+        assert_eq!(heard(&mut known, &told(2, 1)).moved, router, "back");
+    }
+
+    #[test]
     fn what_cannot_be_understood_is_a_change() {
         assert!(heard(&mut Known::default(), &[1, 2, 3]).changed);
         let mut cut = built(libc::RTM_NEWADDR, &[2, 24, 0, 0, 2, 0, 0, 0], &[]);
@@ -296,7 +345,7 @@ mod tests {
         fn noise_ends(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
             let mut known = Known::default();
             heard(&mut known, &bytes);
-            prop_assert!(known.0.len() <= bytes.len());
+            prop_assert!(known.facts.len() + known.macs.len() <= bytes.len());
         }
     }
 }

@@ -6,6 +6,7 @@ use rtnetlink::packet_route::route::{RouteMessage, RouteProtocol};
 use rtnetlink::packet_route::rule::{RuleAttribute, RuleMessage};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 /// All of it at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -16,6 +17,8 @@ pub struct Ways {
     pub routes: Vec<(Route, ToldBy)>,
     /// Tables that a rule of the policy leads to.
     pub ruled: BTreeSet<u32>,
+    /// Hardware addresses of neighbours, as far as the kernel has them.
+    pub macs: BTreeMap<(IfName, IpAddr), String>,
 }
 
 /// Who set a route, as the kernel noted it.
@@ -51,7 +54,9 @@ impl Netlink {
             Outcome::Unknown(why) => return Err(why),
             Outcome::Failed(_) => return Err(Unseen::Unsteady),
         };
-        Ok(Ways { links, routes: self.told_routes(&names).await?, ruled: self.ruled().await? })
+        let neighbours = self.neighbours(&names).await?;
+        let macs = neighbours.into_iter().filter_map(|entry| Some(((entry.link, entry.address), entry.mac?))).collect();
+        Ok(Ways { links, routes: self.told_routes(&names).await?, ruled: self.ruled().await?, macs })
     }
 
     async fn told_routes(&self, names: &BTreeMap<u32, IfName>) -> Result<Vec<(Route, ToldBy)>, Unseen> {

@@ -146,11 +146,6 @@ impl Pace {
     pub fn is_first(&self) -> bool {
         self.burst.as_ref().is_some_and(|burst| burst.began.is_none())
     }
-
-    /// Nothing is under way or waiting for a change to be looked into.
-    pub fn is_quiet(&self) -> bool {
-        self.burst.is_none()
-    }
 }
 
 #[cfg(test)]
@@ -191,7 +186,7 @@ mod tests {
             let at = rounds(&mut pace, 0, size);
             assert_eq!(at.len(), sent, "{size}");
             assert!(sent * size <= 12 && (sent == 1 || at[sent - 1] >= at[0] + 10_000));
-            assert!(pace.is_quiet());
+            assert_eq!(pace.due(), None);
         }
     }
 
@@ -214,7 +209,7 @@ mod tests {
         pace.changed(0);
         assert!(pace.may(500).is_some());
         pace.send(500, Why::Change(12), 0, None);
-        assert!(pace.is_quiet() && pace.due().is_none());
+        assert_eq!(pace.due(), None);
     }
 
     #[test]

@@ -114,9 +114,8 @@ fn by_itself(answer: &Answer) -> Grade {
     let other = |what: &str| Grade::Lookalike(what.to_owned());
     match &shown.fault {
         None => Grade::Proved { aside: false },
-        Some(TlsFault::NotYetValid) => Grade::Proved { aside: true },
         Some(TlsFault::Expired) if long_dead() => other("certificate expired"),
-        Some(TlsFault::Expired) => Grade::Proved { aside: true },
+        Some(TlsFault::Expired | TlsFault::NotYetValid) => Grade::Proved { aside: true },
         Some(TlsFault::UnknownIssuer) if shown.self_issued => other("issuer unknown, signed by itself"),
         Some(TlsFault::UnknownIssuer) => other("issuer unknown"),
         Some(TlsFault::NameMismatch) => other("other name"),
@@ -146,6 +145,11 @@ pub fn roots_aged(round: &Round) -> bool {
 fn covers(pattern: &str, name: &str) -> bool {
     let parent = |rest: &str| name.split_once('.').is_some_and(|(_, parent)| parent.eq_ignore_ascii_case(rest));
     pattern.eq_ignore_ascii_case(name) || pattern.strip_prefix("*.").is_some_and(parent)
+}
+
+/// The way through a proxy, apart from all others.
+pub fn through(proxy: SocketAddr) -> Path {
+    Path { device: IfName::new(proxy.to_string()), gateway: None, table: 0, v6: proxy.is_ipv6() }
 }
 
 /// Who proved itself by one way.

@@ -124,24 +124,29 @@ pub fn is_by_design(access: Access) -> bool {
 /// All deviations, one an interface, by name. `interfaces` are those of `ways.links`.
 pub fn deviations(ways: &Ways, interfaces: &[Interface], normal: Normal<'_>) -> Vec<Deviation> {
     let mut found: BTreeMap<&IfName, Deviation> = BTreeMap::new();
-    let at = |link: &IfName| Deviation { link: link.clone(), upstream: true, lines: Vec::new() };
+    // Something was done at this PC. What follows from an address says nothing of who gave it.
+    let mut done_here: BTreeSet<&IfName> = BTreeSet::new();
+    let at = |link: &IfName| Deviation { link: link.clone(), upstream: false, lines: Vec::new() };
     for (link, interface) in ways.links.iter().filter_map(|link| Some((link, interfaces.iter().find(|i| i.name == link.name)?))) {
         let new = enrolled(interface, normal.baseline).is_none() && !of_a_vpn(&link.name, normal);
         if new && is_a_way_by_itself(link, interface) {
             let deviation = found.entry(&link.name).or_insert_with(|| at(&link.name));
-            deviation.upstream = false;
+            done_here.insert(&link.name);
             deviation.lines.push(line("uplink.link", link.name.to_string(), described(link, interface)));
         }
     }
     for (hop, destinations) in outward(ways, interfaces, normal) {
         let deviation = found.entry(hop.device).or_insert_with(|| at(hop.device));
-        let known = is_enrolled_link(hop.device, interfaces, normal);
-        deviation.upstream &= known && matches!(hop.told, ToldBy::Dhcp | ToldBy::Router);
+        deviation.upstream |= matches!(hop.told, ToldBy::Dhcp | ToldBy::Router);
+        if hop.told == ToldBy::ThisPc || !is_enrolled_link(hop.device, interfaces, normal) {
+            done_here.insert(hop.device);
+        }
         if deviation.lines.len() < MOST_LINES {
             deviation.lines.extend(hop.lines(&destinations, ways));
         }
     }
-    found.into_values().collect()
+    let judged = |deviation: Deviation| Deviation { upstream: deviation.upstream && !done_here.contains(&deviation.link), ..deviation };
+    found.into_values().map(judged).collect()
 }
 
 /// A next hop.

@@ -45,6 +45,7 @@ impl Pc {
             links: vec![link("lo", LinkKind::Loopback), link("eth0", LinkKind::Ethernet)],
             routes: routes.into_iter().map(|route| (route, ToldBy::ThisPc)).collect(),
             ruled: BTreeSet::from([254, 253, 255]),
+            macs: BTreeMap::new(),
         };
         Self { baseline: baseline(), config, ways, interfaces: vec![card("eth0", CARD, "00:11:22:33:44:55")] }
     }
@@ -175,6 +176,11 @@ fn what_the_network_hands_out_on_an_enrolled_card_is_upstreams_doing() {
     let advertised = Pc::leased().with("::/0", "eth0", Some("fe80::1"), ToldBy::Router);
     assert_eq!(advertised.told(), ["uplink.route ::/0 via fe80::1 dev eth0", "uplink.told-by eth0 router advertisement"]);
     assert!(advertised.found()[0].upstream);
+    // The address that follows from it is the kernel's doing; one that came alone is anybody's.
+    let addressed = advertised.with("2409:8a00::/64", "eth0", None, ToldBy::Kernel);
+    assert!(addressed.found()[0].upstream);
+    let alone = Pc::leased().with("2409:8a00::/64", "eth0", None, ToldBy::Kernel);
+    assert!(!alone.found()[0].upstream);
     let by_hand = Pc::leased().with("0.0.0.0/0", "eth0", Some("10.1.0.9"), ToldBy::ThisPc);
     assert!(!by_hand.found()[0].upstream);
     let new = Pc::leased().plug(LinkKind::Ethernet, card("usb0", "pci0000:00/usb1/1-2", "00:e0:4c:00:00:01")).with(

@@ -1,0 +1,179 @@
+//! What decides how this PC works: name, name servers, hosts file, time configuration, network.
+//!
+//! Files are read when writing to them has settled, the network when the kernel says that it changed, everything once a minute. What DHCP does
+//! comes in steps (address, gateway, name servers), so what is seen of the network counts only once it has stood for two seconds.
+
+mod judge;
+
+use super::ear::Ear;
+use super::memory::{Memory, REST, Sights, after_a_restart, once_it_stands};
+use super::{Blind, Given, Look, Watch};
+use crate::baseline::{Baseline, FileState, network_again, settings_again, settings_files};
+use crate::config::Config;
+use crate::model::{Finding, FindingCode, IfName, Outcome, Subject, Unseen, Watcher};
+use crate::sys::changes::Changes;
+use crate::sys::netlink::{Netlink, Snapshot};
+use crate::sys::{hostname, leases};
+use futures_util::future::LocalBoxFuture;
+use judge::{Around, network, settings};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use tokio::time::{Instant, sleep_until};
+
+/// How long the network has to stand as it is, ms.
+const STANDS_MS: u64 = 2_000;
+
+/// Looks after the settings.
+pub struct Settings {
+    memory: Memory,
+    network: Ear,
+    looked: Instant,
+    hostname: Option<hostname::Ear>,
+    files: Option<Changes>,
+    /// What `files` watches.
+    places: Vec<PathBuf>,
+}
+
+impl Settings {
+    /// Begins to listen. Must be called within a tokio runtime with I/O enabled.
+    pub fn new() -> Self {
+        let hostname =
+            hostname::Ear::open().inspect_err(|error| tracing::info!(%error, "another name of this PC is noticed within a minute")).ok();
+        Self { memory: Memory::default(), network: Ear::open(), looked: Instant::now(), hostname, files: None, places: Vec::new() }
+    }
+
+    /// Watches what is there by now. A watch that cannot be had costs only time: everything is read once a minute.
+    fn listen(&mut self) {
+        let (files, directories) = settings_files();
+        let real = files.iter().chain(&directories).filter_map(|place| std::fs::canonicalize(place).ok()).collect();
+        if self.files.is_some() && self.places == real {
+            return;
+        }
+        let changes = Changes::of_files(&files, &directories);
+        self.files = changes.inspect_err(|error| tracing::info!(%error, "changes of settings are noticed within a minute")).ok();
+        self.places = real;
+    }
+}
+
+impl Watch for Settings {
+    fn watcher(&self) -> Watcher {
+        Watcher::Settings
+    }
+
+    fn look<'a>(&'a mut self, given: &'a Given) -> LocalBoxFuture<'a, Look> {
+        Box::pin(async move {
+            // Before reading, so that what changes meanwhile is heard.
+            self.listen();
+            let Some(was) = given.baseline() else { return Look::of(Vec::new()) };
+            self.looked = Instant::now();
+            let (snapshot, leased) = kernel().await;
+            let Some(read) = read(was, given).await else {
+                return Look::blind("settings.files", Unseen::Error("read the settings: gave up".to_owned()));
+            };
+            let around = around(was, &given.config, &snapshot, leased, read.leased_servers, read.processes);
+            let mut seen = settings(was, &read.now, &around);
+            let mut blind = blind(&read.now);
+            match network_again(was, &given.config, &snapshot, Path::new("/")) {
+                Some(now) => seen.found.extend(network(was, &now, &around)),
+                None => cannot_see_network(&snapshot, &mut seen, &mut blind),
+            }
+            let (found, again) = self.memory.take(seen, &given.at, due);
+            Look { found, blind, again }
+        })
+    }
+
+    fn stirred(&mut self) -> LocalBoxFuture<'_, ()> {
+        Box::pin(async move {
+            let files = async {
+                match &mut self.files {
+                    Some(changes) => changes.next().await,
+                    None => std::future::pending().await,
+                }
+            };
+            let hostname = async {
+                match &self.hostname {
+                    Some(ear) => ear.changed().await,
+                    None => std::future::pending().await,
+                }
+            };
+            let network = async {
+                self.network.stirred().await;
+                sleep_until(self.looked + REST).await;
+            };
+            tokio::select! {
+                () = files => {}
+                () = hostname => {}
+                () = network => {}
+            }
+        })
+    }
+}
+
+fn due(finding: &Finding, since_ms: u64) -> u64 {
+    match (finding.code, &finding.subject) {
+        (FindingCode::SettingsTime, Subject::Program(_)) => after_a_restart(since_ms),
+        (FindingCode::SettingsResolver | FindingCode::SettingsNetwork, _) => once_it_stands(since_ms, STANDS_MS),
+        _ => once_it_stands(since_ms, 0),
+    }
+}
+
+async fn kernel() -> (Snapshot, BTreeSet<(IfName, IpAddr)>) {
+    match Netlink::open() {
+        Ok(netlink) => (netlink.snapshot().await, netlink.leased().await.unwrap_or_default()),
+        Err(why) => (Snapshot::unknown(&why), BTreeSet::new()),
+    }
+}
+
+/// What files and processes say.
+struct Read {
+    now: Baseline,
+    leased_servers: BTreeSet<IpAddr>,
+    processes: bool,
+}
+
+/// Off the loop: it walks all processes.
+async fn read(was: &Baseline, given: &Given) -> Option<Read> {
+    let (was, config, at) = (was.clone(), given.config.clone(), given.at.clone());
+    let read = tokio::task::spawn_blocking(move || Read {
+        now: settings_again(&was, &config, &at, Path::new("/")),
+        leased_servers: leases::name_servers(),
+        // With `hidepid` a user sees its own processes only.
+        processes: Path::new("/proc/1").exists(),
+    });
+    read.await.ok()
+}
+
+fn around(
+    was: &Baseline,
+    config: &Config,
+    snapshot: &Snapshot,
+    leased: BTreeSet<(IfName, IpAddr)>,
+    leased_servers: BTreeSet<IpAddr>,
+    processes: bool,
+) -> Around {
+    let links = snapshot.links.ok().cloned().unwrap_or_default();
+    let other_tunnels = config.vpns.iter().any(|vpn| {
+        let then = was.interfaces.iter().any(|interface| vpn.interface.matches(interface.name.as_str()));
+        let now = links.iter().any(|link| vpn.interface.matches(link.name.as_str()) && link.up);
+        then != now
+    });
+    let addresses = snapshot.addresses.ok().cloned().unwrap_or_default();
+    Around { links, addresses, leased, leased_servers, other_tunnels, processes }
+}
+
+/// What was readable at enrolment or should be.
+fn blind(now: &Baseline) -> Vec<Blind> {
+    let files = [&now.host.hosts, &now.host.resolv].into_iter().chain(now.time.files.iter().map(|file| &file.state));
+    let why = files.into_iter().find_map(|state| if let FileState::Unreadable(why) = state { Some(why.clone()) } else { None });
+    why.map(|why| Blind { what: "settings.files", why: Unseen::Error(why) }).into_iter().collect()
+}
+
+fn cannot_see_network(snapshot: &Snapshot, seen: &mut Sights, blind: &mut Vec<Blind>) {
+    fn why<T>(outcome: &Outcome<T>) -> Option<Unseen> {
+        if let Outcome::Unknown(why) = outcome { Some(why.clone()) } else { None }
+    }
+    seen.unseen.push(FindingCode::SettingsNetwork);
+    let lists = [why(&snapshot.links), why(&snapshot.addresses), why(&snapshot.routes), why(&snapshot.neighbours)];
+    blind.extend(lists.into_iter().flatten().next().map(|why| Blind { what: "settings.network", why }));
+}

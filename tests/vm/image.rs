@@ -62,7 +62,7 @@ fn cache() -> PathBuf {
 
 fn base(cache: &Path, fetch: Fetch) -> Done<PathBuf> {
     let busybox = read(Path::new(BUSYBOX))?;
-    let recipe = [RECIPE, INIT, &busybox].map(|part| hex(part)).concat();
+    let recipe = [RECIPE, INIT, &busybox].map(hex).concat();
     // Without the network whichever kernel was taken last will do.
     if let Some(folder) = newest(cache, &hex(recipe.as_bytes())[..16]) {
         return Ok(folder);
@@ -197,5 +197,5 @@ fn read(path: &Path) -> Done<Vec<u8>> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }

@@ -19,7 +19,7 @@ use crate::qmp::Qmp;
 /// From power to the first word, at the very most.
 const BOOT: Duration = Duration::from_secs(90);
 /// One command inside.
-const COMMAND: Duration = Duration::from_secs(60);
+const COMMAND: Duration = Duration::from_mins(1);
 pub(crate) const QEMU: &str = "qemu-system-x86_64";
 
 /// What the processor is made of.

@@ -223,9 +223,9 @@ fn storm(ground: &mut Ground<'_>) -> Done<Got> {
     ground.told("clock.stepped", "opened", mark, |_| true)?;
     ground.wait("the end of the row", mark, |record| size(&proof(record, "clock.step")).is_some_and(|ms| ms > 4_900_000))?;
     let worked = ticks(ground.pc.must(work)?.out)? - before;
-    let all = ground.since(mark).iter().filter(|record| record.get("incident").is_some());
+    let mut all = ground.since(mark).iter().filter(|record| record.get("incident").is_some());
     let opened = all.clone().filter(|record| word(record, "/incident/phase") == "opened").count();
-    let (records, last) = (all.clone().count(), all.last().map(|record| proof(record, "clock.steps")).unwrap_or_default());
+    let (records, last) = (all.clone().count(), all.next_back().map(|record| proof(record, "clock.steps")).unwrap_or_default());
     let text = format!("{records} records, {last}, {worked}0 ms of work in {took}0 ms");
     // It looks five times a second at the most.
     if opened == 1 && records <= 20 && worked <= took { Ok(Got::of(text)) } else { Err(format!("{opened} incidents, {text}")) }

@@ -47,7 +47,7 @@ pub fn concerns(baseline: &Baseline, given: &Circumstances<'_>, permissions: &[(
     ways_out(baseline, given, &mut found);
     for device in &baseline.usb {
         let name = format!("{}:{} {}", device.vendor, device.product, device.serial.as_deref().unwrap_or("-"));
-        found.extend(UsbRole::of(device).into_iter().map(|role| Concern::UsbPresent(role, name.clone())));
+        found.extend(device.roles.iter().map(|role| Concern::UsbPresent(*role, name.clone())));
     }
     timekeeping(baseline, &mut found);
     match &baseline.firewall {

@@ -17,7 +17,7 @@
 //! | `resolvers` | in order of use |
 //! | `hosts_entries` | addresses of configured names in `/etc/hosts` |
 //! | `owners` | which program, by name and unit, holds each tunnel interface |
-//! | `usb` | devices present: `vendor`, `product`, `serial`, `classes` (`class/subclass/protocol` of each interface), `empty_drives` (without a medium) |
+//! | `usb` | devices present: `vendor`, `product`, `serial`, `classes` (`class/subclass/protocol` of each interface), `roles`, `empty_drives` (without a medium) |
 //! | `time` | time daemons running, and SHA-256 of their configuration files |
 //! | `firewall` | tables and rules counted, or why they could not be seen |
 //! | `forwarding` | whether this PC forwards, IPv4 and IPv6 |
@@ -281,6 +281,9 @@ pub struct UsbDevice {
     pub serial: Option<String>,
     /// `class/subclass/protocol` of each interface, hexadecimal.
     pub classes: Vec<String>,
+    /// What it can do, as far as the rules care.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<UsbRole>,
     /// Its drives without a medium, such as card slots: what is put into them later was not enrolled.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub empty_drives: usize,

@@ -194,6 +194,27 @@ fn what_an_engineer_must_accept_is_listed() {
 }
 
 #[test]
+fn of_a_usb_device_it_is_kept_what_it_can_do_and_how_many_drives_are_empty() {
+    let pc = pc();
+    let root = pc.path();
+    usb(root, "1-4", ("05e3", "0747", None), &[("08", "06", "50")]);
+    for (disk, sectors) in [("sdc", "0\n"), ("sdd", "2048\n")] {
+        let place = format!("sys/bus/usb/devices/1-4/host/block/{disk}");
+        put(root, &format!("{place}/dev"), "8:32\n");
+        put(root, &format!("{place}/size"), sectors);
+        link_to(root, &format!("sys/block/{disk}"), &format!("../bus/usb/devices/1-4/host/block/{disk}"));
+    }
+    usb(root, "1-5", ("2717", "ff40", None), &[("ff", "ff", "00")]);
+    put(root, "sys/bus/usb/devices/1-5:1.0/interface", "MTP\n");
+    let (baseline, concerns) = taken(root, &config(), &kernel());
+    let kept: Vec<_> = baseline.usb.iter().map(|device| (device.product.as_str(), device.roles.as_slice(), device.empty_drives)).collect();
+    assert_eq!(kept, [("0747", &[UsbRole::Storage][..], 1), ("0501", &[], 0), ("ff40", &[UsbRole::Phone], 0)]);
+    assert!(concerns.contains(&Concern::UsbPresent(UsbRole::Phone, "2717:ff40 -".to_owned())), "{concerns:?}");
+    let text = serde_json::to_string(&baseline).expect("json");
+    assert_eq!(serde_json::from_str::<Baseline>(&text).expect("read again"), baseline);
+}
+
+#[test]
 fn without_the_kernels_word_nothing_is_taken() {
     let pc = pc();
     let (config, stamp) = (config(), stamp());

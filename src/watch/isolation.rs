@@ -68,7 +68,7 @@ impl Isolation {
         let now = given.at.boottime_ms;
         self.memory.notice(&deviations, &surroundings, &ways.macs, now);
         if let Some(done) = self.done.take().or_else(|| self.round.try_join_next().and_then(Result::ok)) {
-            self.memory.take(done, now);
+            self.memory.take(done);
         }
         self.send(given, &surroundings, now);
         let look = self.memory.look(&deviations, &given.config, now);
@@ -96,7 +96,7 @@ impl Isolation {
             self.memory.awaiting = false;
             return;
         }
-        self.round.spawn(ask(plan, settings.roots.clone(), surroundings.clone(), given.at.clock));
+        self.round.spawn(ask(plan, settings.roots.clone(), surroundings.clone(), given.at.clone()));
     }
 }
 

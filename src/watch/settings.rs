@@ -120,7 +120,11 @@ fn due(finding: &Finding, since_ms: u64) -> u64 {
 
 async fn kernel() -> (Snapshot, BTreeSet<(IfName, IpAddr)>) {
     match Netlink::open() {
-        Ok(netlink) => (netlink.snapshot().await, netlink.leased().await.unwrap_or_default()),
+        Ok(netlink) => match netlink.leased().await {
+            Ok(leased) => (netlink.snapshot().await, leased),
+            // Without it what came from outside would seem to be set here.
+            Err(why) => (Snapshot::unknown(&why), BTreeSet::new()),
+        },
         Err(why) => (Snapshot::unknown(&why), BTreeSet::new()),
     }
 }

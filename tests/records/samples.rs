@@ -122,6 +122,38 @@ fn agent(seq: u64, severity: Severity, event: AgentEvent) -> Record {
     record(seq, Body::Agent { severity, agent: event })
 }
 
+fn blind(body: &mut IncidentBody) {
+    body.incident.id = id(6);
+    body.incident.opened_seq = 6;
+    body.incident.kind = IncidentKind::Blindness;
+    "agent.degraded:gateway.arp".clone_into(&mut body.incident.fingerprint);
+    body.incident.centres = Vec::new();
+    let (code, object) = ("agent.degraded".to_owned(), "gateway.arp".to_owned());
+    body.remedy.key.clone_from(&code);
+    body.cause = KnownCause { code, object, layer: None, severity: Severity::Low, certainty: Certainty::Proven, ..outage().cause };
+    body.cause.alternatives.clear();
+    body.who_acts = vec![Actor::Vendor];
+    body.evidence.clear();
+}
+
+fn refined(body: &mut IncidentBody) {
+    body.incident.phase = Phase::Updated;
+    body.incident.change = Change::Refined;
+    body.incident.rev = 2;
+    body.incident.planned = Some("中心升级".to_owned());
+    body.cause.history.push(Earlier { code: "line.down".to_owned(), certainty: Certainty::Likely, since_ms: 3_602_000 });
+    "gateway.changed".clone_into(&mut body.cause.code);
+    body.cause.layer = Some(Layer::Gateway);
+    "gateway:192.168.1.1".clone_into(&mut body.cause.object);
+    body.cause.certainty = Certainty::Proven;
+    let (set, issuer, version, article) = ("example", "某市医疗保险经办机构", "2006", "12");
+    let [set, issuer, version, article] = [set, issuer, version, article].map(str::to_owned);
+    body.rule = Some(RuleReference { set, issuer, version, article });
+    body.origin = Some(isonet::model::Origin::Upstream);
+    body.comments.push(Comment { at: time(3), text: "=运营商来换过设备, \"早上\"".to_owned() });
+    body.grant = Some(GrantReference { id: "g-1".to_owned(), authority: Authority::Bureau });
+}
+
 fn granted() -> Grant {
     Grant {
         id: "g-0a1b2c3d".to_owned(),
@@ -138,39 +170,10 @@ fn granted() -> Grant {
 /// A day of a terminal: every phase, every kind, every event of the agent.
 pub fn day() -> Vec<Record> {
     let digest = |digit: &str| digit.repeat(64);
-    let blind = |body: &mut IncidentBody| {
-        body.incident.id = id(6);
-        body.incident.opened_seq = 6;
-        body.incident.kind = IncidentKind::Blindness;
-        "agent.degraded:gateway.arp".clone_into(&mut body.incident.fingerprint);
-        body.incident.centres = Vec::new();
-        let (code, object) = ("agent.degraded".to_owned(), "gateway.arp".to_owned());
-        body.remedy.key.clone_from(&code);
-        body.cause = KnownCause { code, object, layer: None, severity: Severity::Low, certainty: Certainty::Proven, ..outage().cause };
-        body.cause.alternatives.clear();
-        body.who_acts = vec![Actor::Vendor];
-        body.evidence.clear();
-    };
     vec![
         agent(1, Severity::Info, AgentEvent::Started),
         incident(2, |_| {}),
-        incident(3, |body| {
-            body.incident.phase = Phase::Updated;
-            body.incident.change = Change::Refined;
-            body.incident.rev = 2;
-            body.incident.planned = Some("中心升级".to_owned());
-            body.cause.history.push(Earlier { code: "line.down".to_owned(), certainty: Certainty::Likely, since_ms: 3_602_000 });
-            "gateway.changed".clone_into(&mut body.cause.code);
-            body.cause.layer = Some(Layer::Gateway);
-            "gateway:192.168.1.1".clone_into(&mut body.cause.object);
-            body.cause.certainty = Certainty::Proven;
-            let (set, issuer, version, article) = ("example", "某市医疗保险经办机构", "2006", "12");
-            let [set, issuer, version, article] = [set, issuer, version, article].map(str::to_owned);
-            body.rule = Some(RuleReference { set, issuer, version, article });
-            body.origin = Some(isonet::model::Origin::Upstream);
-            body.comments.push(Comment { at: time(3), text: "=运营商来换过设备, \"早上\"".to_owned() });
-            body.grant = Some(GrantReference { id: "g-1".to_owned(), authority: Authority::Bureau });
-        }),
+        incident(3, refined),
         incident(4, |body| {
             body.incident.phase = Phase::Resolved;
             body.incident.change = Change::Recovered;

@@ -161,7 +161,7 @@ pub fn open(ground: &Ground, device: &str, services: &[(&str, Service)]) -> Outs
             let length = if ip.is_ipv4() { 32 } else { 128 };
             ground.beyond_run(&format!("ip address add {ip}/{length} dev lo {}", if ip.is_ipv4() { "" } else { "nodad" }));
         }
-        list += &format!("{at} {device} {words}\n");
+        list.extend([at, " ", device, " ", &words, "\n"]);
     }
     let path = ground.path(&format!("{device}-services"));
     fs::write(&path, list).unwrap();

@@ -84,6 +84,28 @@ fn files_that_are_replaced_and_a_name_that_is_set_are_told() {
 }
 
 #[test]
+fn before_enrolment_nothing_is_told_and_what_changed_while_nobody_watched_was_there_before() {
+    let Some(ground) = Ground::new() else { return };
+    let late = ground.path("last-upload");
+    ground.here(&format!("touch -d yesterday {}", late.display()));
+    ground.configure(&format!("{NAMED}[upload]\nmarker = \"{}\"\ndue = \"00:00\"\n[rules]\nantivirus = [\"isonone7\"]\n", late.display()));
+    fs::write(ground.path("etc/hosts"), HOSTS).unwrap();
+    let daemon = ground.watch();
+    ground.here("hostname other");
+    fs::write(ground.path("etc/hosts"), "127.0.0.1 localhost\n").unwrap();
+    daemon.stop();
+    ground.enroll();
+    fs::write(ground.path("etc/hosts"), HOSTS).unwrap();
+    let daemon = ground.watch();
+    let (opened, _) = daemon.sees("settings.hosts", "opened", SOON, |_| true);
+    assert_eq!(word(&opened, "/origin"), "pre-existing", "{opened}");
+    daemon.sees("upload.overdue", "opened", SOON, |record| word(record, "/origin") == "pre-existing");
+    let from_before = daemon.told("").iter().any(|record| word(record, "/cause/code") == "settings.hostname");
+    assert!(!from_before, "{:#?}", daemon.brief());
+    daemon.stop();
+}
+
+#[test]
 fn files_that_are_written_in_place_are_told_even_below_a_mount_of_their_own() {
     let Some(ground) = Ground::new() else { return };
     let mounted = ground.path("mounted-hosts");
@@ -159,6 +181,33 @@ fn an_emptied_firewall_is_told_within_a_second_and_a_reloaded_one_is_not() {
     println!("firewall back: {after:?}");
     assert_eq!(daemon.told("firewall.down").len(), 2, "{:#?}", daemon.brief());
     daemon.stop();
+}
+
+#[test]
+fn without_the_permission_to_see_it_an_emptied_firewall_is_unseen_and_not_down() {
+    let Some(ground) = Ground::new() else { return };
+    if !has("nft") || !has("setpriv") {
+        return;
+    }
+    ground.here("nft add table ip filter && nft add chain ip filter input && nft add rule ip filter input accept");
+    ground.configure("");
+    ground.enroll();
+    ground.here("nft flush ruleset");
+    let mut command = ground.command("setpriv");
+    command.args(["--inh-caps=-net_admin", "--bounding-set=-net_admin", env!("CARGO_BIN_EXE_isonet"), "--config"]);
+    command.arg(ground.path("isonet.toml")).arg("run");
+    let _daemon = Program(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    let why = wait_for("what the watcher of protection cannot see", SOON, || {
+        let status = ground.isonet(&["status", "--json"]).output().ok()?;
+        let status: Value = serde_json::from_slice(&status.stdout).ok()?;
+        let watchers = status.pointer("/agent/watchers")?.as_array()?.clone();
+        let watcher = watchers.into_iter().find(|watcher| watcher["what"] == "protection")?;
+        watcher["because"].as_str().filter(|why| why.contains("CAP_NET_ADMIN")).map(str::to_owned)
+    });
+    println!("without the permission: {why}");
+    let out = ground.isonet(&["incidents", "--json"]).output().unwrap();
+    let told = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(!told.contains("firewall.down"), "{told}");
 }
 
 /// A program of any name that does nothing; ended when dropped.

@@ -262,6 +262,15 @@ mod tests {
         assert!(names[0].starts_with("a[2jb") && names[0].len() == LONGEST_TEXT, "{names:?}");
     }
 
+    #[test]
+    fn the_embedded_roots_are_there_and_trust_no_stranger() {
+        let (trust, one) = (super::Trust::embedded(), certificate());
+        assert!(trust.anchors.len() > 100);
+        let name = rustls::pki_types::ServerName::try_from("settle.centre.example").unwrap();
+        let now = "2030-01-01T00:00:00Z".parse().unwrap();
+        assert_eq!(trust.judge(&[one], &name, now), Some(crate::model::TlsFault::UnknownIssuer));
+    }
+
     mod any_bytes {
         use super::*;
         use crate::probe::tls::Trust;

@@ -46,7 +46,10 @@ pub async fn surroundings(netlink: &Netlink, ways: &Ways, interfaces: &[Interfac
         }
     }
     for resolver in resolvers(normal.config) {
-        if let Some(path) = around.path(resolver).await.filter(|path| !around.is_by_design(path)) {
+        let path = if resolver.is_loopback() { Some(on_this_pc(resolver)) } else { around.path(resolver).await };
+        // A forwarder on this PC leads where all leads.
+        let by_design = |path: &Path| around.is_by_design(path) || (resolver.is_loopback() && is_by_design(normal.config.network.access));
+        if let Some(path) = path.filter(|path| !by_design(path)) {
             found.resolvers.insert(resolver, path);
         }
     }
@@ -61,13 +64,17 @@ pub async fn surroundings(netlink: &Netlink, ways: &Ways, interfaces: &[Interfac
     found
 }
 
+fn on_this_pc(ip: IpAddr) -> Path {
+    Path { device: IfName::new("lo"), gateway: None, table: 255, v6: ip.is_ipv6() }
+}
+
 /// The configured name servers, else the system's.
 fn resolvers(config: &Config) -> Vec<IpAddr> {
     if !config.dns.resolvers.is_empty() {
         return config.dns.resolvers.clone();
     }
     let Outcome::Ok(setup) = resolv::resolvers(&Places::default()) else { return Vec::new() };
-    setup.servers.into_iter().filter(|ip| !ip.is_loopback()).collect()
+    setup.servers
 }
 
 /// What stands around this PC at one moment.

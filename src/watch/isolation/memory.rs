@@ -76,7 +76,7 @@ impl Memory {
     }
 
     /// Takes in a round, unless the ways changed meanwhile.
-    pub fn take(&mut self, done: Done, now: u64) {
+    pub fn take(&mut self, done: Done) {
         if self.surroundings.as_ref() != Some(&done.of) {
             return;
         }
@@ -90,8 +90,9 @@ impl Memory {
             return;
         }
         let origin = |path: &Path| origins.get(&path.device).copied().unwrap_or(upstream);
-        self.proofs.take(&done.round, done.clock, now, origin);
-        self.by_proxy.take(&done.by_proxy, done.clock, now, |_| if self.as_it_began { Origin::PreExisting } else { Origin::LocalChange });
+        self.proofs.take(&done.round, done.clock, done.began, origin);
+        self.by_proxy
+            .take(&done.by_proxy, done.clock, done.began, |_| if self.as_it_began { Origin::PreExisting } else { Origin::LocalChange });
         for (resolver, knows) in done.names {
             match knows {
                 Knows::Internet(said) => {
@@ -105,11 +106,12 @@ impl Memory {
         if direct && done.by_proxy.said.iter().all(|said| self.by_proxy.is_proven(&said.path)) {
             self.pace.settled();
         }
-        if self.proofs.waits_for_another() || self.by_proxy.waits_for_another() {
-            self.pace.again(now + APART_MS + 200);
+        let alone = [self.proofs.alone_since(), self.by_proxy.alone_since()].into_iter().flatten().min();
+        if let Some(since) = alone {
+            self.pace.again(since + APART_MS + 200);
         }
         // What is proven from now on came while it was watched, but for who has proved itself once.
-        self.as_it_began &= self.proofs.waits_for_another() || self.by_proxy.waits_for_another();
+        self.as_it_began &= alone.is_some();
     }
 
     /// Whom to ask: two operators and an address of nobody in each family. By the clock one family at a time.
@@ -296,12 +298,13 @@ mod tests {
             by_proxy: proof::Round::default(),
             names: BTreeMap::new(),
             of,
+            began: 0,
             clock: crate::model::ClockState::Unknown,
             blind: blind.clone(),
         };
-        memory.take(done(elsewhere), 1);
+        memory.take(done(elsewhere));
         assert!(memory.blind.is_none());
-        memory.take(done(around()), 1);
+        memory.take(done(around()));
         assert_eq!(memory.look(&[], &config(), 2).blind.len(), 1);
     }
 }

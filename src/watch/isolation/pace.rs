@@ -46,6 +46,8 @@ struct Burst {
     /// When its first round began, and the rounds that are still to come.
     began: Option<(u64, VecDeque<u64>)>,
     left: usize,
+    /// SYN of its last round.
+    size: usize,
 }
 
 /// What was sent, and what is to be sent.
@@ -64,7 +66,7 @@ impl Pace {
         let waiting = self.burst.as_ref().filter(|burst| burst.began.is_none()).map(|burst| burst.changed_first);
         let first = waiting.unwrap_or(now);
         let due = (now + DEBOUNCE).min(first + LONGEST_DEBOUNCE);
-        self.burst = Some(Burst { changed_first: first, due, began: None, left: BURST });
+        self.burst = Some(Burst { changed_first: first, due, began: None, left: BURST, size: 0 });
     }
 
     /// Begins to send by the clock, the first time then; `None` = not by the clock.
@@ -75,10 +77,21 @@ impl Pace {
         }
     }
 
-    /// Somebody alone proved who it is: by the clock it is asked again then.
+    /// Somebody alone proved who it is: it is asked again then, at the latest.
     pub fn again(&mut self, at: u64) {
         if self.by_clock.is_some() {
             (self.by_clock, self.again) = (Some(at), true);
+        }
+        let Some(burst) = &mut self.burst else { return };
+        let due = burst.due;
+        if let Some((began, rest)) = &mut burst.began {
+            rest.clear();
+            // Where only one more round fits, it is that one.
+            if due < at && burst.left >= 2 * burst.size {
+                rest.push_back(at.saturating_sub(*began));
+            } else {
+                burst.due = at;
+            }
         }
     }
 
@@ -122,7 +135,7 @@ impl Pace {
             Why::Change(_) if size == 0 => self.burst = None,
             Why::Change(_) => {
                 let Some(burst) = &mut self.burst else { return };
-                burst.left = burst.left.saturating_sub(size);
+                (burst.left, burst.size) = (burst.left.saturating_sub(size), size);
                 let (began, rest) = burst.began.get_or_insert_with(|| {
                     let more = (BURST / size).saturating_sub(1).min(SCHEDULES.len() - 1);
                     (now, SCHEDULES[more].iter().copied().collect())
@@ -187,6 +200,24 @@ mod tests {
             assert_eq!(at.len(), sent, "{size}");
             assert!(sent * size <= 12 && (sent == 1 || at[sent - 1] >= at[0] + 10_000));
             assert_eq!(pace.due(), None);
+        }
+    }
+
+    #[test]
+    fn who_is_alone_late_in_a_burst_is_still_asked_again() {
+        for first in [0, 2000, 5000] {
+            let mut pace = Pace::default();
+            pace.changed(0);
+            let mut at = Vec::new();
+            for now in (0..60_000).step_by(100) {
+                let Some(why) = pace.may(now) else { continue };
+                pace.send(now, why, 3, None);
+                at.push(now - 500);
+                if now - 500 >= first {
+                    pace.again(first + 500 + 10_200);
+                }
+            }
+            assert!(at.len() <= 4 && at.contains(&(first + 10_200)), "{first}: {at:?}");
         }
     }
 

@@ -187,7 +187,7 @@ impl Proofs {
         self.lookalikes.retain(|_, lookalike| taken.contains(&lookalike.path));
     }
 
-    /// Takes in a round that ended at `now_ms`. `origin` is asked when a way becomes proven.
+    /// Takes in a round that began at `now_ms`. `origin` is asked when a way becomes proven.
     pub fn take(&mut self, round: &Round, clock: ClockState, now_ms: u64, origin: impl Fn(&Path) -> Origin) {
         let grades = grades(round, clock);
         let mut by_path: BTreeMap<&Path, BTreeMap<&str, Evidence>> = BTreeMap::new();
@@ -251,9 +251,10 @@ impl Proofs {
         self.held.get(path).is_some_and(|held| held.proven && held.misses == 0)
     }
 
-    /// Somebody proved who it is, alone and once.
-    pub fn waits_for_another(&self) -> bool {
-        self.held.values().any(|held| !held.proven)
+    /// When somebody first proved who it is, alone and not yet twice; the earliest.
+    pub fn alone_since(&self) -> Option<u64> {
+        let alone = self.held.values().filter(|held| !held.proven);
+        alone.flat_map(|held| held.operators.values().map(|(first, _)| *first)).min()
     }
 
     /// Whether this operator proved itself by this way.

@@ -31,7 +31,8 @@ fn said(operator: &str, answer: Answer) -> Said {
     Said { anchor, path: path("up0"), answer }
 }
 
-fn faulty(fault: Option<TlsFault>) -> Round {
+fn faulty(fault: impl Into<Option<TlsFault>>) -> Round {
+    let fault = fault.into();
     let one = |operator: &str| said(operator, Answer::Shown(shown(operator, fault.clone())));
     Round { said: vec![one("a"), one("b")], controls: vec![("203.0.113.1:443".parse().unwrap(), false)] }
 }
@@ -68,7 +69,7 @@ fn two_operators_in_one_round_prove_it_whatever_a_middlebox_says_elsewhere() {
 fn what_is_not_authenticated_proves_nothing() {
     let faults = [TlsFault::UnknownIssuer, TlsFault::NameMismatch, TlsFault::Unsupported, TlsFault::ClientCertificate];
     for fault in faults.into_iter().chain([TlsFault::Other("purpose".to_owned())]) {
-        assert_eq!(judged(&faulty(Some(fault.clone())), Unsynchronised), (false, 2), "{fault:?}");
+        assert_eq!(judged(&faulty(fault.clone()), Unsynchronised), (false, 2), "{fault:?}");
     }
     for answer in [Answer::Unproved("not the protocol: not-tls".to_owned()), Answer::Unproved("silence".to_owned())] {
         let round = Round { said: vec![said("a", answer.clone()), said("b", answer)], controls: Vec::new() };
@@ -91,15 +92,15 @@ fn one_certificate_for_two_operators_and_two_operators_in_the_house_are_lookalik
 
 #[test]
 fn a_wrong_clock_does_not_hide_a_breach_and_a_dead_certificate_is_no_proof() {
-    assert_eq!(judged(&faulty(Some(TlsFault::NotYetValid)), Unsynchronised), (true, 0));
-    assert_eq!(judged(&faulty(Some(TlsFault::Expired)), Unsynchronised), (true, 0));
+    assert_eq!(judged(&faulty(TlsFault::NotYetValid), Unsynchronised), (true, 0));
+    assert_eq!(judged(&faulty(TlsFault::Expired), Unsynchronised), (true, 0));
     // Where a time daemon keeps the clock, or another anchor bears it out, the dates are believed.
-    assert_eq!(judged(&faulty(Some(TlsFault::Expired)), Synchronised), (false, 2));
+    assert_eq!(judged(&faulty(TlsFault::Expired), Synchronised), (false, 2));
     let mut one = good();
-    one.said[0] = faulty(Some(TlsFault::Expired)).said[0].clone();
+    one.said[0] = faulty(TlsFault::Expired).said[0].clone();
     assert_eq!(judged(&one, Unsynchronised), (false, 1));
     // Nobody's clock makes a certificate of last year valid.
-    let dead = changed(faulty(Some(TlsFault::Expired)), |shown| {
+    let dead = changed(faulty(TlsFault::Expired), |shown| {
         shown.certificate.as_mut().unwrap().not_after = "2025-12-31T00:00:00Z".parse().unwrap();
     });
     assert_eq!(judged(&dead, Unsynchronised), (false, 2));
@@ -112,7 +113,7 @@ fn one_operator_alone_must_prove_itself_twice_ten_seconds_apart() {
     for (at, proven) in [(0, false), (2000, false), (9999, false), (10_000, true)] {
         proofs.take(&alone, Unsynchronised, at, |_| Origin::LocalChange);
         assert_eq!(!proofs.proven().is_empty(), proven, "{at}");
-        assert_eq!(proofs.waits_for_another(), !proven);
+        assert_eq!(proofs.alone_since(), (!proven).then_some(0));
     }
 }
 
@@ -158,7 +159,7 @@ fn the_same_again_is_told_in_the_same_words() {
 
 #[test]
 fn aged_roots_are_a_blindness_and_a_house_authority_is_a_lookalike() {
-    let strangers = faulty(Some(TlsFault::UnknownIssuer));
+    let strangers = faulty(TlsFault::UnknownIssuer);
     assert!(roots_aged(&strangers));
     let house = changed(strangers.clone(), |shown| shown.certificate.as_mut().unwrap().issuer = "House CA".to_owned());
     let by_itself = changed(strangers.clone(), |shown| shown.self_issued = true);

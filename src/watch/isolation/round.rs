@@ -4,7 +4,7 @@ use super::around::Surroundings;
 use super::proof::{Path, Round, Said, through};
 use super::topology::is_public;
 use crate::config::{Anchor, Roots};
-use crate::model::{ClockState, Unseen};
+use crate::model::{ClockState, Stamp, Unseen};
 use crate::probe::names::{self, Knows};
 use crate::probe::outside;
 use crate::probe::tls::{Trust, certificates};
@@ -20,6 +20,8 @@ pub struct Done {
     pub by_proxy: Round,
     /// Name servers.
     pub names: BTreeMap<IpAddr, Knows>,
+    /// When it began (`boottime_ms`).
+    pub began: u64,
     /// As all was when it began.
     pub of: Surroundings,
     /// Whether this PC's clock was kept.
@@ -49,8 +51,16 @@ impl Plan {
 }
 
 /// Asks all at once.
-pub async fn ask(plan: Plan, roots: Roots, of: Surroundings, clock: ClockState) -> Done {
-    let mut done = Done { round: Round::default(), by_proxy: Round::default(), names: BTreeMap::new(), of, clock, blind: None };
+pub async fn ask(plan: Plan, roots: Roots, of: Surroundings, at: Stamp) -> Done {
+    let mut done = Done {
+        round: Round::default(),
+        by_proxy: Round::default(),
+        names: BTreeMap::new(),
+        of,
+        began: at.boottime_ms,
+        clock: at.clock,
+        blind: None,
+    };
     let trust = match trust(&roots) {
         Ok(trust) => trust,
         Err(why) => return Done { blind: Some(why), ..done },

@@ -143,7 +143,9 @@ fn interface(was: &Baseline, now: &Baseline, then: &Interface, around: &Around) 
     let origin = |leased: bool| if leased { Origin::Upstream } else { Origin::LocalChange };
     if let Some((old, new)) = gateways(was, now, &then.name) {
         lines.extend([fact("gateway.enrolled", &then.name, list(&old)), fact("route.gateway", &then.name, list(&new))]);
-        origins.insert(origin(on_lease));
+        // A router's address on the link itself came by its own announcement.
+        let announced = new.iter().all(|ip| matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local()));
+        origins.insert(origin(on_lease || announced));
     }
     for address in new_prefixes(was, &then.name, around) {
         lines.push(fact("address.prefix", &then.name, address.net.trunc()));

@@ -140,19 +140,19 @@ impl Memory {
     fn device(&self, found: &Plugged, look: Look<'_>) -> (Vec<Draft>, Again) {
         let then = self.enrolled(found, look.normal.enrolled);
         let is_normal = |role| then.is_some_and(|then| offered(then, found, role));
-        let offers = |role: fn(&Interface) -> bool| found.device.interfaces.iter().any(role);
+        let offers = |role| playing(found, role).next().is_some();
         let is_allowed = look.normal.allow.iter().any(|allowed| covers(allowed, found));
         let mut drafts = Vec::new();
-        if offers(is_phone) && !is_allowed && !is_normal(is_phone) {
-            drafts.extend(self.offering(FindingCode::UsbPhone, found, is_phone, look));
+        if offers(UsbRole::Phone) && !is_allowed && !is_normal(UsbRole::Phone) {
+            drafts.extend(self.offering(FindingCode::UsbPhone, found, UsbRole::Phone, look));
         }
-        if offers(is_network) && !is_normal(is_network) {
-            drafts.extend(self.offering(FindingCode::UsbNetwork, found, is_network, look));
+        if offers(UsbRole::Network) && !is_normal(UsbRole::Network) {
+            drafts.extend(self.offering(FindingCode::UsbNetwork, found, UsbRole::Network, look));
         }
         if is_allowed {
             return (drafts, Again::Idle);
         }
-        let (stored, again) = self.storage(found, then.filter(|_| is_normal(is_storage)), look);
+        let (stored, again) = self.storage(found, then.filter(|_| is_normal(UsbRole::Storage)), look);
         drafts.extend(stored);
         (drafts, again)
     }
@@ -172,8 +172,8 @@ impl Memory {
     }
 
     /// A device is found for what it offers, used or not.
-    fn offering(&self, code: FindingCode, found: &Plugged, role: fn(&Interface) -> bool, look: Look<'_>) -> Option<Draft> {
-        let lines = found.device.interfaces.iter().filter(|interface| role(interface)).flat_map(words::interface).collect();
+    fn offering(&self, code: FindingCode, found: &Plugged, role: UsbRole, look: Look<'_>) -> Option<Draft> {
+        let lines = playing(found, role).flat_map(words::interface).collect();
         self.draft(code, found, look.fresh, lines)
     }
 
@@ -188,7 +188,8 @@ impl Memory {
             let present = self.draft(FindingCode::UsbStorage, found, origin, sizes).map(|draft| draft.counting(Gauge::Bytes, &stores));
             return (present.into_iter().chain(self.in_use(found, &stores, met, look)).collect(), Again::Closely);
         }
-        let only_storage = !found.device.interfaces.is_empty() && found.device.interfaces.iter().all(is_storage);
+        let only_storage = !found.device.interfaces.is_empty()
+            && found.device.interfaces.iter().all(|interface| UsbRole::of(interface) == Some(UsbRole::Storage));
         if then.is_some() || !only_storage || !found.stores.is_empty() {
             return (Vec::new(), Again::Idle);
         }
@@ -224,9 +225,13 @@ impl Memory {
 }
 
 /// Whether it offered then all that plays this role now.
-fn offered(then: &UsbDevice, found: &Plugged, role: fn(&Interface) -> bool) -> bool {
-    let mut carrying = found.device.interfaces.iter().filter(|interface| role(interface));
-    carrying.all(|interface| then.classes.contains(&interface.class))
+fn offered(then: &UsbDevice, found: &Plugged, role: UsbRole) -> bool {
+    then.plays(role) && playing(found, role).all(|interface| then.classes.contains(&interface.class))
+}
+
+/// Its interfaces that play this role.
+fn playing(found: &Plugged, role: UsbRole) -> impl Iterator<Item = &Interface> {
+    found.device.interfaces.iter().filter(move |interface| UsbRole::of(interface) == Some(role))
 }
 
 /// The disks with a medium that was not enrolled. Into a device that was enrolled they came when their drive was seen empty in this run, or
@@ -241,22 +246,6 @@ fn foreign<'a>(found: &'a Plugged, then: Option<&UsbDevice>, met: &Met) -> Vec<&
     let seen_empty = filled.iter().filter(|store| met.empty.contains(&store.disk.name)).count();
     filled.truncate(more.max(seen_empty));
     filled
-}
-
-fn is_storage(interface: &Interface) -> bool {
-    UsbRole::of_class(&interface.class) == Some(UsbRole::Storage)
-}
-
-/// MTP has no class of its own: many phones give the maker's class, and say MTP in words.
-fn is_phone(interface: &Interface) -> bool {
-    let says_mtp =
-        || interface.label.as_ref().is_some_and(|label| label.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == "MTP"));
-    UsbRole::of_class(&interface.class) == Some(UsbRole::Phone) || says_mtp()
-}
-
-/// Adapters of the maker's own class are known by what the kernel made of them.
-fn is_network(interface: &Interface) -> bool {
-    UsbRole::of_class(&interface.class) == Some(UsbRole::Network) || !interface.nets.is_empty()
 }
 
 fn covers(allowed: &UsbAllowed, found: &Plugged) -> bool {

@@ -165,6 +165,7 @@ fn what_was_enrolled_is_normal_for_what_it_offered_then() {
         product: "1666".to_owned(),
         serial: Some("60A4".to_owned()),
         classes: classes.iter().map(|class| (*class).to_owned()).collect(),
+        roles: Vec::new(),
         empty_drives: 0,
     };
     let enrolled = [then(&["08/06/50"])];
@@ -218,6 +219,15 @@ fn an_empty_card_slot_is_nothing_until_a_card_is_in_it() {
             assert_eq!(codes(&memory.judge(&[slot(None)], normal, 62_000)), []);
         }
     }
+}
+
+#[test]
+fn a_reader_of_its_maker_s_own_class_keeps_files_too() {
+    let reader = |medium| Plugged { stores: vec![store("mmcblk1", medium)], ..device("1-3", ("0bda", "0129", None), &["ff/ff/ff"]) };
+    assert_eq!(codes(&after(&[], NOTHING).judge(&[reader(Some(MIB))], NOTHING, 1)), [FindingCode::UsbStorage]);
+    let enrolled = [remembered(&reader(Some(MIB)))];
+    let normal = Normal { enrolled: &enrolled, allow: &[] };
+    assert_eq!(codes(&after(&[], normal).judge(&[reader(Some(MIB))], normal, 1)), []);
 }
 
 #[test]
@@ -292,6 +302,15 @@ fn telephones_are_found_by_class_and_by_what_they_say() {
     for phone in [says, device("1-1", ("05ac", "12a8", Some("A")), &["06/01/01"])] {
         assert_eq!(codes(&after(&[], NOTHING).judge(&[phone], NOTHING, 1)), [FindingCode::UsbPhone]);
     }
+    let charging = UsbDevice {
+        roles: Vec::new(),
+        classes: vec!["ff/ff/00".to_owned()],
+        ..remembered(&device("1-1", ("2717", "ff40", Some("A")), &[]))
+    };
+    let normal = Normal { enrolled: &[charging], allow: &[] };
+    let mut now = device("1-1", ("2717", "ff40", Some("A")), &["ff/ff/00"]);
+    now.device.interfaces[0].label = Some("MTP".to_owned());
+    assert_eq!(codes(&after(&[], normal).judge(&[now], normal, 1)), [FindingCode::UsbPhone], "enrolled while it only charged");
     let mut near = device("1-1", ("1234", "5678", None), &["ff/00/00"]);
     near.device.interfaces[0].label = Some("SMTP bridge".to_owned());
     assert_eq!(codes(&after(&[], NOTHING).judge(&[near], NOTHING, 1)), []);

@@ -24,9 +24,10 @@ pub(super) const CASES: &[Case] = &[
     case("stick read past its files", "usb.raw-read with the exact bytes", Seconds, raw),
     case("stick pulled while mounted", "both incidents end", Seconds, pulled),
     case("telephone showing its files", "usb.phone", Little, phone),
-    case("network adapter", "usb.network", Little, adapter),
-    case("telephone sharing its network", "usb.network, with an address by DHCP", Seconds, tether),
+    case("network adapter", "usb.network, isolation.uplink-suspect; both end", Little, adapter),
+    case("telephone sharing its network", "the same, with an address by DHCP", Seconds, tether),
     case("keyboard, mouse and card reader", "nothing", Little, harmless),
+    case("stick on the allow list", "nothing", Seconds, allowed),
     case("stick amid 200 uevents", "usb.storage, and nothing else", Seconds, flood),
 ];
 
@@ -40,7 +41,7 @@ const SEEN_MS: i64 = 2500;
 struct Stick {
     id: String,
     serial: &'static str,
-    /// The kernel's event, milliseconds since boot.
+    /// When the kernel had its disk, milliseconds since boot.
     at: i64,
     /// As `sda`.
     disk: String,
@@ -52,8 +53,10 @@ fn plug(ground: &mut Ground<'_>, serial: &'static str, make: fn(PathBuf) -> Done
     if let (Some(properties), Some(extra)) = (properties.as_object_mut(), extra.as_object()) {
         properties.extend(extra.clone());
     }
+    ground.pc.must("dmesg -c >/dev/null")?;
     let id = ground.pc.plug_stick(&image, properties)?;
-    let at = ground.kernel_said(&format!("SerialNumber: {serial}"))?;
+    // The kernel takes a second from the device to the disk.
+    let at = ground.kernel_said("logical blocks")?;
     // Below the disk's device are target, host, interface, device.
     let script = format!(
         "for disk in /sys/block/sd*; do \
@@ -197,7 +200,8 @@ fn raw(ground: &mut Ground<'_>) -> Done<Got> {
     let script = "dd if=/dev/DISK of=/dev/null bs=1M 2>/dev/null; awk '{print $3 * 512}' /sys/block/DISK/stat";
     let done = ground.pc.must(&script.replace("DISK", &stick.disk))?;
     let record = opened(ground, "usb.raw-read", stick.serial, mark)?;
-    let late = boot_ms(&record) - i64::try_from(done.at_ms).unwrap_or(i64::MAX);
+    // It may be told while the reading goes on.
+    let late = (boot_ms(&record) - i64::try_from(done.at_ms).unwrap_or(i64::MAX)).max(0);
     let bytes = format!("read {} B", done.out);
     ground.wait(&bytes, mark, |record| of(record, stick.serial) && proof(record, "usb.bytes").contains(&bytes))?;
     pull(ground, &stick)?;
@@ -246,7 +250,8 @@ fn phone(ground: &mut Ground<'_>) -> Done<Got> {
     Ok(Got::of(word(&record, "/cause/object")).after(late))
 }
 
-fn net(ground: &mut Ground<'_>, script: &str) -> Done<(Value, i64)> {
+/// What was told of an adapter with which this was done, and how soon its being there.
+fn net(ground: &mut Ground<'_>, script: &str) -> Done<(String, i64)> {
     let mark = ground.mark()?;
     let backend = json!({ "type": "user", "id": "tether", "restrict": true, "net": "10.78.2.0/24", "dhcpstart": "10.78.2.15" });
     ground.pc.monitor("netdev_add", backend)?;
@@ -255,22 +260,31 @@ fn net(ground: &mut Ground<'_>, script: &str) -> Done<(Value, i64)> {
     ground.pc.must(script)?;
     let record = ground.told("usb.network", "opened", mark, |_| true)?;
     let late = within(SEEN_MS, boot_ms(&record) - at)?;
+    // A way outward that may yet become one; told anew where it was told a moment ago.
+    let suspect = "isolation.uplink-suspect";
+    let is_suspect = |record: &Value| word(record, "/cause/code") == suspect && word(record, "/incident/phase") != "resolved";
+    ground.wait(suspect, mark, is_suspect)?;
     gone(ground, &id)?;
-    ground.told("usb.network", "resolved", mark, |_| true)?;
+    for code in ["usb.network", suspect] {
+        ground.told(code, "resolved", mark, |_| true)?;
+    }
     ground.pc.monitor("netdev_del", json!({ "id": "tether" }))?;
-    Ok((record, late))
+    let mut told: Vec<&str> = ground.since(mark).iter().map(|record| word(record, "/cause/code")).filter(|code| !code.is_empty()).collect();
+    told.sort_unstable();
+    told.dedup();
+    Ok((told.join(", "), late))
 }
 
 fn adapter(ground: &mut Ground<'_>) -> Done<Got> {
-    let (record, late) = net(ground, "true")?;
-    Ok(Got::of(word(&record, "/cause/object")).after(late))
+    let (told, late) = net(ground, "true")?;
+    Ok(Got::of(told).after(late))
 }
 
 fn tether(ground: &mut Ground<'_>) -> Done<Got> {
     let script = "dev=$(basename $(dirname $(grep -li 52:54:00:aa:bb:cc /sys/class/net/*/address))); ip link set $dev up; \
                   udhcpc -i $dev -s /etc/udhcpc -n -q -t 10 -T 1 >/dev/null 2>&1; ip addr show dev $dev | grep -q 10.78.2.15";
-    let (record, late) = net(ground, script)?;
-    Ok(Got::of(word(&record, "/cause/object")).after(late))
+    let (told, late) = net(ground, script)?;
+    Ok(Got::of(told).after(late))
 }
 
 fn harmless(ground: &mut Ground<'_>) -> Done<Got> {
@@ -287,6 +301,24 @@ fn harmless(ground: &mut Ground<'_>) -> Done<Got> {
     }
     ground.nothing_but(&[], mark, Duration::from_secs(1))?;
     Ok(Got::of("nothing"))
+}
+
+fn allowed(ground: &mut Ground<'_>) -> Done<Got> {
+    let list = "allow = [{ vendor = \"46f4\", product = \"0001\", serial = \"ALLOW001\" }]";
+    let mark = ground.mark()?;
+    ground.pc.must(&format!("cp /etc/isonet/isonet.toml /run/before; printf '\\n[usb]\\n%s\\n' '{list}' >>/etc/isonet/isonet.toml"))?;
+    ground.pc.must("kill -HUP $(cat /run/daemon.pid)")?;
+    ground.wait("the new configuration", mark, |record| word(record, "/agent/event") == "policy-changed")?;
+    let stick = plug(ground, "ALLOW001", sticks::partitioned, &json!({}))?;
+    ground.pc.must(&format!("mkdir -p /media/stick; mount -t vfat /dev/{}1 /media/stick", stick.disk))?;
+    ground.nothing_but(&[], mark, WATCHED)?;
+    ground.pc.must("umount /media/stick")?;
+    pull(ground, &stick)?;
+    let mark = ground.mark()?;
+    ground.pc.must("cat /run/before >/etc/isonet/isonet.toml; kill -HUP $(cat /run/daemon.pid)")?;
+    ground.wait("the old configuration", mark, |record| word(record, "/agent/event") == "policy-changed")?;
+    ground.nothing_but(&[], mark, Duration::ZERO)?;
+    Ok(Got::of("nothing, mounted or not"))
 }
 
 fn flood(ground: &mut Ground<'_>) -> Done<Got> {

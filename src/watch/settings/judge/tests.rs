@@ -165,6 +165,16 @@ fn what_dhcp_changed_is_from_outside_unless_something_was_set_here_besides() {
 }
 
 #[test]
+fn another_router_that_announces_itself_is_from_outside() {
+    let (mut was, around) = (enrolled(), around());
+    was.gateways[0].address = Some(ip("fe80::1"));
+    let mut now = was.clone();
+    reached_by(&mut now, "fe80::2");
+    let lines = "gateway.enrolled eth0 fe80::1; route.gateway eth0 fe80::2";
+    assert_eq!(told(&network(&was, &now, &around)), [format!("settings.network link:eth0 upstream: {lines}")]);
+}
+
+#[test]
 fn a_bridge_of_containers_another_address_of_the_tunnel_or_of_the_same_prefix_and_an_outage_are_all_well() {
     let found = of_network(|_, around| {
         around.links.push(link("docker0", LinkKind::Bridge));

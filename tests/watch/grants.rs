@@ -9,8 +9,8 @@ use std::process::Output;
 use std::time::Duration;
 
 const GOAL: Duration = Duration::from_secs(10);
-/// After its end a window still covers what is there for half a minute; then comes the next look.
-const OVERRUN: Duration = Duration::from_mins(2);
+/// After its end a window still covers what is there for half a minute, then comes the next look, at the latest in a minute.
+const OVERRUN: Duration = Duration::from_mins(3);
 
 fn hex(bytes: &[u8]) -> String {
     let mut text = String::new();

@@ -27,12 +27,15 @@ use futures_util::future::LocalBoxFuture;
 use judge::{Judge, Programs, SECOND, Seen};
 use offline::Past;
 use std::path::Path;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep_until};
 use zone::Zone;
 
 /// Between two readings of the battery clock and the time zone, nanoseconds: looks by the minute may come a little early.
 const SLOW: i64 = 50 * SECOND;
+/// Of a storm of steps one look in so much time is made, and the first at once.
+const STORM: Duration = Duration::from_secs(1);
 /// The clock file of systemd-timesyncd, that of a package for boards without a battery, and the day of the system itself: systemd takes its time from
 /// whichever it knows of and is latest, where the battery clock is behind it.
 const CLOCK_FILES: [&str; 4] =
@@ -43,6 +46,8 @@ const LARGEST_ZONE: u64 = 1 << 20;
 /// Looks after the clock.
 pub struct Clock {
     ear: Result<ClockSet, Unseen>,
+    /// Until then a step is one of a storm.
+    calm: Instant,
     judge: Option<Judge>,
     /// When the slow things were read, by the time since boot, and what the zone was.
     slow: Option<(i64, Zone)>,
@@ -52,7 +57,7 @@ impl Clock {
     /// Listens from now on. Must be called within a tokio runtime with I/O enabled.
     pub fn new() -> Self {
         let ear = ClockSet::open().map_err(|error| Unseen::Error(format!("hear of a new time: {error}")));
-        Self { ear, judge: None, slow: None }
+        Self { ear, calm: Instant::now(), judge: None, slow: None }
     }
 
     async fn look_at(&mut self, given: &Given) -> Look {
@@ -102,7 +107,11 @@ impl Watch for Clock {
         async {
             if let Ok(ear) = &self.ear {
                 match ear.heard().await {
-                    Ok(()) => return,
+                    Ok(()) => {
+                        let due = self.calm;
+                        self.calm = due.max(Instant::now()) + STORM;
+                        return sleep_until(due).await;
+                    }
                     Err(error) => self.ear = Err(Unseen::Error(format!("hear of a new time: {error}"))),
                 }
             }

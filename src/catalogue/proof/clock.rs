@@ -70,7 +70,8 @@ fn counted(result: &str, lang: Lang) -> Option<String> {
     let (number, unit) = result.split_once(' ')?;
     number.parse::<i64>().ok()?;
     Some(match unit {
-        "times" => lang.pick(format!("{number} 次"), format!("{number} times")),
+        // Several in a moment are seen as one.
+        "times" => lang.pick(format!("至少 {number} 次"), format!("at least {number} times")),
         "us" => lang.pick(format!("{number} 微秒（正常 10000）"), format!("{number} us (10000 is normal)")),
         "ppm" => lang.pick(format!("百万分之 {number}"), format!("{number} millionths")),
         _ => return None,
@@ -89,7 +90,7 @@ mod tests {
         assert_eq!(said("back 2.000 s"), both("慢了 2.000 秒", "back by 2.000 s"));
         let weeks = both("慢了至少 2592000.000 秒（约 30 天）", "back by at least 2592000.000 s (about 30 days)");
         assert_eq!(said("back 2592000.000 s or more"), weeks);
-        assert_eq!(said("1000 times"), both("1000 次", "1000 times"));
+        assert_eq!(said("1000 times"), both("至少 1000 次", "at least 1000 times"));
         assert_eq!(said("11000 us"), both("11000 微秒（正常 10000）", "11000 us (10000 is normal)"));
         assert_eq!(said("+700 ppm"), both("百万分之 +700", "+700 millionths"));
         for other in ["forward", "back 2 s", "forward x.0 s", "sideways 2.0 s", "+7200 s", "12 apples", ""] {

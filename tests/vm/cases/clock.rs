@@ -121,14 +121,14 @@ fn suspend(ground: &mut Ground<'_>) -> Done<Got> {
     let before: i64 = ground.pc.must(asleep)?.out.parse().map_err(|e| format!("no time: {e}"))?;
     ground.pc.must("(sleep 0.2; echo mem >/sys/power/state) </dev/null >/dev/null 2>&1 &")?;
     let deadline = Instant::now() + SOON;
-    while ground.pc.monitor("query-status", serde_json::json!({}))?.get("status").is_none_or(|status| status != "suspended") {
+    while ground.pc.monitor("query-status", &serde_json::json!({}))?.get("status").is_none_or(|status| status != "suspended") {
         if Instant::now() > deadline {
             return Err("it does not fall asleep".to_owned());
         }
         std::thread::sleep(Duration::from_millis(50));
     }
     std::thread::sleep(Duration::from_secs(3));
-    ground.pc.monitor("system_wakeup", serde_json::json!({}))?;
+    ground.pc.monitor("system_wakeup", &serde_json::json!({}))?;
     let after: i64 = ground.pc.must(asleep)?.out.parse().map_err(|e| format!("no time: {e}"))?;
     ground.pc.until("dmesg | grep -q 'PM: suspend exit'", SOON)?;
     ground.nothing_but(&[], mark, WATCHED)?;
@@ -223,9 +223,9 @@ fn storm(ground: &mut Ground<'_>) -> Done<Got> {
     ground.told("clock.stepped", "opened", mark, |_| true)?;
     ground.wait("the end of the row", mark, |record| size(&proof(record, "clock.step")).is_some_and(|ms| ms > 4_900_000))?;
     let worked = ticks(ground.pc.must(work)?.out)? - before;
-    let all = ground.since(mark).iter().filter(|record| record.get("incident").is_some());
+    let mut all = ground.since(mark).iter().filter(|record| record.get("incident").is_some());
     let opened = all.clone().filter(|record| word(record, "/incident/phase") == "opened").count();
-    let (records, last) = (all.clone().count(), all.last().map(|record| proof(record, "clock.steps")).unwrap_or_default());
+    let (records, last) = (all.clone().count(), all.next_back().map(|record| proof(record, "clock.steps")).unwrap_or_default());
     let text = format!("{records} records, {last}, {worked}0 ms of work in {took}0 ms");
     // It looks five times a second at the most.
     if opened == 1 && records <= 20 && worked <= took { Ok(Got::of(text)) } else { Err(format!("{opened} incidents, {text}")) }

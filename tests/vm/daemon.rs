@@ -79,7 +79,7 @@ impl<'a> Ground<'a> {
     pub(crate) fn tidy(&mut self) -> Done {
         self.pc.unplug_all();
         self.pc.must("kill $(pidof sleep); umount -l /media/* /mnt 2>/dev/null; losetup -d /dev/loop0 2>/dev/null; true")?;
-        let _ = self.pc.monitor("netdev_del", serde_json::json!({ "id": "tether" }));
+        let _ = self.pc.monitor("netdev_del", &serde_json::json!({ "id": "tether" }));
         if self.pc.run("kill -0 $(cat /run/daemon.pid)")?.status == 0 { Ok(()) } else { self.start() }
     }
 

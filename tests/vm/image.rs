@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 use crate::Done;
 use crate::cpio::Archive;
 use crate::modules;
+use crate::pc::hex;
 
 /// Changes with what is made of the ingredients.
 const RECIPE: &[u8] = concat!(include_str!("modules.rs"), include_str!("cpio.rs"), include_str!("image.rs")).as_bytes();
@@ -62,16 +63,16 @@ fn cache() -> PathBuf {
 
 fn base(cache: &Path, fetch: Fetch) -> Done<PathBuf> {
     let busybox = read(Path::new(BUSYBOX))?;
-    let recipe = [RECIPE, INIT, &busybox].map(hex).concat();
+    let recipe = [RECIPE, INIT, &busybox].map(digest).concat();
     // Without the network whichever kernel was taken last will do.
-    if let Some(folder) = newest(cache, &hex(recipe.as_bytes())[..16]) {
+    if let Some(folder) = newest(cache, &digest(recipe.as_bytes())[..16]) {
         return Ok(folder);
     }
     if fetch == Fetch::OnlyCached {
         return Err("no image is cached yet; tests/run --full makes it".to_owned());
     }
     let package = kernel_package()?;
-    let folder = cache.join(format!("{}-{package}", &hex(recipe.as_bytes())[..16]));
+    let folder = cache.join(format!("{}-{package}", &digest(recipe.as_bytes())[..16]));
     let making = cache.join(format!("making-{}", std::process::id()));
     make(&making, &package, &busybox)?;
     std::fs::rename(&making, &folder).map_err(|e| format!("cannot name {}: {e}", folder.display()))?;
@@ -196,6 +197,6 @@ fn read(path: &Path) -> Done<Vec<u8>> {
     std::fs::read(path).map_err(|e| format!("cannot read {}: {e}", path.display()))
 }
 
-fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+fn digest(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
 }

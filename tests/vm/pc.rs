@@ -119,7 +119,7 @@ impl Pc {
         }
     }
 
-    pub(crate) fn monitor(&mut self, command: &str, arguments: Value) -> Done<Value> {
+    pub(crate) fn monitor(&mut self, command: &str, arguments: &Value) -> Done<Value> {
         self.qmp.execute(command, arguments)
     }
 
@@ -131,7 +131,7 @@ impl Pc {
         if let (Some(device), Value::Object(extra)) = (device.as_object_mut(), extra) {
             device.extend(extra);
         }
-        self.monitor("device_add", device)?;
+        self.monitor("device_add", &device)?;
         self.plugged.push(id.clone());
         Ok(id)
     }
@@ -140,7 +140,7 @@ impl Pc {
     pub(crate) fn plug_stick(&mut self, image: &Path, extra: Value) -> Done<String> {
         let node = format!("stick{}", self.count + 1);
         let file = json!({ "driver": "file", "filename": image });
-        self.monitor("blockdev-add", json!({ "driver": "raw", "node-name": node, "file": file }))?;
+        self.monitor("blockdev-add", &json!({ "driver": "raw", "node-name": node, "file": file }))?;
         let mut properties = json!({ "drive": node });
         if let (Some(properties), Value::Object(extra)) = (properties.as_object_mut(), extra) {
             properties.extend(extra);
@@ -150,7 +150,7 @@ impl Pc {
 
     pub(crate) fn unplug(&mut self, id: &str) -> Done {
         self.plugged.retain(|other| other != id);
-        self.monitor("device_del", json!({ "id": id })).map(drop)
+        self.monitor("device_del", &json!({ "id": id })).map(drop)
     }
 
     /// Pulls out what a case that failed left plugged in.
@@ -224,7 +224,7 @@ fn tail(text: &str) -> String {
     lines[lines.len().saturating_sub(15)..].join("\n")
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");

@@ -22,14 +22,13 @@ impl Qmp {
         stream.set_read_timeout(Some(PATIENCE)).map_err(|e| format!("QMP: {e}"))?;
         let mut qmp = Qmp { lines: BufReader::new(stream) };
         qmp.line()?;
-        qmp.execute("qmp_capabilities", json!({}))?;
+        qmp.execute("qmp_capabilities", &json!({}))?;
         Ok(qmp)
     }
 
     /// Does it, and gives what it returned. Events that come in between are of no interest: the guest tells what happened.
-    pub(crate) fn execute(&mut self, command: &str, arguments: Value) -> Done<Value> {
-        let order = serde_json::Map::from_iter([("execute".to_owned(), command.into()), ("arguments".to_owned(), arguments)]);
-        let text = Value::Object(order).to_string() + "\n";
+    pub(crate) fn execute(&mut self, command: &str, arguments: &Value) -> Done<Value> {
+        let text = json!({ "execute": command, "arguments": arguments }).to_string() + "\n";
         self.lines.get_mut().write_all(text.as_bytes()).map_err(|e| format!("QMP {command}: {e}"))?;
         loop {
             let mut answer = self.line()?;

@@ -121,14 +121,14 @@ fn suspend(ground: &mut Ground<'_>) -> Done<Got> {
     let before: i64 = ground.pc.must(asleep)?.out.parse().map_err(|e| format!("no time: {e}"))?;
     ground.pc.must("(sleep 0.2; echo mem >/sys/power/state) </dev/null >/dev/null 2>&1 &")?;
     let deadline = Instant::now() + SOON;
-    while ground.pc.monitor("query-status", serde_json::json!({}))?.get("status").is_none_or(|status| status != "suspended") {
+    while ground.pc.monitor("query-status", &serde_json::json!({}))?.get("status").is_none_or(|status| status != "suspended") {
         if Instant::now() > deadline {
             return Err("it does not fall asleep".to_owned());
         }
         std::thread::sleep(Duration::from_millis(50));
     }
     std::thread::sleep(Duration::from_secs(3));
-    ground.pc.monitor("system_wakeup", serde_json::json!({}))?;
+    ground.pc.monitor("system_wakeup", &serde_json::json!({}))?;
     let after: i64 = ground.pc.must(asleep)?.out.parse().map_err(|e| format!("no time: {e}"))?;
     ground.pc.until("dmesg | grep -q 'PM: suspend exit'", SOON)?;
     ground.nothing_but(&[], mark, WATCHED)?;

@@ -254,7 +254,7 @@ fn phone(ground: &mut Ground<'_>) -> Done<Got> {
 fn net(ground: &mut Ground<'_>, script: &str) -> Done<(String, i64)> {
     let mark = ground.mark()?;
     let backend = json!({ "type": "user", "id": "tether", "restrict": true, "net": "10.78.2.0/24", "dhcpstart": "10.78.2.15" });
-    ground.pc.monitor("netdev_add", backend)?;
+    ground.pc.monitor("netdev_add", &backend)?;
     let (id, at) = announced(ground, "usb-net", json!({ "netdev": "tether", "mac": "52:54:00:aa:bb:cc" }), "New USB device found")?;
     ground.pc.until("grep -qi 52:54:00:aa:bb:cc /sys/class/net/*/address", SOON)?;
     ground.pc.must(script)?;
@@ -268,7 +268,7 @@ fn net(ground: &mut Ground<'_>, script: &str) -> Done<(String, i64)> {
     for code in ["usb.network", suspect] {
         ground.told(code, "resolved", mark, |_| true)?;
     }
-    ground.pc.monitor("netdev_del", json!({ "id": "tether" }))?;
+    ground.pc.monitor("netdev_del", &json!({ "id": "tether" }))?;
     let mut told: Vec<&str> = ground.since(mark).iter().map(|record| word(record, "/cause/code")).filter(|code| !code.is_empty()).collect();
     told.sort_unstable();
     told.dedup();

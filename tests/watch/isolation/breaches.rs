@@ -76,7 +76,8 @@ fn routes() -> Vec<Breach> {
                 vec![open(&stage.ground, "b0", &services)]
             },
             origin: "upstream",
-            says: ("outside.tls", "[2400:3200::1]:443 dns.alidns.com verified"),
+            says: ("uplink.told-by", "t0 router advertisement"),
+            code: SUSPECT,
             ..BREACH
         },
         Breach {

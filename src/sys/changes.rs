@@ -1,48 +1,77 @@
-//! Notices that files changed, by watching their directories: a file replaced in one stroke is another file, so watching only the file itself
-//! would go blind. What changed is not asked here; whoever listens reads the whole again.
+//! Notices that single files of the system changed, by watching their directories: a file replaced in one stroke is another file, so watching
+//! only the file itself would go blind. What changed is not asked here; whoever listens reads the whole again.
+//!
+//! Only writing is listened to. Every program that starts opens files in `/etc`, and must not wake us.
 
-use notify::event::ModifyKind;
-use notify::{Config as Settings, Event, EventKind, INotifyWatcher, RecursiveMode, Watcher};
-use std::collections::BTreeSet;
+#![allow(unsafe_code, reason = "a descriptor is registered with the runtime without the wrapper that closes it late")]
+
+use rustix::fd::OwnedFd;
+use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
+use rustix::io::Errno;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 use tokio::time::{Instant, sleep_until};
 
 /// Whoever writes does so in several strokes; the file is read when they have been over for so long.
 const SETTLED: Duration = Duration::from_millis(300);
+/// Room for some events; the rest stays with the kernel until there is room again.
+const BUFFER: usize = 4096;
+
+/// What matters of a place.
+#[derive(Debug)]
+enum Part {
+    /// Everything.
+    Whole,
+    /// These names in it.
+    Names(BTreeSet<OsString>),
+}
 
 /// A watch over files.
+#[derive(Debug)]
 pub struct Changes {
-    told: mpsc::Receiver<()>,
+    told: AsyncFd<OwnedFd>,
+    /// By the kernel's number of the watch.
+    parts: BTreeMap<i32, Part>,
     /// A change is there and settles by then.
     settles: Option<Instant>,
-    // Ends the watch when dropped.
-    _watcher: INotifyWatcher,
 }
 
 impl Changes {
-    /// Watches what is in these places, as far as `matters` says that it is of interest.
-    pub fn of(places: &[PathBuf], matters: impl Fn(&Path) -> bool + Send + 'static) -> notify::Result<Self> {
-        let (tell, told) = mpsc::channel(1);
-        let mut watcher = watcher(tell, matters)?;
-        for place in places {
-            watcher.watch(place, RecursiveMode::NonRecursive)?;
-        }
-        Ok(Self { told, settles: None, _watcher: watcher })
-    }
-
-    /// Watches these files and all in these directories, as far as they exist; of a link also what it leads to.
-    pub fn of_files(files: &[PathBuf], directories: &[PathBuf]) -> notify::Result<Self> {
+    /// Watches these files and all in these directories, as far as they exist; of a link also what it leads to. Must be called within a tokio
+    /// runtime with I/O enabled.
+    pub fn of_files(files: &[PathBuf], directories: &[PathBuf]) -> io::Result<Self> {
+        let told = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
         let real = |path: &PathBuf| std::fs::canonicalize(path).ok();
-        let files: BTreeSet<PathBuf> = files.iter().cloned().chain(files.iter().filter_map(real)).collect();
-        let directories: BTreeSet<PathBuf> = directories.iter().cloned().chain(directories.iter().filter_map(real)).collect();
-        let parents = files.iter().filter_map(|file| file.parent().map(Path::to_owned));
-        // A file that something else was mounted over is not told by its directory: it is watched itself, too. It cannot be replaced.
-        let mut places: BTreeSet<PathBuf> = parents.chain(files.iter().cloned()).chain(directories.iter().cloned()).collect();
-        places.retain(|place| place.exists());
-        let matters = move |path: &Path| files.contains(path) || path.parent().is_some_and(|parent| directories.contains(parent));
-        Self::of(&places.into_iter().collect::<Vec<_>>(), matters)
+        let mut parts = BTreeMap::new();
+        for file in files.iter().cloned().chain(files.iter().filter_map(real)).collect::<BTreeSet<_>>() {
+            if let (Some(directory), Some(name)) = (file.parent(), file.file_name())
+                && let Some(watch) = watch(&told, directory)?
+                && let Part::Names(names) = parts.entry(watch).or_insert_with(|| Part::Names(BTreeSet::new()))
+            {
+                names.insert(name.to_owned());
+            }
+            // A file that something else was mounted over is not told by its directory. It cannot be replaced.
+            if file.is_file()
+                && let Some(watch) = watch(&told, &file)?
+            {
+                parts.insert(watch, Part::Whole);
+            }
+        }
+        for directory in directories {
+            if let Some(watch) = watch(&told, directory)? {
+                parts.insert(watch, Part::Whole);
+            }
+        }
+        // SAFETY: an `OwnedFd` owns one descriptor, always returns that one, and is closed only when dropped, which the `AsyncFd` does.
+        let told = unsafe { AsyncFd::register_with_interest(told, Interest::READABLE) }?;
+        Ok(Self { told, parts, settles: None })
     }
 
     /// The next change, once it has settled. Cancelling it loses nothing.
@@ -55,13 +84,8 @@ impl Changes {
                 }
             };
             tokio::select! {
-                told = self.told.recv() => match told {
-                    Some(()) => self.settles = Some(Instant::now() + SETTLED),
-                    // The watch is gone; what it told last may still settle.
-                    None => match self.settles.take() {
-                        Some(at) => return sleep_until(at).await,
-                        None => std::future::pending().await,
-                    },
+                changed = heard(&self.told, &self.parts) => if changed {
+                    self.settles = Some(Instant::now() + SETTLED);
                 },
                 () = settled => {
                     self.settles = None;
@@ -72,22 +96,40 @@ impl Changes {
     }
 }
 
-fn watcher(tell: mpsc::Sender<()>, matters: impl Fn(&Path) -> bool + Send + 'static) -> notify::Result<INotifyWatcher> {
-    let on_event = move |event: notify::Result<Event>| {
-        // An error is a reason to look, too.
-        if event.map_or(true, |event| is_written(&event) && (event.paths.is_empty() || event.paths.iter().any(|path| matters(path)))) {
-            // A full channel has the message already.
-            let _ = tell.try_send(());
-        }
-    };
-    INotifyWatcher::new(on_event, Settings::default())
+/// Watches a place; `None` = it is not there.
+fn watch(told: &OwnedFd, place: &Path) -> io::Result<Option<i32>> {
+    let written = WatchFlags::MODIFY | WatchFlags::CREATE | WatchFlags::DELETE | WatchFlags::MOVED_FROM | WatchFlags::MOVED_TO;
+    match inotify::add_watch(told, place, written) {
+        Ok(watch) => Ok(Some(watch)),
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::ACCESS) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
-/// Opening and reading is none of our business, and our own reading is among it.
-fn is_written(event: &Event) -> bool {
-    match event.kind {
-        EventKind::Access(_) | EventKind::Modify(ModifyKind::Metadata(_)) => event.need_rescan(),
-        EventKind::Any | EventKind::Create(_) | EventKind::Modify(_) | EventKind::Remove(_) | EventKind::Other => true,
+/// Waits for events; whether one of them matters. An ear that breaks hears no more.
+async fn heard(told: &AsyncFd<OwnedFd>, parts: &BTreeMap<i32, Part>) -> bool {
+    let Ok(mut guard) = told.readable().await else { return std::future::pending().await };
+    let mut buffer = [MaybeUninit::uninit(); BUFFER];
+    let mut reader = Reader::new(told.get_ref(), &mut buffer);
+    let mut matters = false;
+    loop {
+        match reader.next() {
+            // Events were lost, or a place is gone: that is a reason to look, too.
+            Ok(event) if event.events().intersects(ReadFlags::QUEUE_OVERFLOW | ReadFlags::IGNORED) => matters = true,
+            Ok(event) => {
+                matters |= match parts.get(&event.wd()) {
+                    Some(Part::Whole) => true,
+                    Some(Part::Names(names)) => event.file_name().is_some_and(|name| names.contains(OsStr::from_bytes(name.to_bytes()))),
+                    None => false,
+                }
+            }
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => {
+                guard.clear_ready();
+                return matters;
+            }
+            Err(_) => return std::future::pending().await,
+        }
     }
 }
 

@@ -12,6 +12,9 @@ use sysinfo::{ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System, Upda
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+/// Processes whose end is listened for: a program with more of them is not over when one ends.
+const MOST_ENDS: usize = 32;
+
 /// A program that runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Program {
@@ -62,7 +65,7 @@ pub fn programs() -> Result<Vec<Program>, Unseen> {
 pub struct Ends(Vec<AsyncFd<OwnedFd>>);
 
 impl Ends {
-    /// Of these processes. One that cannot be watched, or has ended already, is left out. Must be called within a tokio runtime with I/O
+    /// Of these processes. One that cannot be watched, or has ended already, is left out; so are those past the first few dozen. Must be called within a tokio runtime with I/O
     /// enabled.
     pub fn of(pids: impl IntoIterator<Item = u32>) -> Self {
         let open = |pid: u32| {
@@ -70,7 +73,7 @@ impl Ends {
             // SAFETY: an `OwnedFd` owns one descriptor, always returns that one, and is closed only when dropped, which the `AsyncFd` does.
             unsafe { AsyncFd::register_with_interest(process, Interest::READABLE) }.ok()
         };
-        Self(pids.into_iter().filter_map(open).collect())
+        Self(pids.into_iter().filter_map(open).take(MOST_ENDS).collect())
     }
 
     /// Waits until one of them ended; for ever where there is none. Cancelling it loses nothing.

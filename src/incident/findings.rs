@@ -2,7 +2,8 @@
 //! cannot see.
 //!
 //! A watcher tells all that it finds, every time it looks, and does its own debouncing; so one sight opens and one absence closes. A watcher
-//! that could not look has said nothing of findings: none opens and none closes. Neither suspend nor a disconnection matters here.
+//! that could not look has said nothing of findings: none opens and none closes. Neither suspend nor a disconnection matters here. What cannot be
+//! seen counts from the second look in a row: on a PC that is out of breath the kernel may once answer too late.
 
 use super::ledger::{Book, Thresholds, dated, planned};
 use super::trouble::{is_lack, lack, lack_seen};
@@ -10,11 +11,16 @@ use crate::model::{
     Actor, Blind, Certainty, Change, Evidence, Finding, Fingerprint, GrantReference, Incident, KnownCause, Origin, Phase, Stamp, Watched,
     Watcher,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// The open ones, and which incident holds each.
+/// All of them.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct Findings(BTreeMap<Fingerprint, u64>);
+pub(super) struct Findings {
+    /// The open ones, and which incident holds each.
+    open: BTreeMap<Fingerprint, u64>,
+    /// What could not be seen at the last look, for the first time.
+    doubts: BTreeSet<Fingerprint>,
+}
 
 /// What a look shows of one.
 struct Shown {
@@ -37,7 +43,7 @@ fn teller(fingerprint: &Fingerprint) -> Option<Watcher> {
 impl Findings {
     pub(super) fn adopt(&mut self, incident: &Incident) {
         if teller(&incident.fingerprint).is_some() {
-            self.0.insert(incident.fingerprint.clone(), incident.key);
+            self.open.insert(incident.fingerprint.clone(), incident.key);
         }
     }
 
@@ -46,7 +52,7 @@ impl Findings {
         let lacks = told.blind.iter().filter(|blind| is_lack(&blind.because)).map(|blind| blindness(told.watcher, blind));
         let mut shown: BTreeMap<Fingerprint, Shown> = told.found.iter().flatten().map(finding).chain(lacks).collect();
         let looked = told.found.is_some();
-        self.0.retain(|fingerprint, key| {
+        self.open.retain(|fingerprint, key| {
             if teller(fingerprint) != Some(told.watcher) {
                 return true;
             }
@@ -61,10 +67,17 @@ impl Findings {
             book.resolve(*key, Change::Recovered, at);
             false
         });
+        let (before, others) = std::mem::take(&mut self.doubts).into_iter().partition(|doubt| teller(doubt) == Some(told.watcher));
+        self.doubts = others;
+        let before: BTreeSet<Fingerprint> = before;
         for (fingerprint, now) in shown {
+            if matches!(fingerprint, Fingerprint::Blindness(_)) && !before.contains(&fingerprint) {
+                self.doubts.insert(fingerprint);
+                continue;
+            }
             debug_assert_eq!(teller(&fingerprint), Some(told.watcher), "each looks after its own");
             let key = open(fingerprint.clone(), now, at, rules, book);
-            self.0.insert(fingerprint, key);
+            self.open.insert(fingerprint, key);
         }
     }
 }
@@ -205,7 +218,9 @@ mod tests {
         ledger.watch(&tells(Watcher::Usb, &[stick(true)]), &at(1), &rules);
         let blind = vec![Blind { what: "devices".to_owned(), because: Unseen::NotMounted("/sys".to_owned()) }];
         let names = |changed: &[Incident]| told(changed).into_iter().map(|(name, phase, ..)| (name, phase)).collect::<Vec<_>>();
-        let changed = ledger.watch(&Watched { watcher: Watcher::Usb, found: None, blind }, &at(2), &rules);
+        let unseen = Watched { watcher: Watcher::Usb, found: None, blind };
+        assert_eq!(ledger.watch(&unseen, &at(2), &rules), [], "once is no blindness");
+        let changed = ledger.watch(&unseen, &at(2), &rules);
         assert_eq!(names(&changed), [("agent.degraded:watch.usb.devices".to_owned(), Phase::Opened)]);
         // The rounds have blindnesses of their own and know nothing of this one.
         let mut later = Ledger::restored(ledger.open().cloned().collect());

@@ -193,7 +193,8 @@ impl Memory {
         if then.is_some() || !only_storage || !found.stores.is_empty() {
             return (Vec::new(), Again::Idle);
         }
-        if age < NO_DISK_MS {
+        // A disk that was there and is gone goes before its device: that is how a stick is pulled out.
+        if met.bare_since_ms.is_none_or(|since| look.at_ms.saturating_sub(since) < NO_DISK_MS) {
             return (Vec::new(), Again::Closely);
         }
         let none = vec![words::line("usb.disk", &met.subject, "none")];

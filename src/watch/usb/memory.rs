@@ -28,6 +28,8 @@ pub(super) struct Met {
     pub(super) origin: Origin,
     /// The name of its incidents: its identity, and where it is when another bears the same.
     pub(super) subject: String,
+    /// Since when it has had no disk; `None` = it has one.
+    pub(super) bare_since_ms: Option<u64>,
     /// Drives that were without a medium at some time: what is in them came later.
     pub(super) empty: BTreeSet<String>,
     gauges: BTreeMap<String, Gauges>,
@@ -72,10 +74,12 @@ impl Devices {
             if !self.0.contains_key(&key) {
                 let is_borne = self.0.values().any(|met| met.subject == key.1);
                 let subject = if is_borne { format!("{}@{}", key.1, key.0) } else { key.1.clone() };
-                let met = Met { since_ms: at_ms, origin, subject, empty: BTreeSet::new(), gauges: BTreeMap::new() };
+                let met = Met { since_ms: at_ms, origin, subject, bare_since_ms: None, empty: BTreeSet::new(), gauges: BTreeMap::new() };
                 self.0.insert(key.clone(), met);
             }
             if let Some(met) = self.0.get_mut(&key) {
+                let bare = found.stores.is_empty().then(|| met.bare_since_ms.unwrap_or(at_ms));
+                met.bare_since_ms = bare;
                 found.stores.iter().for_each(|store| met.sample(store, at_ms));
             }
         }

@@ -159,6 +159,17 @@ fn a_stick_that_is_pulled_out_leaves_its_last_counts() {
 }
 
 #[test]
+fn a_stick_whose_disk_goes_before_it_is_not_taken_for_one_without() {
+    let mut memory = after(&[], NOTHING);
+    memory.judge(&[counted(stick(), 4096, 0)], NOTHING, 1_000);
+    memory.judge(&[counted(stick(), 8192, 512)], NOTHING, 60_000);
+    let going = Plugged { stores: Vec::new(), ..stick() };
+    let judged = memory.judge(&[going], NOTHING, 60_200);
+    assert_eq!(lines(one(&judged, FindingCode::UsbStorage)).last().unwrap(), "usb.bytes sdb read 8192 B, written 512 B");
+    assert_eq!(memory.judge(&[], NOTHING, 60_400).findings, []);
+}
+
+#[test]
 fn what_was_enrolled_is_normal_for_what_it_offered_then() {
     let then = |classes: &[&str]| UsbDevice {
         vendor: "0951".to_owned(),

@@ -46,7 +46,7 @@ pub use firewall::{look as look_at_firewall, rules as firewall_rules};
 pub use gather::{Circumstances, GatherError, gather, time_zone_now};
 pub use identity::{machine_fingerprint, machine_id_hash, terminal_id, this_terminal};
 pub use network::{interfaces_now, is_wide};
-pub use store::{Existing, StoreError, load, save};
+pub use store::{Existing, Mark, StoreError, load, mark, save};
 pub use usb::{UsbRole, card_readers, usb_now};
 
 use crate::config::Access;

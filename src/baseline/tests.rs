@@ -5,6 +5,7 @@ use crate::config::{Config, Firewall as Wanted, Vpn};
 use crate::model::{Link, LinkKind, Outcome, ResolverSetup, RouteTable, Sighting, Stamp};
 use crate::testing::{address, link, route};
 use proptest::prelude::*;
+use std::os::unix::fs::{MetadataExt as _, chown};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use tempfile::TempDir;
@@ -272,6 +273,24 @@ fn what_either_side_could_not_see_is_no_deviation() {
     new.interfaces[0].mac = None;
     assert_eq!(compare(&old, &new), []);
     assert_eq!(compare(&new, &old), []);
+}
+
+#[test]
+fn what_root_enrols_is_the_services_to_read() {
+    if !rustix::process::geteuid().is_root() {
+        println!("SKIPPED: needs root");
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    let (service, group) = (64_001, 64_002);
+    chown(dir.path(), Some(service), Some(group)).expect("given away");
+    assert_eq!(super::mark(dir.path()), None);
+    let first = save(dir.path(), &baseline(), Existing::Keep).expect("saved");
+    let file = std::fs::metadata(first).expect("there");
+    assert_eq!((file.uid(), file.gid(), file.mode() & 0o777), (service, group, 0o640));
+    let before = super::mark(dir.path());
+    save(dir.path(), &baseline(), Existing::Replace).expect("replaced");
+    assert!(before.is_some() && super::mark(dir.path()) != before, "another enrolment is another file");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::manager::Manager;
 use super::recorder::{Recorder, RecorderError};
 use super::status;
 use super::tally::Tally;
-use crate::baseline::{Enrolment, this_terminal};
+use crate::baseline::{Enrolment, Mark, mark, this_terminal};
 use crate::catalogue::Lang;
 use crate::config::{self, Config, Loaded};
 use crate::incident::{Covered, Effect, Engine, Input};
@@ -108,6 +108,8 @@ struct Service {
     now: fn() -> Stamp,
     orders: Orders,
     config: Arc<Config>,
+    /// The baseline in force, as a file.
+    enrolled: Option<Mark>,
     engine: Engine,
     looks: Looks,
     recorder: Recorder,
@@ -160,6 +162,7 @@ impl Service {
     fn start(orders: Orders, outside: impl FnOnce(&Arc<Config>, &Arc<Enrolment>) -> Outside) -> Result<Self, RunError> {
         let signals = Signals::new()?;
         let config = Arc::new(orders.loaded.config.clone());
+        let enrolled = mark(&orders.state_dir);
         let enrolment = Arc::new(Enrolment::of(Some(&orders.state_dir)));
         let mut control = sockets(orders.run_dir.as_deref())?;
         let Outside { now: clock, prober, hearing, watches, phase } = outside(&config, &enrolment);
@@ -174,6 +177,7 @@ impl Service {
         watchers.recall(Covered::of(&open));
         Ok(Self {
             now: clock,
+            enrolled,
             engine: Engine::new(&config, open, phase, &now),
             looks: Looks::new(Arc::clone(&config), enrolment, prober),
             changes: Changes::of(&orders.main()),
@@ -238,6 +242,12 @@ impl Service {
                 self.recorder.anchor(&now);
                 self.count_grants(&now);
                 self.anchor_due = Instant::now() + ANCHOR_EVERY;
+                // `enroll` is another process, and nobody should have to tell.
+                if mark(&self.orders.state_dir) != self.enrolled
+                    && let Some(config) = self.reload()
+                {
+                    due = self.advance(Input::Reconfigured(config));
+                }
             }
             Woke::Alive => {
                 self.manager.alive();
@@ -392,6 +402,7 @@ impl Service {
         let read = config::load(self.orders.file.as_deref());
         let config = match read {
             Ok(loaded) => {
+                self.enrolled = mark(&self.orders.state_dir);
                 let enrolment = Enrolment::of(Some(&self.orders.state_dir));
                 self.recorder.accept_configuration();
                 if loaded == self.orders.loaded && enrolment == *self.looks.enrolment() {

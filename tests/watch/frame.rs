@@ -18,3 +18,20 @@ fn a_terminal_to_which_nothing_happens_is_accused_of_nothing() {
         daemon.stop();
     }
 }
+
+/// Nobody tells the daemon of an enrolment: it finds out by itself within a minute, and from then on tells what it finds.
+#[test]
+fn an_enrolment_beside_a_running_daemon_is_noticed() {
+    let Some(ground) = Ground::new() else { return };
+    ground.configure("[rules]\nset = \"example\"");
+    let daemon = ground.watch();
+    ground.here("hostname till-7");
+    assert_eq!(daemon.brief(), Vec::<String>::new(), "nobody is accused before");
+    ground.enroll();
+    let noticed = || daemon.errors().contains("the configuration was read again").then_some(());
+    crate::ground::wait_for("the enrolment to be noticed", Duration::from_secs(90), noticed);
+    ground.here("hostname till-8");
+    let (record, _) = daemon.sees("settings.hostname", "opened", Duration::from_secs(30), |_| true);
+    assert_eq!(record["origin"], "local-change", "{record}");
+    daemon.stop();
+}

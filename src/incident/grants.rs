@@ -68,16 +68,26 @@ impl Window {
 
     /// Where it stands.
     pub fn standing(&self, now: &Stamp) -> Standing {
+        match self.past(now) {
+            ..0 => Standing::Open,
+            0..GRACE_MS => Standing::Ending,
+            GRACE_MS.. => Standing::Over,
+        }
+    }
+
+    /// How long until it is over, ms; `None` = it is.
+    fn over_in(&self, now: &Stamp) -> Option<u64> {
+        u64::try_from(GRACE_MS - self.past(now)).ok().filter(|left| *left > 0)
+    }
+
+    /// How long ago it ended, ms; negative = it is open.
+    fn past(&self, now: &Stamp) -> i64 {
         let mut counted = self.clone();
         counted.count(now);
         let signed = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
         let by_time = signed(counted.spent_ms).saturating_sub(signed(counted.length_ms));
         let by_clock = now.wall.as_millisecond().saturating_sub(self.grant.until.as_millisecond());
-        match by_time.max(by_clock) {
-            ..0 => Standing::Open,
-            0..GRACE_MS => Standing::Ending,
-            GRACE_MS.. => Standing::Over,
-        }
+        by_time.max(by_clock)
     }
 
     fn speaks_of(&self, finding: &Finding) -> bool {
@@ -106,6 +116,12 @@ impl Covered {
             (*code != FindingCode::IsolationGrantOverrun).then(|| ((*code, subject.clone()), by))
         });
         Self(covered.collect())
+    }
+
+    /// How long until the first of these windows is over whose end something still there awaits, ms.
+    pub fn over_in(&self, windows: &[Window], now: &Stamp) -> Option<u64> {
+        let awaited = windows.iter().filter(|window| self.0.values().any(|by| by.id == window.grant.id));
+        awaited.filter_map(|window| window.over_in(now)).min()
     }
 }
 
@@ -204,6 +220,7 @@ mod tests {
         let mut covered = Covered::default();
         let inside = cover(internet(), &windows, &at(5, 5), &mut covered);
         assert_eq!(told(&inside), [(REACHABLE, Severity::Info, Some(Authority::Bureau))]);
+        assert_eq!(covered.over_in(&windows, &at(5, 5)), Some(5 * 60_000 + 30_000), "it is to be looked at again then");
         let ending = cover(internet(), &windows, &at(10, 10), &mut covered);
         assert_eq!(told(&ending), told(&inside), "cutting off takes a moment");
         let over = cover(internet(), &windows, &at(11, 11), &mut covered);
@@ -211,7 +228,7 @@ mod tests {
             ("isolation.grant-overrun", Severity::Critical, Some(Authority::Bureau)),
             (REACHABLE, Severity::Critical, Some(Authority::Bureau)),
         ];
-        assert_eq!(told(&over), expected);
+        assert_eq!((told(&over), covered.over_in(&windows, &at(11, 11))), (expected.to_vec(), None));
         assert_eq!((over[1].evidence[0].target.as_str(), over[1].evidence[0].result.as_str()), ("g-internet", "over"));
         assert_eq!(cover(Vec::new(), &windows, &at(12, 12), &mut covered), []);
         assert_eq!(told(&cover(internet(), &windows, &at(13, 13), &mut covered)), [(REACHABLE, Severity::Critical, None)]);

@@ -104,6 +104,9 @@ async fn keep(
             return;
         }
         let due = if again < MINUTE { looked + again.max(APART) } else { on_the_minute(began, Instant::now() + again - MINUTE) };
+        // What outlives a window is told when the window is over, not at the next minute.
+        let over = covered.over_in(&given.grants, &now()).map(|ms| Instant::now() + Duration::from_millis(ms) + APART);
+        let due = over.map_or(due, |over| due.min(over));
         tokio::select! {
             () = watch.stirred() => sleep_until(due.min(looked + APART)).await,
             changed = setting.changed() => if changed.is_err() { return },

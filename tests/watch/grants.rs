@@ -97,7 +97,9 @@ fn on_the_bureaus_authority_an_uplink_is_only_noted_and_escalates_when_it_outliv
     let daemon = ground.watch();
     let (over, after) = daemon.sees("isolation.grant-overrun", "opened", OVERRUN, |_| true);
     println!("overrun: {after:?} after the uplink was told");
-    assert!(isonet::sys::clock::wall() >= until, "told before its end");
+    let late = isonet::sys::clock::wall().duration_since(until);
+    // Half a minute of grace, and a moment.
+    assert!((30..40).contains(&late.as_secs()), "told {late:?} after its end");
     assert_eq!((severity(&over), authority(&over)), ("medium", "bureau"), "{over:#}");
     daemon.sees("isolation.uplink-suspect", "updated", GOAL, |record| severity(record) == "low");
     ground.here("ip link del t1");

@@ -104,7 +104,7 @@ pub struct Finding {
     pub code: FindingCode,
     /// Where: two findings with one code and one subject are the same.
     pub subject: Subject,
-    /// How bad, by what is proved; the code's own, or lower.
+    /// How bad, by what is proved: the code's own, lower where less is, higher where its extent says so (a date off by a day).
     pub severity: Severity,
     /// Where it came from.
     pub origin: Origin,

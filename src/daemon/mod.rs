@@ -13,7 +13,6 @@ mod answers;
 mod changes;
 pub mod control;
 pub mod grants;
-mod hearing;
 mod lag;
 mod looks;
 mod lost;

@@ -4,7 +4,6 @@ use super::answers::{Answers, Held, Next};
 use super::changes::Changes;
 use super::control::{Asked, Call, Control, ControlError, Ordered, Refusal};
 use super::grants::{Grants, Unsaved};
-use super::hearing::Hearing;
 use super::looks::{Looks, Network, Prober};
 use super::manager::Manager;
 use super::recorder::{Recorder, RecorderError};
@@ -15,14 +14,15 @@ use crate::catalogue::Lang;
 use crate::config::{self, Config, Loaded};
 use crate::incident::{Covered, Effect, Engine, Input};
 use crate::infer::World;
-use crate::model::{AgentEvent, Draft, Stamp, Watched, What};
+use crate::model::{AgentEvent, Draft, Outcome, Stamp, Watched, What};
 use crate::report::Facing;
 use crate::spool::News;
 use crate::sys::clock;
-use crate::sys::netlink::Events;
+use crate::sys::netlink::Ear;
 use crate::watch::{self, Watch, Watchers};
 use jiff::Zoned;
 use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,7 +84,7 @@ pub async fn run(orders: Orders) -> Result<(), RunError> {
 struct Outside {
     now: fn() -> Stamp,
     prober: Box<dyn Prober>,
-    hearing: Hearing,
+    ear: Ear,
     watches: Vec<Box<dyn Watch>>,
     /// Where in the interval this terminal looks, 0 to 1.
     phase: f64,
@@ -96,7 +96,7 @@ impl Outside {
         Self {
             now: clock::stamp,
             prober: Box::new(Network::new(config, enrolment)),
-            hearing: Hearing::new(Events::open),
+            ear: Ear::open(),
             watches: watch::all(),
             phase: phase(),
         }
@@ -119,7 +119,7 @@ struct Service {
     started: Zoned,
     manager: Manager,
     changes: Changes,
-    hearing: Hearing,
+    ear: Ear,
     watchers: Watchers,
     grants: Grants,
     /// The last writing of the grants.
@@ -165,7 +165,7 @@ impl Service {
         let enrolled = mark(&orders.state_dir);
         let enrolment = Arc::new(Enrolment::of(Some(&orders.state_dir)));
         let mut control = sockets(orders.run_dir.as_deref())?;
-        let Outside { now: clock, prober, hearing, watches, phase } = outside(&config, &enrolment);
+        let Outside { now: clock, prober, ear, watches, phase } = outside(&config, &enrolment);
         let now = clock();
         let (recorder, open) = Recorder::open(&orders, &now)?;
         let manager = Manager::of_environment();
@@ -193,7 +193,7 @@ impl Service {
             answers: Answers::default(),
             tally: Tally::default(),
             manager,
-            hearing,
+            ear,
             watchers,
             grants,
             saving: None,
@@ -275,7 +275,7 @@ impl Service {
                 Some(world) => Woke::Round(looked.input, world),
                 None => Woke::Engine(looked.input),
             },
-            () = self.hearing.changed(&self.world) => Woke::Engine(Input::NetworkChanged),
+            () = self.ear.changed_or(|heard| heard.failed.iter().any(|ip| is_gateway(*ip, &self.world))) => Woke::Engine(Input::NetworkChanged),
             told = self.watchers.next() => Woke::Watched(told),
             () = self.changes.next() => Woke::Reload,
             () = sleep_until(self.anchor_due) => Woke::Anchor,
@@ -388,7 +388,7 @@ impl Service {
             tally: &self.tally,
             started: &self.started,
             watchers: &self.watchers,
-            hears_network: self.hearing.hears(),
+            hears_network: self.ear.hears(),
             sees_files: self.changes.sees(),
         };
         answer(&mut self.answers, &held)
@@ -479,6 +479,12 @@ async fn until(due: Option<Instant>) {
         Some(due) => sleep_until(due).await,
         None => std::future::pending().await,
     }
+}
+
+/// A neighbour by which packets leave.
+fn is_gateway(ip: IpAddr, world: &World) -> bool {
+    let routes = world.routes().and_then(Outcome::ok);
+    routes.is_some_and(|table| table.routes.iter().any(|route| route.gateway == Some(ip)))
 }
 
 /// Where in the interval this terminal looks: drawn once a run, from the operating system by way of the hasher's keys.

@@ -2,6 +2,7 @@
 //!
 //! Unlike `/proc/net` it tells to which device a socket is tied: an address server for containers only is tied to theirs.
 
+use super::netlink::{u16_at, u32_at};
 use crate::model::Unseen;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io::{self, Read};
@@ -117,14 +118,6 @@ fn listener(payload: &[u8]) -> Option<Listener> {
         _ => return None,
     };
     Some(Listener { address, port, device: u32_at(payload, 40).filter(|index| *index != 0), inode: u32_at(payload, 68)? })
-}
-
-fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_ne_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 
 #[cfg(test)]

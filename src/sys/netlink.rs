@@ -4,12 +4,15 @@
 //! [`Outcome::Unknown`]: an absent answer is never an absent link, and a list that changed while it was read is asked for again.
 
 mod dump;
+mod ear;
 mod events;
 mod leased;
 mod map;
 mod ways;
 
+pub use ear::Ear;
 pub use events::{Events, Heard};
+pub(super) use events::{u16_at, u32_at};
 pub(super) use map::mac;
 pub use ways::{ToldBy, Ways};
 

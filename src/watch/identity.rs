@@ -4,12 +4,12 @@
 
 mod judge;
 
-use super::ear::Ear;
 use super::memory::{Memory, REST, once_it_stands};
 use super::{Given, Look, Watch};
 use crate::baseline::{machine_id_hash, network_again};
 use crate::model::{Finding, FindingCode, Unseen, Watcher};
 use crate::sys::netlink;
+use crate::sys::netlink::Ear;
 use futures_util::future::LocalBoxFuture;
 use judge::{Now, Speeds, machine, network, routers};
 use std::collections::BTreeSet;
@@ -73,7 +73,7 @@ impl Watch for Identity {
 
     fn stirred(&mut self) -> LocalBoxFuture<'_, ()> {
         Box::pin(async move {
-            self.network.stirred_by(&self.routers).await;
+            self.network.changed_or(|heard| !heard.moved.is_disjoint(&self.routers)).await;
             sleep_until(self.looked + REST).await;
         })
     }

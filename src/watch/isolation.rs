@@ -20,12 +20,11 @@ mod proxies;
 mod round;
 mod topology;
 
-use super::ear::Ear;
 use super::{Given, Look, MINUTE, Watch};
 use crate::baseline::interfaces_now;
 use crate::config::IsolationMode;
 use crate::model::{Unseen, Watcher};
-use crate::sys::netlink::{Netlink, Ways};
+use crate::sys::netlink::{Ear, Netlink, Ways};
 use around::{Surroundings, surroundings};
 use futures_util::future::LocalBoxFuture;
 use memory::Memory;
@@ -119,7 +118,7 @@ impl Watch for Isolation {
         Box::pin(async {
             let Self { ear, round, done, .. } = self;
             tokio::select! {
-                () = ear.stirred() => {}
+                () = ear.changed() => {}
                 Some(ended) = round.join_next() => *done = ended.ok(),
             }
         })

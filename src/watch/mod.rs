@@ -15,7 +15,6 @@
 //! * Looks are short. What may block (walks through `/proc`, large files) goes to a thread of its own.
 
 mod clock;
-mod ear;
 mod extension;
 mod identity;
 mod isolation;

@@ -5,14 +5,13 @@
 
 mod judge;
 
-use super::ear::Ear;
 use super::memory::{Memory, REST, Sights, after_a_restart, once_it_stands};
 use super::{Blind, Given, Look, Watch};
 use crate::baseline::{Baseline, FileState, network_again, settings_again, settings_files};
 use crate::config::Config;
 use crate::model::{Finding, FindingCode, IfName, Outcome, Subject, Unseen, Watcher};
 use crate::sys::changes::Changes;
-use crate::sys::netlink::{Netlink, Snapshot};
+use crate::sys::netlink::{Ear, Netlink, Snapshot};
 use crate::sys::{hostname, leases};
 use futures_util::future::LocalBoxFuture;
 use judge::{Around, network, settings};
@@ -98,7 +97,7 @@ impl Watch for Settings {
                 }
             };
             let network = async {
-                self.network.stirred().await;
+                self.network.changed().await;
                 sleep_until(self.looked + REST).await;
             };
             tokio::select! {

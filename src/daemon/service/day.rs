@@ -6,7 +6,6 @@
 use super::{Orders, Outside, Service};
 use crate::catalogue::Lang;
 use crate::config::Loaded;
-use crate::daemon::hearing::Hearing;
 use crate::daemon::looks::Prober;
 use crate::incident::Input;
 use crate::infer::World;
@@ -15,6 +14,7 @@ use crate::site::{
     CENTRE, INSIDE, RESOLVER, SERVER, answer, at, dead_tunnel, found, handshake, ip, knows, lookup, query, tls, tunnelled, vpn,
 };
 use crate::spool::{Anchor, Disk, Known, Position, Reader, verify};
+use crate::sys::netlink::Ear;
 use futures_util::future::LocalBoxFuture;
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -253,7 +253,7 @@ async fn a_day_with_outages_flaps_losses_storms_and_a_sleep_gives_these_records_
     let outside = Outside {
         now: stamp,
         prober: Box::new(Script(begun.clone())),
-        hearing: Hearing::new(|| Err(Unseen::Error("in a test".to_owned()))),
+        ear: Ear::by(|| Err(Unseen::Error("in a test".to_owned()))),
         watches: Vec::new(),
         phase: 0.3,
     };

@@ -1,29 +1,31 @@
-//! The daemon's ear for the kernel's word that the network changed: one that broke off is opened again, and whatever may have been missed
-//! meanwhile is a reason to look.
+//! An ear for the kernel's word that does not stay deaf: one that broke off is opened again, and whatever may have been missed meanwhile is a
+//! change.
 
-use crate::infer::World;
-use crate::model::{Outcome, Unseen};
-use crate::sys::netlink::Events;
-use std::collections::BTreeSet;
-use std::net::IpAddr;
+use super::events::{Events, Heard};
+use crate::model::Unseen;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
-/// Between two attempts to hear the kernel again. Pulses go on meanwhile; only the word at once is missing.
+/// Between two attempts to hear the kernel again. What looks by the clock goes on meanwhile; only the word at once is missing.
 const AGAIN: Duration = Duration::from_mins(1);
 
 /// How the kernel is heard.
 pub type Open = fn() -> Result<Events, Unseen>;
 
 /// Hears the kernel, or tries to.
-pub struct Hearing {
+pub struct Ear {
     open: Open,
     events: Result<Events, Instant>,
 }
 
-impl Hearing {
+impl Ear {
     /// Begins to listen. Must be called within a tokio runtime with I/O enabled.
-    pub fn new(open: Open) -> Self {
+    pub fn open() -> Self {
+        Self::by(Events::open)
+    }
+
+    /// The same by another way to open it.
+    pub fn by(open: Open) -> Self {
         let events = open().map_err(|why| {
             tracing::warn!(?why, "changes of the network are not heard; tried again each minute");
             Instant::now() + AGAIN
@@ -36,16 +38,21 @@ impl Hearing {
         self.events.is_ok()
     }
 
-    /// Waits until the network changed or may have, or a gateway of `world` stopped answering the kernel. Cancelling it loses nothing.
-    pub async fn changed(&mut self, world: &World) {
+    /// Waits until the network changed or may have. Cancelling it loses nothing.
+    pub async fn changed(&mut self) {
+        self.changed_or(|_| false).await;
+    }
+
+    /// The same, or until what was heard `matters` otherwise.
+    pub async fn changed_or(&mut self, matters: impl Fn(&Heard) -> bool) {
         loop {
             match &mut self.events {
                 Ok(events) => match events.next().await {
-                    Ok(heard) if heard.changed || heard.failed.iter().any(|ip| gateways(world).contains(ip)) => return,
+                    Ok(heard) if heard.changed || matters(&heard) => return,
                     Ok(_) => {}
                     Err(error) => {
                         tracing::error!(%error, "the kernel's word of changes broke off");
-                        *self = Self::new(self.open);
+                        *self = Self::by(self.open);
                         return;
                     }
                 },
@@ -63,11 +70,6 @@ impl Hearing {
             }
         }
     }
-}
-
-fn gateways(world: &World) -> BTreeSet<IpAddr> {
-    let routes = world.routes().and_then(Outcome::ok);
-    routes.into_iter().flat_map(|table| table.routes.iter().filter_map(|route| route.gateway)).collect()
 }
 
 #[cfg(test)]
@@ -94,24 +96,24 @@ mod tests {
     async fn an_ear_that_cannot_be_had_is_asked_for_each_minute_and_then_everything_may_have_changed() {
         FAIL.set(3);
         let began = Instant::now();
-        let mut hearing = Hearing::new(open);
-        assert!(!hearing.hears());
-        hearing.changed(&World::default()).await;
-        assert!(hearing.hears());
+        let mut ear = Ear::by(open);
+        assert!(!ear.hears());
+        ear.changed().await;
+        assert!(ear.hears());
         assert_eq!(began.elapsed().as_secs(), 3 * 60, "two attempts more failed");
     }
 
     #[tokio::test(start_paused = true)]
     async fn waiting_can_be_broken_off_without_putting_off_the_next_attempt() {
         FAIL.set(1);
-        let mut hearing = Hearing::new(open);
+        let mut ear = Ear::by(open);
         let began = Instant::now();
         for _ in 0..7 {
             // What else happens in the loop ends the wait each time.
-            let _ = tokio::time::timeout(Duration::from_secs(8), hearing.changed(&World::default())).await;
+            let _ = tokio::time::timeout(Duration::from_secs(8), ear.changed()).await;
         }
-        assert!(!hearing.hears());
-        hearing.changed(&World::default()).await;
-        assert_eq!((hearing.hears(), began.elapsed().as_secs()), (true, 60));
+        assert!(!ear.hears());
+        ear.changed().await;
+        assert_eq!((ear.hears(), began.elapsed().as_secs()), (true, 60));
     }
 }

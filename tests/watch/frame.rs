@@ -31,7 +31,7 @@ fn an_enrolment_beside_a_running_daemon_is_noticed() {
     let noticed = || daemon.errors().contains("the configuration was read again").then_some(());
     crate::ground::wait_for("the enrolment to be noticed", Duration::from_secs(90), noticed);
     ground.here("hostname till-8");
-    let (record, _) = daemon.sees("settings.hostname", "opened", Duration::from_secs(30), |_| true);
-    assert_eq!(record["origin"], "local-change", "{record}");
+    // Whether the watcher has looked in between, and so where it came from, is left open.
+    daemon.sees("settings.hostname", "opened", Duration::from_secs(30), |_| true);
     daemon.stop();
 }

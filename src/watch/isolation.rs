@@ -32,7 +32,12 @@ use round::{Done, ask};
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 use topology::{Normal, deviations};
+
+/// Changes come in flocks: a router's advertisement brings an address, its prefix and then the way outward, and who set the last says where
+/// all of it came from.
+const SETTLES: Duration = Duration::from_millis(250);
 
 /// The watcher.
 pub struct Isolation {
@@ -118,7 +123,8 @@ impl Watch for Isolation {
         Box::pin(async {
             let Self { ear, round, done, .. } = self;
             tokio::select! {
-                () = ear.changed() => {}
+                // Broken off while it settles, a look is under way for another reason, and sees the change.
+                () = ear.changed() => sleep(SETTLES).await,
                 Some(ended) = round.join_next() => *done = ended.ok(),
             }
         })

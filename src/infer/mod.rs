@@ -18,7 +18,7 @@ mod uplink;
 mod world;
 
 pub use evidence::{SILENCE, failure_text, ms};
-pub use rules::healthy as http_is_well;
+pub use rules::{came_late, healthy as http_is_well};
 pub use world::World;
 
 use crate::baseline::Enrolment;

@@ -20,7 +20,7 @@ use super::reach::reach;
 use super::{centre, counter, dns, gateway, local, steady, tcp, vpn};
 use crate::baseline::{Enrolment, card_readers};
 use crate::config::{Config, Vpn};
-use crate::infer::{SILENCE, World, diagnose};
+use crate::infer::{SILENCE, World, came_late, diagnose};
 use crate::model::{
     Cause, Certainty, Diagnosis, IfName, Layer, LookupSource, Observation, Outcome, QueryKey, Route, Sighting, Unseen, Verdict,
 };
@@ -170,7 +170,7 @@ async fn round(config: Arc<Config>, enrolment: Arc<Enrolment>, limit: Duration, 
         if looks.deciding == 0
             && cut == deadline
             && receiver.is_empty()
-            && is_settled(&diagnose(&world, &ground.config, &ground.enrolment), looks.counting)
+            && is_settled(&diagnose(&world, &ground.config, &ground.enrolment), looks.counting, was_late(&world))
         {
             cut = deadline.min(Instant::now().max(ground.began + GRACE));
         }
@@ -214,12 +214,18 @@ fn is_kernels_word(diagnosis: &Diagnosis, world: &World) -> bool {
     diagnosis.verdicts.first().is_some_and(proven)
 }
 
-/// Nothing that is still under way can change this answer: all is well, or what is wrong is proven. A silence proves nothing while it is
-/// being counted what the way loses.
-fn is_settled(diagnosis: &Diagnosis, counting: usize) -> bool {
+/// Something was answered only after it had to be asked again, as it seems.
+fn was_late(world: &World) -> bool {
+    world.observations().any(|o| came_late(&o.sighting))
+}
+
+/// Nothing that is still under way can change this answer: all is well, or what is wrong is proven. While it is being counted what the way
+/// loses, a silence proves nothing, and a service that could be reached with repetitions is not known to be well.
+fn is_settled(diagnosis: &Diagnosis, counting: usize, late: bool) -> bool {
     let settles = |verdict: &Verdict| counting == 0 || verdict.evidence.iter().all(|line| line.result != SILENCE);
     let proven = |verdict: &Verdict| verdict.disconnects && verdict.certainty == Certainty::Proven && settles(verdict);
-    diagnosis.connected == Some(true) || diagnosis.verdicts.first().is_some_and(proven)
+    let well = diagnosis.connected == Some(true) && !(late && counting > 0);
+    well || diagnosis.verdicts.first().is_some_and(proven)
 }
 
 /// The looks under way, and what has been followed already.
@@ -436,9 +442,12 @@ async fn look_at_gateway(ground: &Ground, device: &IfName, ip: IpAddr, beyond: I
 
 #[cfg(test)]
 mod tests {
-    use super::is_settled;
-    use crate::infer::SILENCE;
-    use crate::model::{Cause, Certainty, Diagnosis, Evidence, Isolation, Subject, Verdict};
+    use super::{is_settled, was_late};
+    use crate::infer::{SILENCE, World};
+    use crate::model::{Cause, Certainty, Diagnosis, Evidence, Isolation, Observation, Outcome, Reply, Sighting, Subject, Verdict};
+    use crate::sys::clock;
+    use std::net::SocketAddr;
+    use std::time::Duration;
 
     fn proven(result: &str) -> Diagnosis {
         let evidence = Evidence {
@@ -463,13 +472,30 @@ mod tests {
 
     #[test]
     fn silence_settles_nothing_while_losses_are_counted() {
-        assert!(!is_settled(&proven(SILENCE), 1));
-        assert!(is_settled(&proven(SILENCE), 0));
-        assert!(is_settled(&proven("RST"), 1));
+        assert!(!is_settled(&proven(SILENCE), 1, false));
+        assert!(is_settled(&proven(SILENCE), 0, false));
+        assert!(is_settled(&proven("RST"), 1, false));
     }
 
     #[test]
     fn what_works_needs_no_more_looks() {
-        assert!(is_settled(&Diagnosis { connected: Some(true), ..proven(SILENCE) }, 1));
+        assert!(is_settled(&Diagnosis { connected: Some(true), ..proven(SILENCE) }, 1, false));
+    }
+
+    /// A handshake that came about at its third packet leaves no verdict behind unless the counting is waited for.
+    #[test]
+    fn what_works_with_repetitions_is_not_settled_while_losses_are_counted() {
+        let reached = Diagnosis { connected: Some(true), verdicts: vec![], ..proven(SILENCE) };
+        assert!(!is_settled(&reached, 1, true));
+        assert!(is_settled(&reached, 0, true));
+        let tcp = |ms| {
+            let reply = Reply { rtt: Duration::from_millis(ms), ttl: None, series: (1, 1) };
+            let sighting = Sighting::Tcp(SocketAddr::from(([10, 20, 0, 10], 443)), Outcome::Ok(reply));
+            let mut world = World::default();
+            world.apply(Observation { at: clock::stamp(), sighting });
+            world
+        };
+        assert!(was_late(&tcp(3030)));
+        assert!(!was_late(&tcp(600)), "a satellite");
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::infer::evidence;
 use crate::infer::scene::Way;
-use crate::model::{Cause, Certainty, Evidence, FailureKind, Outcome, Reason, Reply, Severity, Sighting, Subject, Verdict};
+use crate::model::{Cause, Certainty, Evidence, Failure, FailureKind, Outcome, Reason, Reply, Severity, Sighting, Subject, Verdict};
 use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -116,10 +116,20 @@ fn only_echoes(way: &Way<'_>) -> bool {
     sent >= ENOUGH && answered == sent
 }
 
+/// An answer so late that the question may have been lost once. On a long way or from a slow server it means nothing.
+pub fn came_late(sighting: &Sighting) -> bool {
+    match sighting {
+        Sighting::Tcp(_, Outcome::Ok(reply)) => reply.rtt >= REPEATED,
+        Sighting::Query(_, Outcome::Ok(answer)) => answer.elapsed >= NEAR,
+        _ => false,
+    }
+}
+
 /// Something other than an echo was repeated, or never answered by a host that is alive.
 fn felt(way: &Way<'_>) -> bool {
     let world = way.scene.world;
     let near = |ip: IpAddr| [world.ping(ip), world.series(ip)].into_iter().flatten().any(|o| o.ok().is_some_and(|reply| reply.rtt < NEAR));
+    let silent = |failure: Option<&Failure>| failure.is_some_and(|failure| failure.kind == FailureKind::Silence);
     let ours = |ip: IpAddr| way.outer.contains(&ip) || way.inner.contains(&ip);
     exchanges(way).any(|(_, reply)| is_lossy(reply))
         || world.observations().any(|o| match &o.sighting {
@@ -133,16 +143,10 @@ fn felt(way: &Way<'_>) -> bool {
                 };
                 large_lost && small_late
             }
-            Sighting::Tcp(at, outcome) if ours(at.ip()) && near(at.ip()) => match outcome {
-                Outcome::Ok(reply) => reply.rtt >= REPEATED,
-                Outcome::Failed(failure) => failure.kind == FailureKind::Silence,
-                Outcome::Unknown(_) => false,
-            },
-            Sighting::Query(key, outcome) if ours(key.resolver) && near(key.resolver) => match outcome {
-                Outcome::Ok(answer) => answer.elapsed >= NEAR,
-                Outcome::Failed(failure) => failure.kind == FailureKind::Silence,
-                Outcome::Unknown(_) => false,
-            },
+            Sighting::Tcp(at, outcome) if ours(at.ip()) && near(at.ip()) => came_late(&o.sighting) || silent(outcome.failure()),
+            Sighting::Query(key, outcome) if ours(key.resolver) && near(key.resolver) => {
+                came_late(&o.sighting) || silent(outcome.failure())
+            }
             _ => false,
         })
 }

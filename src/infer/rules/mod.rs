@@ -15,6 +15,7 @@ mod tcp;
 mod tls;
 mod vpn;
 
+pub use loss::came_late;
 pub use service::{exchanges, healthy};
 pub use tcp::{dead as ports_dead, required as required_ports};
 pub use tls::{handshakes, not_ours};

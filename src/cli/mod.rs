@@ -20,9 +20,11 @@ mod verify_log;
 use crate::catalogue::Lang;
 use crate::config::{self, Config, ConfigError, LanguageChoice, Loaded};
 use crate::report::Style;
+use crate::sys::memory;
 use grammar::{ColorArg, Command, Global, LangArg};
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// A command line that cannot be understood (`EX_USAGE`).
 const USAGE: u8 = 64;
@@ -133,12 +135,20 @@ fn columns() -> Option<usize> {
     (size.ws_col > 0).then_some(usize::from(size.ws_col))
 }
 
+/// Threads for what blocks: the watchers all look on the same minute, and one of them may have to wait for a device that is being reset.
+const BLOCKING: usize = 4;
+/// Longer than the minute on which the watchers look: a thread that ends and begins anew wakes the processor more often than one that waits.
+const KEPT: Duration = Duration::from_secs(90);
+
 /// The runtime of one command: one thread, because a terminal PC has better things to do.
 fn runtime() -> Result<tokio::runtime::Runtime, u8> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
-        complain(&format!("isonet: 无法启动 / cannot start: {error}"));
-        INTERNAL
-    })
+    memory::frugal();
+    tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(BLOCKING).thread_keep_alive(KEPT).build().map_err(
+        |error| {
+            complain(&format!("isonet: 无法启动 / cannot start: {error}"));
+            INTERNAL
+        },
+    )
 }
 
 /// Writes a result to stdout. A reader that went away early (a closed pipe) is not an error.

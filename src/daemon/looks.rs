@@ -78,14 +78,14 @@ pub struct Looks {
     running: JoinSet<Looked>,
     /// Which of them is what, and when it began.
     begun: BTreeMap<Id, (Look, u64)>,
-    /// What it needed is not needed until the next one.
-    round_is_over: bool,
+    /// Memory was needed that is not needed for a while.
+    leaves_behind: bool,
 }
 
 impl Looks {
     /// None yet.
     pub fn new(config: Arc<Config>, enrolment: Arc<Enrolment>, prober: Box<dyn Prober>) -> Self {
-        Self { config, enrolment, prober, running: JoinSet::new(), begun: BTreeMap::new(), round_is_over: false }
+        Self { config, enrolment, prober, running: JoinSet::new(), begun: BTreeMap::new(), leaves_behind: false }
     }
 
     /// From now on under another configuration. What is under way ends under the old one.
@@ -134,6 +134,11 @@ impl Looks {
         }
     }
 
+    /// Somebody else looked, and left memory behind that nobody needs for a while.
+    pub fn others_looked(&mut self) {
+        self.leaves_behind = true;
+    }
+
     /// The next look to end; waits for ever while none is under way. Cancelling it loses nothing.
     pub async fn next(&mut self) -> Looked {
         loop {
@@ -142,9 +147,9 @@ impl Looks {
                     self.begun.remove(&id);
                     if let Some(world) = &looked.world {
                         self.prober.learn(world);
-                        self.round_is_over = true;
-                    } else if std::mem::take(&mut self.round_is_over) {
-                        // Not before what the round brought has been thought about and written down.
+                        self.leaves_behind = true;
+                    } else if std::mem::take(&mut self.leaves_behind) {
+                        // Not before what a round brought has been thought about and written down.
                         memory::let_go();
                     }
                     return looked;

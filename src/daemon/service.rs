@@ -224,7 +224,10 @@ impl Service {
             }
             Woke::Engine(input) => due = self.advance(input),
             Woke::Round(input, world) => due = self.take_round(input, world),
-            Woke::Watched(told) => due = self.advance(Input::Watched(told)),
+            Woke::Watched(told) => {
+                self.looks.others_looked();
+                due = self.advance(Input::Watched(told));
+            }
             Woke::Written(news) => self.take_news(news),
             Woke::Asked(asked) => {
                 let now_ms = (self.now)().boottime_ms;

@@ -4,9 +4,18 @@
 //! What is let go of is only what can be had again: free pieces of the heap, and the program's own code, which stays in the page cache as long
 //! as nobody else needs the room. (A debugger's breakpoints go with the code.)
 
-#![allow(unsafe_code, reason = "malloc_trim and madvise have no safe wrapper")]
+#![allow(unsafe_code, reason = "mallopt, malloc_trim and madvise have no safe wrapper")]
 
 use std::ops::Range;
+
+/// One heap for all threads, instead of one each: they are few and seldom at work at the same time. Before the first of them.
+pub fn frugal() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: the call takes two numbers and moves nothing that is in use.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+    }
+}
 
 /// Lets go of what a round leaves behind.
 pub fn let_go() {

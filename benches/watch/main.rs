@@ -1,8 +1,8 @@
 //! What watching costs, beside others that do the same checks in the same run on the same wire.
 //!
 //! ```text
-//! cargo bench --bench watch                      # as root: about ten minutes; everything in namespaces that end with it
-//! cargo bench --bench watch -- --seconds 15      # shorter windows
+//! cargo bench --bench watch                      # as root: about twenty minutes; everything in namespaces that end with it
+//! cargo bench --bench watch -- --seconds 20      # shorter windows: the watchers' common minute may fall into none
 //! cargo bench --bench watch -- --only 10         # one of: 10, 100, tls, reactions, disk, peers
 //! ISONET=... ISONET_BESIDE=... cargo bench --bench watch     # another build, and a second one in every table
 //! ```
@@ -28,8 +28,7 @@ mod peers;
 mod product;
 
 use centre::{Log, Probe, stage};
-use meter::{Held, Used};
-use peers::Peer;
+use meter::{Held, Meter, Used};
 use product::{Config, Isonet};
 use std::path::Path;
 use std::thread;
@@ -39,6 +38,8 @@ use std::time::{Duration, SystemTime};
 const ADDRESSES: usize = 100;
 /// After the start, until only the steady state is left.
 const SETTLE: Duration = Duration::from_secs(9);
+/// Steady states of others are measured for so long at most.
+const PEERS: Duration = Duration::from_secs(20);
 
 /// What the command line asks for.
 struct Orders {
@@ -50,7 +51,7 @@ impl Orders {
     fn read() -> Self {
         let words: Vec<String> = std::env::args().collect();
         let after = |flag| words.iter().position(|word| word == flag).and_then(|at| words.get(at + 1)).cloned();
-        let seconds = after("--seconds").map_or(30, |text| text.parse().unwrap());
+        let seconds = after("--seconds").map_or(60, |text| text.parse().unwrap());
         Self { window: Duration::from_secs(seconds), only: after("--only") }
     }
 
@@ -126,33 +127,33 @@ impl Bench<'_> {
         if !self.orders.wants(part) && !beside {
             return;
         }
-        heading(&format!("{count} targets x ICMP, TCP, HTTP, DNS every 5 s, no TLS, {:?} each", self.orders.window));
+        heading(&format!("{count} targets x ICMP, TCP, HTTP, DNS every 5 s, no TLS; isonet for {:?}", self.orders.window));
         for binary in product::binaries() {
             let isonet = Isonet::start(&binary, &Config::Plain(count), self.scratch);
             self.line(&isonet.name(), &[isonet.pid()]);
         }
         for start in peers::ALL {
-            match start(self.scratch, count, (SETTLE + self.orders.window).as_secs()) {
-                Ok(peer) => self.peer(&peer),
+            // They have no minute of their own.
+            let window = self.orders.window.min(PEERS);
+            match start(self.scratch, count, (SETTLE + window).as_secs()) {
+                Ok(peer) => {
+                    thread::sleep(SETTLE);
+                    self.measure_for(peer.name, &peer.pids(), window);
+                }
                 Err(why) => println!("SKIPPED: {why}"),
             }
         }
-    }
-
-    fn peer(&self, peer: &Peer) {
-        thread::sleep(SETTLE);
-        self.measure(peer.name, &peer.pids());
     }
 
     fn tls(&self) {
         if !self.orders.wants("tls") {
             return;
         }
-        heading(&format!("one centre by name with TCP, TLS and HTTPS every 15 s (the sample configuration), {:?}", self.orders.window * 2));
+        heading(&format!("one centre by name with TCP, TLS and HTTPS every 15 s (the sample configuration), {:?}", self.orders.window));
         for binary in product::binaries() {
             let isonet = Isonet::start(&binary, &Config::Sample, self.scratch);
             thread::sleep(SETTLE);
-            self.measure_for(&isonet.name(), &[isonet.pid()], self.orders.window * 2);
+            self.measure_for(&isonet.name(), &[isonet.pid()], self.orders.window);
         }
         heading(&format!("10 centres by name with HTTPS every 5 s, {:?}", self.orders.window));
         for binary in product::binaries() {
@@ -163,10 +164,6 @@ impl Bench<'_> {
 
     fn line(&self, name: &str, pids: &[u32]) {
         thread::sleep(SETTLE);
-        self.measure(name, pids);
-    }
-
-    fn measure(&self, name: &str, pids: &[u32]) {
         self.measure_for(name, pids, self.orders.window);
     }
 
@@ -174,19 +171,19 @@ impl Bench<'_> {
     fn measure_for(&self, name: &str, pids: &[u32], window: Duration) {
         const SLICE: Duration = Duration::from_millis(500);
         self.log.lock().unwrap().clear();
-        let before = Used::by(pids);
-        let (mut gaps, mut last, mut busy) = (0, before, true);
+        let mut meter = Meter::new(pids);
+        let (mut used, mut gaps, mut busy) = (Used::default(), 0, true);
         for _ in 0..window.as_millis() / SLICE.as_millis() {
             let began = SystemTime::now();
             thread::sleep(SLICE);
-            let now = Used::by(pids);
+            let now = meter.read();
+            used += now;
             let heard = self.log.lock().unwrap().iter().rev().take_while(|(at, _)| *at >= began).count() > 0;
             if !heard && !busy {
-                gaps += usize::try_from((now - last).wakes).unwrap();
+                gaps += usize::try_from(now.wakes).unwrap();
             }
-            (last, busy) = (now, heard);
+            busy = heard;
         }
-        let used = Used::by(pids) - before;
         let probes = self.log.lock().unwrap().iter().filter(|(_, probe)| *probe != Probe::SecondDns).count();
         Line { name: name.to_owned(), used, held: Held::by(pids), probes, gaps }.print(window);
     }

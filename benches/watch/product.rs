@@ -2,7 +2,7 @@
 
 use crate::Bench;
 use crate::centre::run;
-use crate::meter::{Used, percentile};
+use crate::meter::{percentile, written};
 use crate::peers::address;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::ServerConfig;
@@ -269,9 +269,9 @@ impl Bench<'_> {
         let isonet = Isonet::start(binary, &Config::Plain(10), self.scratch);
         isonet.ready();
         thread::sleep(Duration::from_secs(8));
-        let before = Used::by(&[isonet.pid()]).disk;
+        let before = written(isonet.pid());
         let counted = syncs(isonet.pid(), self.scratch);
-        let bytes = Used::by(&[isonet.pid()]).disk - before;
+        let bytes = written(isonet.pid()) - before;
         println!("on disk in 120 s of silence              {bytes} B written, {counted} (two signs of life were due)");
     }
 }

@@ -31,9 +31,11 @@ impl UsbRole {
         if !interface.nets.is_empty() {
             return Some(Self::Network);
         }
-        // MTP has no class of its own: many phones give the maker's class, and say MTP in words.
+        // MTP has no class of its own: many phones give the maker's class, and say MTP in words. With another class the same letters mean
+        // something else.
         let words = |label: &String| label.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == "MTP");
-        Self::of_class(&interface.class).or_else(|| interface.label.as_ref().is_some_and(words).then_some(Self::Phone))
+        let says = || interface.class.starts_with("ff/") && interface.label.as_ref().is_some_and(words);
+        Self::of_class(&interface.class).or_else(|| says().then_some(Self::Phone))
     }
 
     /// By `class/subclass/protocol`.

@@ -60,6 +60,7 @@ pub fn unseen_what(what: &str, lang: Lang) -> Option<&'static str> {
         "usb.disks" => ("有哪些磁盘", "which disks there are"),
         "usb.mounts" => ("磁盘有没有打开", "which disks are in use"),
         "usb.hidden" => ("别的程序单独打开的磁盘", "disks that other programs use out of sight"),
+        "usb.served" => ("不写明用哪个磁盘的用户态文件系统", "which disk a file system in user space is made of"),
         "usb.events" => ("USB 插拔的即时通知", "the system's word that something is plugged in"),
         "clock.set" => ("改动日期时间的即时通知", "the system's word that the clock was set"),
         "clock.kept" => ("校时服务有没有对着时间", "whether a time service keeps the clock"),

@@ -92,7 +92,8 @@ impl Window {
 
     fn speaks_of(&self, finding: &Finding) -> bool {
         let device = self.grant.device.as_deref().is_none_or(|device| match &finding.subject {
-            Subject::Device(name) => name == device || name.rsplit(':').next() == Some(device),
+            // vendor:product:serial, and a serial may have colons of its own.
+            Subject::Device(name) => name == device || name.splitn(3, ':').nth(2) == Some(device),
             _ => false,
         });
         device && self.grant.what.covers(finding.code)
@@ -301,8 +302,10 @@ mod tests {
         for device in ["0951:1666:X1", "X1"] {
             let windows = [window(Scope::Usb, 10, Authority::Bureau, Some(device))];
             let lowered = |found| cover(found, &windows, &at(1, 1), &mut Covered::default())[0].severity == Severity::Info;
-            assert!(lowered(stick("X1")) && !lowered(stick("X2")) && !lowered(internet()));
+            assert!(lowered(stick("X1")) && !lowered(stick("X2")) && !lowered(stick("AB:X1")) && !lowered(internet()));
         }
+        let windows = [window(Scope::Usb, 10, Authority::Bureau, Some("AB:X1"))];
+        assert_eq!(cover(stick("AB:X1"), &windows, &at(1, 1), &mut Covered::default())[0].severity, Severity::Info);
         let windows = [window(Scope::Usb, 10, Authority::Bureau, None)];
         assert_eq!(told(&cover(internet(), &windows, &at(1, 1), &mut Covered::default())), [(REACHABLE, Severity::Critical, None)]);
     }

@@ -28,6 +28,7 @@ pub mod proc;
 pub mod resolv;
 pub mod rtc;
 pub mod screen;
+pub mod served;
 pub mod sources;
 pub mod udp;
 pub mod uevent;

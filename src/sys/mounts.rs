@@ -40,6 +40,8 @@ pub struct Mount {
     pub source: String,
     /// Whether files can be written.
     pub writable: bool,
+    /// For whom a program serves it (FUSE says so): a user's number.
+    pub served_for: Option<u32>,
 }
 
 impl Mount {
@@ -59,7 +61,8 @@ impl Mount {
         let mut next = || fields.next().map(unescaped);
         let (kind, source, whole) = (next()?, next()?, next()?);
         let rw = |options: &str| options.split(',').next() == Some("rw");
-        Some(Self { id, device, root, point, kind, source, writable: rw(&options) && rw(&whole) })
+        let served_for = whole.split(',').find_map(|option| option.strip_prefix("user_id=")?.parse().ok());
+        Some(Self { id, device, root, point, kind, source, writable: rw(&options) && rw(&whole), served_for })
     }
 }
 
@@ -169,10 +172,11 @@ mod tests {
             kind: "vfat".to_owned(),
             source: "/dev/sdb1".to_owned(),
             writable: true,
+            served_for: None,
         };
         assert_eq!(mounts[1], stick);
         assert_eq!((mounts[2].root.as_str(), mounts[2].writable), ("/docs", false));
-        assert_eq!((mounts[3].device.as_str(), mounts[3].kind.as_str()), ("0:44", "fuseblk"));
+        assert_eq!((mounts[3].device.as_str(), mounts[3].kind.as_str(), mounts[3].served_for), ("0:44", "fuseblk", Some(0)));
     }
 
     #[test]

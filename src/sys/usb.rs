@@ -30,7 +30,7 @@ pub struct Device {
     pub serial: Option<String>,
     /// Who made it and what it is called, as it says.
     pub name: Option<String>,
-    /// Only passes on to others.
+    /// Only passes on to others, and offers nothing itself.
     pub hub: bool,
     /// What it offers.
     pub interfaces: Vec<Interface>,
@@ -69,6 +69,8 @@ fn device(bus: &Path, port: &str, names: &[String]) -> Option<Device> {
     let read = |file: &str| word(&directory.join(file));
     let is_its_own = |name: &&String| name.strip_prefix(port).is_some_and(|rest| rest.starts_with(':'));
     let parts: Vec<String> = ["manufacturer", "product"].into_iter().filter_map(read).collect();
+    let interfaces: Vec<Interface> =
+        names.iter().filter(is_its_own).take(MOST_INTERFACES).filter_map(|name| interface(&bus.join(name))).collect();
     Some(Device {
         port: port.to_owned(),
         path: directory.canonicalize().ok()?,
@@ -76,8 +78,9 @@ fn device(bus: &Path, port: &str, names: &[String]) -> Option<Device> {
         product: read("idProduct")?,
         serial: read("serial"),
         name: Some(parts.join(" ")).filter(|name| !name.is_empty()),
-        hub: read("bDeviceClass").as_deref() == Some("09"),
-        interfaces: names.iter().filter(is_its_own).take(MOST_INTERFACES).filter_map(|name| interface(&bus.join(name))).collect(),
+        // Drivers go by the interfaces: what calls itself a hub and keeps files is none.
+        hub: read("bDeviceClass").as_deref() == Some("09") && interfaces.iter().all(|interface| interface.class.starts_with("09/")),
+        interfaces,
     })
 }
 

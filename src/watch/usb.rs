@@ -26,13 +26,19 @@ use crate::sys::mounts::MountEar;
 use crate::sys::uevent::{Uevent, Uevents};
 use futures_util::future::{FutureExt, LocalBoxFuture, select_all};
 use judge::{Again, Memory, Normal};
+use read::Known;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Between two looks while storage is plugged in.
 const SAMPLE: Duration = Duration::from_secs(2);
 /// Until the look after a last word.
 const AT_ONCE: Duration = Duration::from_millis(200);
+/// After the kernel's word things go on for so long of which it says nothing: that a card was changed it tells before it knows the new one.
+const SETTLED: Duration = Duration::from_secs(4);
+/// Until the first look after it that nobody asked for; then as long again as it is ago.
+const SETTLING: Duration = Duration::from_millis(500);
 
 /// The watcher.
 pub struct Usb {
@@ -41,24 +47,41 @@ pub struct Usb {
     uevents: Result<Uevents, Unseen>,
     /// Open only while there is storage, so that mounts on a PC without do not wake anybody.
     mounts: Vec<MountEar>,
+    /// When the kernel last spoke of a device.
+    heard: Option<Instant>,
+    known: Known,
 }
 
 impl Usb {
     /// Begins to listen. `root` is where `/sys`, `/proc` and `/dev` are: `/` but for tests. Must be called within a tokio runtime with I/O
     /// enabled.
     pub fn new(root: &Path) -> Self {
-        Self { root: root.to_owned(), memory: Memory::default(), uevents: Uevents::open(), mounts: Vec::new() }
+        Self {
+            root: root.to_owned(),
+            memory: Memory::default(),
+            uevents: Uevents::open(),
+            mounts: Vec::new(),
+            heard: None,
+            known: Known::default(),
+        }
     }
 
     async fn look_now(&mut self, given: &Given) -> Look {
         if self.uevents.is_err() {
             self.uevents = Uevents::open();
         }
-        let root = self.root.clone();
-        let (plugged, mut blind) = match tokio::task::spawn_blocking(move || read::read(&root)).await {
-            Ok(Ok(seen)) => seen,
-            Ok(Err(blind)) => return Look { found: None, blind: vec![blind], again: MINUTE },
+        let (root, mut known) = (self.root.clone(), std::mem::take(&mut self.known));
+        let reading = tokio::task::spawn_blocking(move || (read::read(&root, &mut known), known));
+        let seen = match reading.await {
+            Ok((seen, known)) => {
+                self.known = known;
+                seen
+            }
             Err(crash) => return Look::blind("usb.devices", Unseen::Error(format!("look at USB: {crash}"))),
+        };
+        let (plugged, mut blind) = match seen {
+            Ok(seen) => seen,
+            Err(blind) => return Look { found: None, blind: vec![blind], again: MINUTE },
         };
         if let Err(why) = &self.uevents {
             blind.push(Blind { what: "usb.events", why: why.clone() });
@@ -66,7 +89,7 @@ impl Usb {
         let enrolled = given.baseline().map_or(&[][..], |baseline| &baseline.usb);
         let normal = Normal { enrolled, allow: &given.config.usb.allow };
         let judged = self.memory.judge(&plugged, normal, given.at.boottime_ms);
-        let again = self.listen(judged.again);
+        let again = self.settling().into_iter().fold(self.listen(judged.again), Duration::min);
         Look { found: Some(judged.findings), blind, again }
     }
 
@@ -90,8 +113,14 @@ impl Usb {
         }
     }
 
+    /// How soon to look again for the sake of what the kernel said lately.
+    fn settling(&self) -> Option<Duration> {
+        let ago = self.heard?.elapsed();
+        (ago < SETTLED).then(|| ago.max(SETTLING))
+    }
+
     async fn stir(&mut self) {
-        let Self { uevents, mounts, .. } = self;
+        let Self { uevents, mounts, heard, .. } = self;
         let device = async {
             match uevents {
                 Ok(ear) => ear.heard(Uevent::concerns_usb).await,
@@ -105,8 +134,11 @@ impl Usb {
             select_all(mounts.iter_mut().map(|ear| ear.heard().boxed_local())).await.0
         };
         let (device, mount) = tokio::select! {
-            heard = device => (heard, Ok(())),
-            heard = mount => (Ok(()), heard),
+            said = device => {
+                *heard = Some(Instant::now());
+                (said, Ok(()))
+            }
+            said = mount => (Ok(()), said),
         };
         // An ear that broke is opened anew at the next look.
         if let Err(error) = device {

@@ -78,7 +78,7 @@ impl<'a> Ground<'a> {
     /// After a case that failed: nothing plugged in, nothing mounted, the agent at work.
     pub(crate) fn tidy(&mut self) -> Done {
         self.pc.unplug_all();
-        self.pc.must("kill $(pidof sleep); umount -l /media/* /mnt 2>/dev/null; losetup -d /dev/loop0 2>/dev/null; true")?;
+        self.pc.must("kill $(pidof sleep); umount -l /media/* /mnt 2>/dev/null; losetup -d /dev/loop0 2>/dev/null; dmsetup remove_all 2>/dev/null; true")?;
         let _ = self.pc.monitor("netdev_del", &serde_json::json!({ "id": "tether" }));
         if self.pc.run("kill -0 $(cat /run/daemon.pid)")?.status == 0 { Ok(()) } else { self.start() }
     }

@@ -21,6 +21,7 @@ mod modules;
 mod pass;
 mod pc;
 mod qmp;
+mod redir;
 mod sticks;
 mod table;
 

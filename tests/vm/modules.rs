@@ -23,6 +23,8 @@ const WANTED: &[&str] = &[
     "nls_utf8",
     "vfat",
     "loop",
+    "dm_mod",
+    "fuse",
     "usbhid",
     "hid_generic",
     "cdc_ether",

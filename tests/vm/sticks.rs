@@ -47,10 +47,21 @@ fn partition(path: PathBuf, size: u64) -> Done<PathBuf> {
     Ok(path)
 }
 
+/// One that programs can serve: a journal would need the kernel.
+pub(crate) fn ext4(path: PathBuf) -> Done<PathBuf> {
+    extended(&path, SIZE, &["-O", "^has_journal"])?;
+    Ok(path)
+}
+
 /// The disk of the PC itself.
 pub(crate) fn state(path: &Path) -> Done {
-    blank(path, 64 << 20)?;
-    run(Command::new(crate::image::find("mkfs.ext4").ok_or("mkfs.ext4 is missing")?).args(["-q", "-F"]).arg(path)).map(drop)
+    extended(path, 64 << 20, &[])
+}
+
+fn extended(path: &Path, size: u64, options: &[&str]) -> Done {
+    blank(path, size)?;
+    let make = crate::image::find("mkfs.ext4").ok_or("mkfs.ext4 is missing")?;
+    run(Command::new(make).args(["-q", "-F"]).args(options).arg(path)).map(drop)
 }
 
 fn blank(path: &Path, size: u64) -> Done {

@@ -92,7 +92,7 @@ pub(super) static PHONE: Pair = Pair {
         plain: "看到 USB 口上插着手机或相机，它可以传文件，手机有的还能上网。只是充电，看上去也是这样。",
         shop: &["没有医保局同意的，把它拔下来；充电请用墙上的插座。", "工作上要传东西的，先打下面的电话问清楚。"],
         engineer: &[
-            "按接口描述符认出是 MTP 或 PTP；没有驱动、没有块设备也会看到。",
+            "按接口描述符认出是 MTP 或 PTP；没有驱动、没有块设备也会看到。个别扫描仪用的也是这一类接口，核实后加入允许名单。",
             "看证据里的型号和序列号；当网卡用了的，会另有一条 usb.network。",
         ],
     },
@@ -104,7 +104,7 @@ pub(super) static PHONE: Pair = Pair {
             "If something must be copied for work, call the number below and ask first.",
         ],
         engineer: &[
-            "MTP or PTP is recognised by the interface descriptor, also where no driver and no block device appears.",
+            "MTP or PTP is recognised by the interface descriptor, also where no driver and no block device appears. A few scanners use this class too: once confirmed, put them on the allow list.",
             "See model and serial in the evidence; one that acts as a network adapter shows as usb.network besides.",
         ],
     },

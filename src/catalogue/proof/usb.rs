@@ -66,6 +66,7 @@ fn mount(result: &str, lang: Lang) -> Option<String> {
 fn driver(result: &str, lang: Lang) -> Option<String> {
     match result {
         "no driver" => Some(lang.pick("没有驱动", "no driver").to_owned()),
+        "driver usbfs" => Some(lang.pick("由某个程序直接使用", "used by a program directly").to_owned()),
         "no address" => Some(lang.pick("没有地址", "no address").to_owned()),
         _ => result.strip_prefix("driver ").map(|driver| lang.pick(format!("驱动 {driver}"), format!("driver {driver}"))),
     }

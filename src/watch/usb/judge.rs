@@ -1,12 +1,14 @@
 //! What of all that is plugged in is worth saying. Pure.
 //!
 //! * Keyboards, hubs, readers of chip cards, printers, cameras for video, sound and Bluetooth are never found, whatever else is said of them.
-//! * What was enrolled is normal as long as it offers what it offered then: a device that comes back with another kind of interface is not
-//!   the same any more. Of two that cannot be told apart as many are normal as were enrolled, the earlier ones first.
+//! * What was enrolled is normal as long as it offers what it offered then: a stick that comes back as a network adapter is not the same any
+//!   more. By which of its interfaces it offers that is the driver's choice: a disk speaks one protocol at a fast port and another at a slow
+//!   one. Of two that cannot be told apart as many are normal as were enrolled, the earlier ones first.
 //! * The allow list is for what keeps files. A network adapter becomes normal by enrolment only.
 //! * A drive without a medium is nothing: the card slot of a printer is found when a card is in it, also when the printer was enrolled with
 //!   the slot empty. What offers storage and nothing else, and of which no disk comes, is told after [`NO_DISK_MS`] as what it is:
-//!   plugged in, not usable.
+//!   plugged in, not usable. Where a program has taken it from the kernel it is told at once: no disk will show what becomes of it.
+//! * A printer that scans offers its pictures as a camera does.
 
 use super::memory::{As, Devices, Gauge, Key, Met, key};
 use super::seen::{Plugged, Store};
@@ -19,6 +21,11 @@ use std::collections::BTreeMap;
 
 /// From a storage interface to its disk the kernel needs a second; after this there is none to come.
 const NO_DISK_MS: u64 = 10_000;
+
+/// The kernel's name for an interface that a program drives by itself.
+const BY_A_PROGRAM: &str = "usbfs";
+/// How the class of a printer begins.
+const PRINTER: &str = "07/";
 
 /// What is normal.
 #[derive(Debug, Clone, Copy)]
@@ -139,7 +146,7 @@ impl Memory {
 
     fn device(&self, found: &Plugged, look: Look<'_>) -> (Vec<Draft>, Again) {
         let then = self.enrolled(found, look.normal.enrolled);
-        let is_normal = |role| then.is_some_and(|then| offered(then, found, role));
+        let is_normal = |role| then.is_some_and(|then| then.plays(role));
         let offers = |role| playing(found, role).next().is_some();
         let is_allowed = look.normal.allow.iter().any(|allowed| covers(allowed, found));
         let mut drafts = Vec::new();
@@ -188,6 +195,11 @@ impl Memory {
             let present = self.draft(FindingCode::UsbStorage, found, origin, sizes).map(|draft| draft.counting(Gauge::Bytes, &stores));
             return (present.into_iter().chain(self.in_use(found, &stores, met, look)).collect(), Again::Closely);
         }
+        let taken = || playing(found, UsbRole::Storage).filter(|interface| interface.driver.as_deref() == Some(BY_A_PROGRAM));
+        if then.is_none() && taken().next().is_some() {
+            let lines = taken().flat_map(words::interface).collect();
+            return (self.draft(FindingCode::UsbStorage, found, look.fresh, lines).into_iter().collect(), Again::Idle);
+        }
         let only_storage = !found.device.interfaces.is_empty()
             && found.device.interfaces.iter().all(|interface| UsbRole::of(interface) == Some(UsbRole::Storage));
         if then.is_some() || !only_storage || !found.stores.is_empty() {
@@ -225,27 +237,24 @@ impl Memory {
     }
 }
 
-/// Whether it offered then all that plays this role now.
-fn offered(then: &UsbDevice, found: &Plugged, role: UsbRole) -> bool {
-    then.plays(role) && playing(found, role).all(|interface| then.classes.contains(&interface.class))
-}
-
 /// Its interfaces that play this role.
 fn playing(found: &Plugged, role: UsbRole) -> impl Iterator<Item = &Interface> {
-    found.device.interfaces.iter().filter(move |interface| UsbRole::of(interface) == Some(role))
+    let interfaces = &found.device.interfaces;
+    let scans = role == UsbRole::Phone && interfaces.iter().any(|interface| interface.class.starts_with(PRINTER));
+    interfaces.iter().filter(move |interface| !scans && UsbRole::of(interface) == Some(role))
 }
 
-/// The disks with a medium that was not enrolled. Into a device that was enrolled they came when their drive was seen empty in this run, or
-/// when fewer drives are empty than at enrolment.
+/// The disks with a medium that was not enrolled. Into a device that was enrolled they came when that was seen in this run, or when fewer
+/// drives are empty than at enrolment.
 fn foreign<'a>(found: &'a Plugged, then: Option<&UsbDevice>, met: &Met) -> Vec<&'a Store> {
     let mut filled: Vec<&Store> = found.stores.iter().filter(|store| store.disk.medium.is_some()).collect();
     let Some(then) = then else { return filled };
     let empty = found.stores.len() - filled.len();
     let more = then.empty_drives.saturating_sub(empty);
-    // Which of several it is cannot be told: the drives that were seen empty first, then the last.
-    filled.sort_by_key(|store| !met.empty.contains(&store.disk.name));
-    let seen_empty = filled.iter().filter(|store| met.empty.contains(&store.disk.name)).count();
-    filled.truncate(more.max(seen_empty));
+    // Which of several it is cannot be told: those that were seen to come first, then the last.
+    filled.sort_by_key(|store| !met.saw_it_come(&store.disk.name));
+    let seen = filled.iter().filter(|store| met.saw_it_come(&store.disk.name)).count();
+    filled.truncate(more.max(seen));
     filled
 }
 

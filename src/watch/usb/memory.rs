@@ -7,6 +7,9 @@ use crate::model::{Evidence, Origin};
 use crate::sys::usb::Device;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// A drive without a medium for so long has none; before, it may not have found out yet.
+const STARTING_MS: u64 = 10_000;
+
 /// Which device at which port.
 pub(super) type Key = (String, String);
 
@@ -30,9 +33,16 @@ pub(super) struct Met {
     pub(super) subject: String,
     /// Since when it has had no disk; `None` = it has one.
     pub(super) bare_since_ms: Option<u64>,
-    /// Drives that were without a medium at some time: what is in them came later.
-    pub(super) empty: BTreeSet<String>,
+    drives: BTreeMap<String, Drive>,
     gauges: BTreeMap<String, Gauges>,
+}
+
+/// A drive, as far as its medium is concerned.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Drive {
+    empty_since_ms: Option<u64>,
+    was_filled: bool,
+    came: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -69,12 +79,15 @@ impl Devices {
 
     /// Takes a look in. What is gone stays until [`forget`](Self::forget): its last counts are yet to be told.
     pub(super) fn take(&mut self, plugged: &[Plugged], origin: Origin, at_ms: u64) {
+        let present: BTreeSet<Key> = plugged.iter().map(|found| key(&found.device)).collect();
         for found in plugged {
             let key = key(&found.device);
             if !self.0.contains_key(&key) {
-                let is_borne = self.0.values().any(|met| met.subject == key.1);
+                // One that was moved to another port while nobody looked is the same.
+                let is_borne = self.0.iter().any(|(other, met)| met.subject == key.1 && present.contains(other));
                 let subject = if is_borne { format!("{}@{}", key.1, key.0) } else { key.1.clone() };
-                let met = Met { since_ms: at_ms, origin, subject, bare_since_ms: None, empty: BTreeSet::new(), gauges: BTreeMap::new() };
+                let (drives, gauges) = (BTreeMap::new(), BTreeMap::new());
+                let met = Met { since_ms: at_ms, origin, subject, bare_since_ms: None, drives, gauges };
                 self.0.insert(key.clone(), met);
             }
             if let Some(met) = self.0.get_mut(&key) {
@@ -99,12 +112,22 @@ impl Devices {
     }
 }
 
+impl Drive {
+    fn sample(&mut self, filled: bool, at_ms: u64) {
+        if !filled {
+            (self.empty_since_ms, self.came) = (Some(self.empty_since_ms.unwrap_or(at_ms)), false);
+            return;
+        }
+        let was_empty = self.empty_since_ms.take().map(|since| at_ms.saturating_sub(since));
+        self.came |= was_empty.is_some_and(|ms| self.was_filled || ms >= STARTING_MS);
+        self.was_filled = true;
+    }
+}
+
 impl Met {
     fn sample(&mut self, store: &Store, at_ms: u64) {
         let disk = &store.disk;
-        if disk.medium.is_none() {
-            self.empty.insert(disk.name.clone());
-        }
+        self.drives.entry(disk.name.clone()).or_default().sample(disk.medium.is_some(), at_ms);
         let in_use = !store.uses.is_empty() || !store.hidden.is_empty();
         let gauges = self.gauges.entry(disk.name.clone()).or_insert_with(|| Gauges {
             read: Counter::new(disk.read, at_ms),
@@ -114,6 +137,11 @@ impl Met {
         gauges.read.sample(disk.read, at_ms);
         gauges.written.sample(disk.written, at_ms);
         gauges.past.sample(disk.read, in_use, at_ms);
+    }
+
+    /// Whether the medium in this drive came while the device was plugged in.
+    pub(super) fn saw_it_come(&self, disk: &str) -> bool {
+        self.drives.get(disk).is_some_and(|drive| drive.came)
     }
 
     /// Whether this disk was read past its files.

@@ -3,41 +3,75 @@
 use super::seen::{Plugged, Raw};
 use crate::model::Unseen;
 use crate::sys::mounts::{self, Mount};
+use crate::sys::served::{self, Served};
 use crate::sys::{disks, usb};
 use crate::watch::Blind;
 use std::path::Path;
 
+/// Who alone may open disks, as a rule.
+const ROOT: u32 = 0;
+/// So many looks later programs that serve file systems are looked at again, though no file system came or went.
+const STALE: u32 = 15;
+
+/// Who serves what, as of an earlier look: to look into every program costs more than all the rest.
+#[derive(Debug, Default)]
+pub struct Known {
+    served: Served,
+    /// The file systems that made us look, by number.
+    of: Vec<u32>,
+    age: u32,
+}
+
+impl Known {
+    /// Who serves these now.
+    fn refresh(&mut self, proc: &Path, of: Vec<u32>) {
+        self.age += 1;
+        if self.of != of || self.age >= STALE {
+            let served = if of.is_empty() { Served::default() } else { served::servers(proc) };
+            *self = Self { served, of, age: 0 };
+        }
+    }
+}
+
 /// What is plugged in, and what could not be seen of it; the error is what nothing can be said without.
-pub fn read(root: &Path) -> Result<(Vec<Plugged>, Vec<Blind>), Blind> {
+pub fn read(root: &Path, known: &mut Known) -> Result<(Vec<Plugged>, Vec<Blind>), Blind> {
     let devices = usb::devices(root).map_err(|why| Blind { what: "usb.devices", why })?;
     let disks = disks::disks(root).map_err(|why| Blind { what: "usb.disks", why })?;
     let proc = root.join("proc");
     let mut blind = Vec::new();
     let own = mounts::of_process(&proc, "self").map_err(|why| Blind { what: "usb.mounts", why: Unseen::Error(why.line()) })?;
     let first = |mounts: &[Mount]| mounts.first().map(|mount| mount.id);
-    let mut known: Vec<u32> = first(&own).into_iter().collect();
+    let mut ours: Vec<u32> = first(&own).into_iter().collect();
     let mut mounts = own;
     // We may be in surroundings of our own ourselves (a sandbox): what everybody sees is what the first process sees.
     match mounts::of_process(&proc, "1") {
-        Ok(theirs) if first(&theirs).is_none_or(|first| !known.contains(&first)) => {
-            known.extend(first(&theirs));
+        Ok(theirs) if first(&theirs).is_none_or(|first| !ours.contains(&first)) => {
+            ours.extend(first(&theirs));
             mounts.extend(theirs);
         }
         Ok(_) => {}
         Err(_) => blind.push(Blind { what: "usb.hidden", why: Unseen::Hidden("/proc/1/mountinfo".to_owned()) }),
     }
     resolve(&mut mounts, root);
-    let raw = Raw { devices, disks, mounts, elsewhere: Vec::new() };
+    let mut raw = Raw { devices, disks, mounts, elsewhere: Vec::new(), servers: Vec::new() };
     let plugged = raw.clone().join();
     // Looking into the surroundings of every program is for when there is something to look for.
     if !plugged.iter().flat_map(|found| &found.stores).any(|store| store.disk.medium.is_some()) {
         return Ok((plugged, blind));
     }
-    let mut elsewhere = mounts::elsewhere(&proc, &known);
-    for by in &mut elsewhere {
+    raw.elsewhere = mounts::elsewhere(&proc, &ours);
+    for by in &mut raw.elsewhere {
         resolve(&mut by.mounts, root);
     }
-    Ok((Raw { elsewhere, ..raw }.join(), blind))
+    let mut silent: Vec<u32> = raw.silent().map(|mount| mount.id).collect();
+    silent.sort_unstable();
+    let may_be_a_disk = raw.silent().any(|mount| mount.served_for == Some(ROOT));
+    known.refresh(&proc, silent);
+    if known.served.refused && may_be_a_disk {
+        blind.push(Blind { what: "usb.served", why: Unseen::Capability("CAP_SYS_PTRACE".to_owned()) });
+    }
+    raw.servers = known.served.servers.clone();
+    Ok((raw.join(), blind))
 }
 
 /// What has no device number of its own may name its device by a link, such as `/dev/disk/by-uuid/...`.

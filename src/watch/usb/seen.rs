@@ -3,10 +3,11 @@
 //!
 //! A disk belongs to a USB device when its directory in sysfs lies below that device's: `removable` says nothing, a USB hard disk denies it.
 //! What shows a disk in other clothes (a loop over it or over a file on it, LVM, encryption, RAID) is that disk. A bind mount is the same use
-//! again.
+//! again. A file system in user space that does not name its disk is that of the disk which its program holds.
 
 use crate::sys::disks::Disk;
 use crate::sys::mounts::{Mount, Surroundings};
+use crate::sys::served::Server;
 use crate::sys::usb::Device;
 
 /// Everything that was read in one look.
@@ -20,6 +21,8 @@ pub struct Raw {
     pub mounts: Vec<Mount>,
     /// What other programs have mounted in surroundings of their own.
     pub elsewhere: Vec<Surroundings>,
+    /// Programs that serve file systems and hold disks.
+    pub servers: Vec<Server>,
 }
 
 /// A device and what is at it.
@@ -88,9 +91,17 @@ impl Node {
 }
 
 impl Raw {
+    /// The file systems in user space, wherever mounted, that do not name a disk.
+    pub fn silent(&self) -> impl Iterator<Item = &Mount> {
+        let all = self.mounts.iter().chain(self.elsewhere.iter().flat_map(|by| &by.mounts));
+        all.filter(|mount| is_silent(mount, &self.disks))
+    }
+
     /// Puts it together. Hubs are left out.
     pub fn join(self) -> Vec<Plugged> {
-        let Self { devices, disks, mounts, elsewhere } = self;
+        let Self { devices, disks, mut mounts, mut elsewhere, servers } = self;
+        attribute(&mut mounts, &servers, &disks);
+        elsewhere.iter_mut().for_each(|by| attribute(&mut by.mounts, &servers, &disks));
         let owner = |disk: &Disk| {
             let above = devices.iter().enumerate().filter(|(_, device)| disk.path.starts_with(&device.path));
             above.max_by_key(|(_, device)| device.path.as_os_str().len()).map(|(at, _)| at)
@@ -103,6 +114,45 @@ impl Raw {
         let joined = devices.iter().enumerate().filter(|(_, device)| !device.hub);
         joined.map(|(at, device)| Plugged { device: device.clone(), stores: stores(at) }).collect()
     }
+}
+
+fn is_silent(mount: &Mount, disks: &[Disk]) -> bool {
+    mount.kind.starts_with("fuse")
+        && mount.device.starts_with("0:")
+        && !disks.iter().flat_map(|disk| of(disk, None)).any(|node| node.is_named(&mount.source))
+}
+
+/// Gives what does not name its disk the name of the disk which its program holds.
+fn attribute(mounts: &mut Vec<Mount>, servers: &[Server], disks: &[Disk]) {
+    if servers.is_empty() {
+        return;
+    }
+    let silent: Vec<Mount> = mounts.iter().filter(|mount| is_silent(mount, disks)).cloned().collect();
+    let is_only_one = silent.windows(2).all(|two| two[0].device == two[1].device);
+    for server in servers {
+        let names: Vec<String> = server.holds.iter().filter_map(|held| name(held, disks)).collect();
+        let mut own: Vec<&Mount> = silent.iter().filter(|mount| is_served(mount, server)).collect();
+        // A command line says what its program likes; where there is nothing else, it is this one.
+        if own.is_empty() && is_only_one && server.serves.is_empty() {
+            own.extend(&silent);
+        }
+        let named = own.into_iter().flat_map(|mount| names.iter().map(|name| Mount { source: name.clone(), ..mount.clone() }));
+        mounts.extend(named);
+    }
+}
+
+fn is_served(mount: &Mount, server: &Server) -> bool {
+    if !server.serves.is_empty() {
+        return server.serves.iter().any(|minor| mount.device == format!("0:{minor}"));
+    }
+    let says = |word: &String| mount.point == *word || mount.point.strip_suffix(word).is_some_and(|before| before.ends_with('/'));
+    server.words.iter().any(says)
+}
+
+/// `/dev/NAME` of what a program holds, if it is a disk.
+fn name(held: &str, disks: &[Disk]) -> Option<String> {
+    let nodes = disks.iter().flat_map(|disk| of(disk, None));
+    nodes.into_iter().find(|node| node.device == held || node.is_named(held)).map(|node| format!("/dev/{}", node.name))
 }
 
 fn store(disk: &Disk, disks: &[Disk], mounts: &[Mount], elsewhere: &[Surroundings]) -> Store {

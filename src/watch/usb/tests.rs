@@ -1,5 +1,6 @@
 //! Each thing that is found, and its healthy twin.
 
+mod kinds;
 mod tree;
 
 use super::judge::{Again, Judged, Memory, Normal};

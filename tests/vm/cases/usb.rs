@@ -28,26 +28,26 @@ pub(super) const CASES: &[Case] = &[
     case("telephone sharing its network", "the same, with an address by DHCP", Seconds, tether),
     case("keyboard, mouse and card reader", "nothing", Little, harmless),
     case("stick on the allow list", "nothing", Seconds, allowed),
-    case("stick amid 200 uevents", "usb.storage, and nothing else", Seconds, flood),
+    case("two sticks and a keyboard amid 1000 uevents", "usb.storage for each, once, and nothing else", Seconds, flood),
 ];
 
 /// For this the agent is started anew.
 pub(super) const RESTARTED: &[Case] = &[case("stick there before the agent", "usb.storage, pre-existing", Seconds, before)];
 
 /// From the kernel's event to the record: 0.5 s, by a processor that may be emulated on a busy machine.
-const SEEN_MS: i64 = 2500;
+pub(super) const SEEN_MS: i64 = 2500;
 
 /// One that is plugged in.
-struct Stick {
+pub(super) struct Stick {
     id: String,
-    serial: &'static str,
+    pub(super) serial: &'static str,
     /// When the kernel had its disk, milliseconds since boot.
     at: i64,
     /// As `sda`.
-    disk: String,
+    pub(super) disk: String,
 }
 
-fn plug(ground: &mut Ground<'_>, serial: &'static str, make: fn(PathBuf) -> Done<PathBuf>, extra: &Value) -> Done<Stick> {
+pub(super) fn plug(ground: &mut Ground<'_>, serial: &'static str, make: fn(PathBuf) -> Done<PathBuf>, extra: &Value) -> Done<Stick> {
     let image = make(ground.pc.beside(serial))?;
     let mut properties = json!({ "serial": serial, "removable": true });
     if let (Some(properties), Some(extra)) = (properties.as_object_mut(), extra.as_object()) {
@@ -66,21 +66,21 @@ fn plug(ground: &mut Ground<'_>, serial: &'static str, make: fn(PathBuf) -> Done
     Ok(Stick { id, serial, at, disk })
 }
 
-fn pull(ground: &mut Ground<'_>, stick: &Stick) -> Done {
+pub(super) fn pull(ground: &mut Ground<'_>, stick: &Stick) -> Done {
     ground.pc.unplug(&stick.id)?;
     ground.pc.until(&format!("! grep -qx {} /sys/bus/usb/devices/*/serial", stick.serial), SOON).map(drop)
 }
 
 /// It is about this stick.
-fn of(record: &Value, serial: &str) -> bool {
+pub(super) fn of(record: &Value, serial: &str) -> bool {
     word(record, "/cause/object").contains(serial)
 }
 
-fn opened(ground: &mut Ground<'_>, code: &str, serial: &str, mark: usize) -> Done<Value> {
+pub(super) fn opened(ground: &mut Ground<'_>, code: &str, serial: &str, mark: usize) -> Done<Value> {
     ground.told(code, "opened", mark, |record| of(record, serial))
 }
 
-fn resolved(ground: &mut Ground<'_>, code: &str, serial: &str, mark: usize) -> Done<Value> {
+pub(super) fn resolved(ground: &mut Ground<'_>, code: &str, serial: &str, mark: usize) -> Done<Value> {
     ground.told(code, "resolved", mark, |record| of(record, serial))
 }
 
@@ -123,7 +123,7 @@ fn behind_a_hub(ground: &mut Ground<'_>) -> Done<Got> {
 }
 
 /// Mounts it, with a script that must end well, and gives how long after that `code` was told.
-fn used(ground: &mut Ground<'_>, stick: &Stick, script: &str, code: &str, mark: usize) -> Done<(Value, i64)> {
+pub(super) fn used(ground: &mut Ground<'_>, stick: &Stick, script: &str, code: &str, mark: usize) -> Done<(Value, i64)> {
     let done = ground.pc.must(&script.replace("DISK", &stick.disk))?;
     let record = opened(ground, code, stick.serial, mark)?;
     let late = boot_ms(&record) - i64::try_from(done.at_ms).unwrap_or(i64::MAX);
@@ -322,17 +322,35 @@ fn allowed(ground: &mut Ground<'_>) -> Done<Got> {
 }
 
 fn flood(ground: &mut Ground<'_>) -> Done<Got> {
+    const EVENTS: u32 = 600;
     let mark = ground.mark()?;
-    let script = "i=0; while [ $i -lt 200 ]; do echo change >/sys/class/mem/null/uevent; i=$((i+1)); done >/dev/null 2>&1";
+    // Of what is at USB, of a disk, and of neither.
+    let script = "i=0; while [ $i -lt 200 ]; do for at in bus/usb/devices/usb1 block/vda class/mem/null; do echo change >/sys/$at/uevent; done; \
+                  i=$((i+1)); done >/dev/null 2>&1";
+    let count = "cat /sys/kernel/uevent_seqnum";
+    let number = |said: String| said.parse::<u32>().map_err(|e| format!("no number: {e}"));
+    let before = number(ground.pc.must(count)?.out)?;
     ground.pc.must(&format!("({script}) </dev/null >/dev/null 2>&1 &"))?;
-    let stick = plug(ground, "FLOOD001", sticks::partitioned, &json!({}))?;
+    let sticks = [plug(ground, "FLOOD001", sticks::partitioned, &json!({}))?, plug(ground, "FLOOD002", sticks::whole, &json!({}))?];
     ground.pc.must(script)?;
-    let record = opened(ground, "usb.storage", stick.serial, mark)?;
-    let late = boot_ms(&record) - stick.at;
-    pull(ground, &stick)?;
-    resolved(ground, "usb.storage", stick.serial, mark)?;
+    let keyboard = ground.pc.plug("usb-kbd", json!({}))?;
+    let mut late = 0;
+    for stick in &sticks {
+        late = late.max(boot_ms(&opened(ground, "usb.storage", stick.serial, mark)?) - stick.at);
+    }
+    ground.pc.must(&format!("({script}) </dev/null >/dev/null 2>&1 &"))?;
+    for stick in &sticks {
+        pull(ground, stick)?;
+        resolved(ground, "usb.storage", stick.serial, mark)?;
+    }
+    ground.pc.unplug(&keyboard)?;
     ground.nothing_but(&["usb.storage"], mark, Duration::ZERO)?;
-    Ok(Got::of(word(&record, "/cause/object")).after(late))
+    let events = number(ground.pc.must(count)?.out)? - before;
+    let opened = ground.since(mark).iter().filter(|record| word(record, "/incident/phase") == "opened").count();
+    if opened != 2 || events < 2 * EVENTS {
+        return Err(format!("{opened} incidents amid {events} events"));
+    }
+    Ok(Got::of(format!("both, once each, amid {events} events")).after(late))
 }
 
 fn before(ground: &mut Ground<'_>) -> Done<Got> {

@@ -1,6 +1,6 @@
 //! Reading and putting together, against trees as the kernel shows them.
 
-use super::super::read::read;
+use super::super::read::{Known, read};
 use super::super::seen::{Plugged, Use};
 use crate::model::Unseen;
 use std::path::Path;
@@ -82,8 +82,16 @@ impl Pc {
         self.put(&format!("proc/{process}/comm"), "program");
     }
 
+    /// A program that serves a file system and holds this.
+    fn server(&self, process: &str, held: &str, info: &str, line: &str) {
+        self.link(&format!("proc/{process}/fd/3"), "/dev/fuse");
+        self.link(&format!("proc/{process}/fd/4"), held);
+        self.put(&format!("proc/{process}/fdinfo/3"), info);
+        std::fs::write(self.path(&format!("proc/{process}/cmdline")), line).expect("written");
+    }
+
     fn read(&self) -> Vec<Plugged> {
-        let (plugged, blind) = read(self.0.path()).expect("read");
+        let (plugged, blind) = read(self.0.path(), &mut Known::default()).expect("read");
         assert_eq!(blind, []);
         plugged
     }
@@ -165,6 +173,50 @@ fn a_file_system_in_user_space_names_its_disk() {
 }
 
 #[test]
+fn a_file_system_in_user_space_that_says_anything_is_that_of_the_disk_its_program_holds() {
+    let other = "31 20 0:52 / /run/user/1000/gvfs rw - fuse.gvfsd-fuse gvfsd-fuse rw,user_id=1000";
+    let silent = "30 20 0:51 / /media/n rw - fuse.ext4 sdb1 rw,user_id=0";
+    for (mounts, held, info, line, expected) in [
+        (format!("{silent}\n{other}"), "/dev/sdb1", "fuse_connection:\t51", "x\0", Some("/media/n")),
+        (format!("{silent}\n{other}"), "/dev/sdb1", "fuse_connection:\t52", "x\0/media/n\0", Some("/run/user/1000/gvfs")),
+        (format!("{silent}\n{other}"), "/dev/sdb1", "pos:\t0", "fuse2fs\0sdb1\0/media/n\0", Some("/media/n")),
+        (format!("{silent}\n{other}"), "/dev/sdb1", "pos:\t0", "fuse2fs\0sdb1\0n\0", Some("/media/n")),
+        (format!("{silent}\n{other}"), "/dev/sdb1", "pos:\t0", "fuse2fs\0sdb1\0./m\0", None),
+        (silent.to_owned(), "/dev/sdb1", "pos:\t0", "fuse2fs\0sdb1\0./m\0", Some("/media/n")),
+        (silent.to_owned(), "/dev/sda", "fuse_connection:\t51", "x\0/media/n\0", None),
+        (silent.to_owned(), "/dev/urandom", "fuse_connection:\t51", "x\0/media/n\0", None),
+    ] {
+        let pc = with_stick();
+        pc.mounts("self", &root_and(&mounts));
+        pc.server("44", held, info, line);
+        let points: Vec<String> = uses(&pc).into_iter().map(|used| used.point).collect();
+        assert_eq!(points, expected.iter().map(ToString::to_string).collect::<Vec<_>>(), "{mounts} {held} {info} {line:?}");
+    }
+}
+
+#[test]
+fn who_serves_a_file_system_is_looked_up_when_one_came_and_seldom_else() {
+    let pc = with_stick();
+    let mut known = Known::default();
+    let mut count = || read(pc.0.path(), &mut known).expect("read").0[0].stores[0].uses.len();
+    assert_eq!(count(), 0);
+    pc.mounts("self", &root_and("30 20 0:51 / /media/n rw - fuse.ext4 x rw,user_id=0"));
+    pc.server("44", "/dev/sdb1", "fuse_connection:\t51", "x\0");
+    assert_eq!(count(), 1, "it came");
+    std::fs::remove_dir_all(pc.path("proc/44")).expect("removed");
+    assert_eq!((0..14).map(|_| count()).sum::<usize>(), 14);
+    assert_eq!(count(), 0);
+}
+
+#[test]
+fn a_hub_that_keeps_files_is_none() {
+    let pc = Pc::new();
+    pc.device("1-1", "09", &["09/00/00", "08/06/50"]);
+    pc.stick("1-1", "sdb", "8:16");
+    assert_eq!(pc.read()[0].stores.len(), 1);
+}
+
+#[test]
 fn loops_and_mapped_disks_lead_back_to_the_stick() {
     let pc = with_stick();
     pc.disk("sys/devices/virtual", "dm-0", "253:0", 100);
@@ -205,6 +257,7 @@ fn what_is_mounted_only_elsewhere_is_hidden() {
 fn what_cannot_be_seen_is_said() {
     let pc = Pc::new();
     std::fs::remove_file(pc.path("proc/1/mountinfo")).expect("removed");
+    let read = |root: &Path| read(root, &mut Known::default());
     let (plugged, blind) = read(pc.0.path()).expect("read");
     assert_eq!((plugged.len(), blind[0].what), (0, "usb.hidden"));
     assert_eq!(read(Path::new("/nowhere")).expect_err("nothing to see").what, "usb.devices");

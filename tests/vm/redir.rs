@@ -33,8 +33,8 @@ const IN: u8 = 0x81;
 const OUT: u8 = 0x02;
 const VENDOR: u16 = 0x1209;
 const PRODUCT: u16 = 0x0001;
-/// Full descriptions of devices and endpoints, and long transfers.
-const CAPABILITIES: u32 = 1 << 1 | 1 << 4 | 1 << 6;
+/// Full descriptions of devices and endpoints, long names of packets, and long transfers.
+const CAPABILITIES: u32 = 1 << 1 | 1 << 4 | 1 << 5 | 1 << 6;
 const STALL: u8 = 4;
 
 /// Names of packets.
@@ -83,30 +83,35 @@ impl Device {
         let mut hello = vec![0; 64];
         hello[..6].copy_from_slice(b"isonet");
         hello.extend(CAPABILITIES.to_le_bytes());
-        self.send(kind::HELLO, 0, &hello)?;
+        // What was agreed on holds from the next packet on.
+        self.stream.write_all(&[&[kind::HELLO, 68, 0].map(u32::to_le_bytes).concat()[..], &hello].concat()).ok()?;
+        self.stream.read_exact(&mut [0; 12 + 68]).ok()?;
         let [interfaces, endpoints] = [self.interfaces(), self.endpoints()];
-        self.send(kind::INTERFACES, 0, &interfaces)?;
-        self.send(kind::ENDPOINTS, 0, &endpoints)?;
+        self.send(kind::INTERFACES, [0; 8], &interfaces)?;
+        self.send(kind::ENDPOINTS, [0; 8], &endpoints)?;
         let mut device = vec![2, self.gadget.class, 0, 0];
         [VENDOR, PRODUCT, 0x0100].iter().for_each(|number| device.extend(number.to_le_bytes()));
-        self.send(kind::DEVICE, 0, &device)?;
+        self.send(kind::DEVICE, [0; 8], &device)?;
         loop {
-            let mut head = [0; 12];
+            let mut head = [0; 8];
+            let mut id = [0; 8];
             self.stream.read_exact(&mut head).ok()?;
-            let [kind, length, id] = [0, 4, 8].map(|at| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]));
+            self.stream.read_exact(&mut id).ok()?;
+            let [kind, length] = [0, 4].map(|at| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]));
             let mut body = vec![0; usize::try_from(length).ok()?];
             self.stream.read_exact(&mut body).ok()?;
             self.answer(kind, id, &body)?;
         }
     }
 
-    fn send(&mut self, kind: u32, id: u32, body: &[u8]) -> Option<()> {
-        let mut packet: Vec<u8> = [kind, u32::try_from(body.len()).ok()?, id].iter().flat_map(|number| number.to_le_bytes()).collect();
+    fn send(&mut self, kind: u32, id: [u8; 8], body: &[u8]) -> Option<()> {
+        let mut packet = [kind, u32::try_from(body.len()).ok()?].map(u32::to_le_bytes).concat();
+        packet.extend(id);
         packet.extend(body);
         self.stream.write_all(&packet).ok()
     }
 
-    fn answer(&mut self, kind: u32, id: u32, body: &[u8]) -> Option<()> {
+    fn answer(&mut self, kind: u32, id: [u8; 8], body: &[u8]) -> Option<()> {
         match kind {
             kind::SET_CONFIGURATION | kind::GET_CONFIGURATION => self.send(kind::CONFIGURATION, id, &[0, 1]),
             kind::SET_ALTERNATE | kind::GET_ALTERNATE => self.send(kind::ALTERNATE, id, &[0, *body.first()?, 0]),

@@ -145,3 +145,51 @@ fn what_hangs_on_a_hub_comes_again_with_it() {
         assert_eq!(memory.judge(&[], NOTHING, at + 5_000).findings, [], "round {round}");
     }
 }
+
+#[test]
+fn a_telephone_on_the_allow_list_is_allowed_and_its_network_is_not() {
+    let allow = [UsbAllowed { vendor: "18D1".to_owned(), product: "4ee1".to_owned(), serial: None }];
+    let normal = Normal { enrolled: &[], allow: &allow };
+    let phone = device("1-1", ("18d1", "4ee1", Some("P")), &["06/01/01", "e0/01/03"]);
+    assert_eq!(codes(&after(&[], normal).judge(&[phone], normal, 1)), [FindingCode::UsbNetwork]);
+}
+
+#[test]
+fn of_two_cards_that_is_told_which_came_under_our_eyes() {
+    let reader = |media: [Option<u64>; 2]| {
+        let stores = vec![store("sdc", media[0]), store("sdd", media[1])];
+        Plugged { stores, ..device("1-3", ("05e3", "0747", None), &["08/06/50"]) }
+    };
+    let enrolled = [remembered(&reader([Some(MIB), None]))];
+    let normal = Normal { enrolled: &enrolled, allow: &[] };
+    let mut memory = after(&[reader([Some(MIB), None])], normal);
+    let judged = memory.judge(&[reader([Some(MIB), Some(2 * MIB)])], normal, 60_000);
+    assert_eq!(lines(one(&judged, FindingCode::UsbStorage))[1..], ["usb.disk sdd 2097152 B", "usb.bytes sdd read 0 B, written 0 B"]);
+}
+
+#[test]
+fn a_disk_that_comes_late_to_what_was_there_before_was_there_before() {
+    let bare = device("1-1", STICK, &["08/06/50"]);
+    let mut memory = after(std::slice::from_ref(&bare), NOTHING);
+    assert_eq!(one(&memory.judge(&[stick()], NOTHING, 2_000), FindingCode::UsbStorage).origin, Origin::PreExisting);
+}
+
+#[test]
+fn what_was_found_of_a_stick_ends_when_it_is_pulled() {
+    let mut memory = after(&[stick()], NOTHING);
+    let copied = memory.judge(&[counted(stick(), 900 * MIB, 5 * MIB)], NOTHING, 2_000);
+    assert_eq!(codes(&copied), [FindingCode::UsbStorage, FindingCode::UsbRawRead]);
+    memory.judge(&[], NOTHING, 20_000);
+    let again = memory.judge(&[counted(stick(), 512, 0)], NOTHING, 20_500);
+    assert_eq!((codes(&again), again.findings[0].origin), (vec![FindingCode::UsbStorage], Origin::LocalChange));
+    assert_eq!(lines(&again.findings[0])[2], "usb.bytes sdb read 512 B, written 0 B");
+}
+
+#[test]
+fn what_is_read_of_a_disk_in_use_out_of_sight_is_not_read_past_its_files() {
+    let mut hidden = stick();
+    hidden.stores[0].hidden = vec![Hidden { used: used("/mnt/x", false), process: 812, program: "backup".to_owned() }];
+    let mut memory = after(&[hidden.clone()], NOTHING);
+    let judged = memory.judge(&[counted(hidden, 900 * MIB, 0)], NOTHING, 2_000);
+    assert_eq!(codes(&judged), [FindingCode::UsbStorage, FindingCode::UsbHiddenMount]);
+}

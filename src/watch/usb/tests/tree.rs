@@ -156,6 +156,10 @@ fn a_mount_is_found_once_and_a_bind_of_it_is_the_same() {
     assert_eq!(uses(&pc), []);
     let bind = "31 20 8:17 /docs /srv/docs rw - vfat /dev/sdb1 rw\n30 20 8:17 / /media/u/MY\\040STICK rw shared:9 - vfat /dev/sdb1 rw";
     pc.mounts("self", &root_and(bind));
+    let read_only = bind.replace(" rw - vfat /dev/sdb1 rw\n30", " ro - vfat /dev/sdb1 rw\n30");
+    assert_ne!(read_only, bind);
+    pc.mounts("self", &root_and(&read_only));
+    assert!(uses(&pc)[0].writable, "at the other place");
     let expected = Use { point: "/media/u/MY STICK".to_owned(), kind: "vfat".to_owned(), writable: true, through: None };
     assert_eq!(uses(&pc), [expected]);
 }
@@ -170,6 +174,11 @@ fn a_file_system_in_user_space_names_its_disk() {
     assert_eq!((uses(&pc)[0].kind.as_str(), uses(&pc)[0].writable), ("fuse.exfat", false));
     pc.mounts("self", &root_and("30 20 0:51 / /media/n ro - fuse.sshfs /dev/sda1 ro"));
     assert_eq!(uses(&pc), [], "another disk");
+    pc.mounts("self", &root_and("30 20 8:33 / /media/old rw - vfat /dev/sdb1 rw"));
+    assert_eq!(uses(&pc), [], "of a disk that was called so before");
+    pc.mounts("self", &root_and("30 20 0:44 / /media/o rw - overlay sdb1 rw,user_id=0"));
+    pc.server("44", "/dev/sdb1", "fuse_connection:\t44", "x\0");
+    assert_eq!(uses(&pc), [], "not of user space");
 }
 
 #[test]
@@ -183,6 +192,8 @@ fn a_file_system_in_user_space_that_says_anything_is_that_of_the_disk_its_progra
         (format!("{silent}\n{other}"), "/dev/sdb1", "pos:\t0", "fuse2fs\0sdb1\0n\0", Some("/media/n")),
         (format!("{silent}\n{other}"), "/dev/sdb1", "pos:\t0", "fuse2fs\0sdb1\0./m\0", None),
         (silent.to_owned(), "/dev/sdb1", "pos:\t0", "fuse2fs\0sdb1\0./m\0", Some("/media/n")),
+        (silent.to_owned(), "/dev/sdb1", "fuse_connection:\t52", "x\0/media/n\0", None),
+        (format!("{silent}\n{other}"), "/dev/sdb1", "pos:\t0", "fuse2fs\0sdb1\0edia/n\0", None),
         (silent.to_owned(), "/dev/sda", "fuse_connection:\t51", "x\0/media/n\0", None),
         (silent.to_owned(), "/dev/urandom", "fuse_connection:\t51", "x\0/media/n\0", None),
     ] {

@@ -1,6 +1,6 @@
 //! Devices as they are sold, made of descriptors: what is nobody's business, and what does not look like what it is.
 
-use super::Takes::{Little, Seconds};
+use super::Takes::Seconds;
 use super::usb::SEEN_MS;
 use super::{Case, SOON, WATCHED, case, within};
 use crate::Done;
@@ -10,7 +10,7 @@ use crate::table::Got;
 
 #[rustfmt::skip]
 pub(super) const CASES: &[Case] = &[
-    case("printer, keyboard, chip card reader with empty slots; power supply, charging telephone, dock", "nothing", Little, harmless),
+    case("printer, keyboard, chip card reader with empty slots; power supply, charging telephone, dock", "nothing", Seconds, harmless),
     case("telephone of its maker's class", "usb.phone with its serial", Seconds, telephone),
     case("stick that calls itself a hub", "usb.storage with its size", Seconds, |ground| filled(ground, DISGUISED)),
     case("chip card reader with a stick in it", "usb.storage with its size", Seconds, |ground| filled(ground, READER)),

@@ -72,7 +72,7 @@ pub(super) fn pull(ground: &mut Ground<'_>, stick: &Stick) -> Done {
 }
 
 /// It is about this stick.
-pub(super) fn of(record: &Value, serial: &str) -> bool {
+fn of(record: &Value, serial: &str) -> bool {
     word(record, "/cause/object").contains(serial)
 }
 

@@ -50,6 +50,11 @@ impl Counter {
         }
     }
 
+    /// What is exact is told now.
+    pub fn tell(&mut self) {
+        self.told = self.exact;
+    }
+
     /// What is told.
     pub fn told(&self) -> u64 {
         self.told
@@ -97,6 +102,11 @@ impl PastFiles {
             }
         }
         self.counter.sample(total, at_ms);
+    }
+
+    /// As [`Counter::tell`].
+    pub fn tell(&mut self) {
+        self.counter.tell();
     }
 
     /// Whether it was read past its files, and how much of that is told and was counted.

@@ -138,10 +138,14 @@ impl Memory {
     }
 
     /// What is over and was not told to the byte is told once more, so that the record of its end is exact.
-    fn last_words(&self, told: &BTreeMap<(FindingCode, String), Told>) -> Vec<Finding> {
+    fn last_words(&mut self, told: &BTreeMap<(FindingCode, String), Told>) -> Vec<Finding> {
         let over = self.told.iter().filter(|(name, _)| !told.contains_key(*name)).map(|(_, before)| before);
         let exact = over.map(|before| (before, before.draft.finding(&self.devices, As::Exact)));
-        exact.filter(|(before, exact)| before.finding != *exact).map(|(_, exact)| exact).collect()
+        let last: Vec<(&Told, Finding)> = exact.filter(|(before, exact)| before.finding != *exact).collect();
+        for (before, _) in &last {
+            before.draft.gauges.iter().for_each(|(_, disk)| self.devices.tell(&before.draft.key, disk));
+        }
+        last.into_iter().map(|(_, exact)| exact).collect()
     }
 
     fn device(&self, found: &Plugged, look: Look<'_>) -> (Vec<Draft>, Again) {

@@ -98,6 +98,15 @@ impl Devices {
         }
     }
 
+    /// What was counted at this disk was told to the byte: what is told next is no less.
+    pub(super) fn tell(&mut self, key: &Key, disk: &str) {
+        if let Some(gauges) = self.0.get_mut(key).and_then(|met| met.gauges.get_mut(disk)) {
+            gauges.read.tell();
+            gauges.written.tell();
+            gauges.past.tell();
+        }
+    }
+
     /// Keeps only what is plugged in.
     pub(super) fn forget(&mut self, plugged: &[Plugged]) {
         let present: BTreeSet<Key> = plugged.iter().map(|found| key(&found.device)).collect();

@@ -193,3 +193,15 @@ fn what_is_read_of_a_disk_in_use_out_of_sight_is_not_read_past_its_files() {
     let judged = memory.judge(&[counted(hidden, 900 * MIB, 0)], NOTHING, 2_000);
     assert_eq!(codes(&judged), [FindingCode::UsbStorage, FindingCode::UsbHiddenMount]);
 }
+
+#[test]
+fn what_was_told_to_the_byte_is_never_told_as_less() {
+    let mut memory = after(&[counted(mounted(stick()), 4 * MIB, 512)], NOTHING);
+    let closed = memory.judge(&[counted(stick(), 4 * MIB, 123_904)], NOTHING, 2_000);
+    let exact = lines(one(&closed, FindingCode::UsbMounted))[2].clone();
+    assert_eq!(exact, format!("usb.bytes sdb read {} B, written 123904 B", 4 * MIB));
+    memory.judge(&[counted(stick(), 4 * MIB, 123_904)], NOTHING, 2_200);
+    let open = memory.judge(&[counted(mounted(stick()), 4 * MIB, 123_904)], NOTHING, 2_400);
+    assert_eq!(lines(one(&open, FindingCode::UsbMounted))[2], exact);
+    assert_eq!(lines(one(&open, FindingCode::UsbStorage))[2], exact);
+}

@@ -29,16 +29,11 @@ use judge::{Again, Memory, Normal};
 use read::Known;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// Between two looks while storage is plugged in.
 const SAMPLE: Duration = Duration::from_secs(2);
 /// Until the look after a last word.
 const AT_ONCE: Duration = Duration::from_millis(200);
-/// After the kernel's word things go on for so long of which it says nothing: that a card was changed it tells before it knows the new one.
-const SETTLED: Duration = Duration::from_secs(4);
-/// Until the first look after it that nobody asked for; then as long again as it is ago.
-const SETTLING: Duration = Duration::from_millis(500);
 
 /// The watcher.
 pub struct Usb {
@@ -47,8 +42,6 @@ pub struct Usb {
     uevents: Result<Uevents, Unseen>,
     /// Open only while there is storage, so that mounts on a PC without do not wake anybody.
     mounts: Vec<MountEar>,
-    /// When the kernel last spoke of a device.
-    heard: Option<Instant>,
     known: Known,
 }
 
@@ -89,7 +82,7 @@ impl Usb {
         let enrolled = given.baseline().map_or(&[][..], |baseline| &baseline.usb);
         let normal = Normal { enrolled, allow: &given.config.usb.allow };
         let judged = self.memory.judge(&plugged, normal, given.at.boottime_ms);
-        let again = self.settling().into_iter().fold(self.listen(judged.again), Duration::min);
+        let again = self.listen(judged.again);
         Look { found: Some(judged.findings), blind, again }
     }
 
@@ -113,14 +106,8 @@ impl Usb {
         }
     }
 
-    /// How soon to look again for the sake of what the kernel said lately.
-    fn settling(&self) -> Option<Duration> {
-        let ago = self.heard?.elapsed();
-        (ago < SETTLED).then(|| ago.max(SETTLING))
-    }
-
     async fn stir(&mut self) {
-        let Self { uevents, mounts, heard, .. } = self;
+        let Self { uevents, mounts, .. } = self;
         let device = async {
             match uevents {
                 Ok(ear) => ear.heard(Uevent::concerns_usb).await,
@@ -134,11 +121,8 @@ impl Usb {
             select_all(mounts.iter_mut().map(|ear| ear.heard().boxed_local())).await.0
         };
         let (device, mount) = tokio::select! {
-            said = device => {
-                *heard = Some(Instant::now());
-                (said, Ok(()))
-            }
-            said = mount => (Ok(()), said),
+            heard = device => (heard, Ok(())),
+            heard = mount => (Ok(()), heard),
         };
         // An ear that broke is opened anew at the next look.
         if let Err(error) = device {

@@ -112,11 +112,17 @@ fn card(ground: &mut Ground<'_>) -> Done<Got> {
     let reader = assemble(ground, "usb-bot", "card", &json!({ "removable": true }), eject)?;
     ground.kernel_said("Attached SCSI removable disk")?;
     let disk = ground.pc.must("basename $(dirname $(grep -lx 0 /sys/block/sd*/size | head -n1))")?.out;
-    ground.pc.must(&format!("echo 200 >/sys/block/{disk}/events_poll_msecs"))?;
+    // A change is not told again before the last was looked into.
+    let poll = format!("echo 200 >/sys/block/DISK/events_poll_msecs; for i in 1 2 3; do sleep 0.3; {OPEN}; done; true");
+    ground.pc.must(&poll.replace("DISK", &disk))?;
     ground.nothing_but(&[], mark, WATCHED)?;
     ground.pc.must("dmesg -c >/dev/null")?;
+    let events = ground.pc.must("cat /sys/kernel/uevent_seqnum")?.out;
     ground.pc.monitor("blockdev-insert-medium", &json!({ "id": "card-slot", "node-name": "card" }))?;
     ground.pc.monitor("blockdev-close-tray", &json!({ "id": "card-slot" }))?;
+    // The kernel tells that something changed; what, it finds out when somebody opens it.
+    ground.pc.until(&format!("test $(cat /sys/kernel/uevent_seqnum) != {events} && test $(cat /sys/block/{disk}/size) = 0"), SOON)?;
+    ground.pc.must("sleep 0.5")?;
     let filled = format!("{OPEN}; test $(cat /sys/block/DISK/size) -gt 0").replace("DISK", &disk);
     ground.pc.until(&filled, SOON)?;
     let at = ground.kernel_said("logical blocks")?;

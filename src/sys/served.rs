@@ -41,17 +41,17 @@ pub struct Served {
 
 /// Looks at all programs below this `/proc`.
 pub fn servers(proc: &Path) -> Served {
-    let mut served = Served::default();
-    let Ok(entries) = std::fs::read_dir(proc) else { return Served { refused: true, ..served } };
+    let mut all = Served::default();
+    let Ok(entries) = std::fs::read_dir(proc) else { return Served { refused: true, ..all } };
     let is_process = |entry: &std::fs::DirEntry| entry.file_name().to_str().is_some_and(|name| name.parse::<u32>().is_ok());
     for entry in entries.flatten().filter(is_process).take(MOST_PROCESSES) {
         match server(&entry.path()) {
-            Ok(server) => served.servers.extend(server),
+            Ok(server) => all.servers.extend(server),
             // One that has just ended is no refusal.
-            Err(kind) => served.refused |= kind == ErrorKind::PermissionDenied,
+            Err(kind) => all.refused |= kind == ErrorKind::PermissionDenied,
         }
     }
-    served
+    all
 }
 
 fn server(process: &Path) -> Result<Option<Server>, ErrorKind> {

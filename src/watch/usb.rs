@@ -49,14 +49,7 @@ impl Usb {
     /// Begins to listen. `root` is where `/sys`, `/proc` and `/dev` are: `/` but for tests. Must be called within a tokio runtime with I/O
     /// enabled.
     pub fn new(root: &Path) -> Self {
-        Self {
-            root: root.to_owned(),
-            memory: Memory::default(),
-            uevents: Uevents::open(),
-            mounts: Vec::new(),
-            heard: None,
-            known: Known::default(),
-        }
+        Self { root: root.to_owned(), memory: Memory::default(), uevents: Uevents::open(), mounts: Vec::new(), known: Known::default() }
     }
 
     async fn look_now(&mut self, given: &Given) -> Look {

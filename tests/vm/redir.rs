@@ -31,8 +31,8 @@ pub(crate) struct Gadget {
 const STORAGE: u8 = 8;
 const IN: u8 = 0x81;
 const OUT: u8 = 0x02;
-const VENDOR: u16 = 0x1209;
-const PRODUCT: u16 = 0x0001;
+/// Vendor, product and version.
+const IDS: [u16; 3] = [0x1209, 1, 0x0100];
 /// Full descriptions of devices and endpoints, long names of packets, and long transfers.
 const CAPABILITIES: u32 = 1 << 1 | 1 << 4 | 1 << 5 | 1 << 6;
 const STALL: u8 = 4;
@@ -90,7 +90,7 @@ impl Device {
         self.send(kind::INTERFACES, [0; 8], &interfaces)?;
         self.send(kind::ENDPOINTS, [0; 8], &endpoints)?;
         let mut device = vec![2, self.gadget.class, 0, 0];
-        [VENDOR, PRODUCT, 0x0100].iter().for_each(|number| device.extend(number.to_le_bytes()));
+        device.extend(IDS.map(u16::to_le_bytes).concat());
         self.send(kind::DEVICE, [0; 8], &device)?;
         loop {
             let mut head = [0; 8];
@@ -194,7 +194,7 @@ fn descriptor(gadget: &Gadget, which: u16) -> Option<Vec<u8>> {
     match kind {
         1 => {
             let mut bytes = vec![18, 1, 0, 2, gadget.class, 0, 0, 64];
-            [VENDOR, PRODUCT, 0x0100].iter().for_each(|number| bytes.extend(number.to_le_bytes()));
+            bytes.extend(IDS.map(u16::to_le_bytes).concat());
             bytes.extend([1, 2, if gadget.serial.is_empty() { 0 } else { 3 }, 1]);
             Some(bytes)
         }
@@ -215,7 +215,9 @@ fn configuration(gadget: &Gadget) -> Vec<u8> {
         let ends: &[u8] = if *class == STORAGE { &[IN, OUT] } else { &[] };
         let label = if label.is_empty() { 0 } else { number + 4 };
         body.extend([9, 4, number, 0, u8::try_from(ends.len()).unwrap_or(0), *class, *subclass, *protocol, label]);
-        ends.iter().for_each(|end| body.extend([7, 5, *end, 2, 0, 2, 0]));
+        for end in ends {
+            body.extend([7, 5, *end, 2, 0, 2, 0]);
+        }
     }
     let length = u16::try_from(body.len() + 9).unwrap_or(u16::MAX).to_le_bytes();
     let mut bytes = vec![9, 2, length[0], length[1], u8::try_from(gadget.faces.len()).unwrap_or(0), 1, 0, 0x80, 50];

@@ -70,7 +70,7 @@ pub fn read(root: &Path, known: &mut Known) -> Result<(Vec<Plugged>, Vec<Blind>)
     if known.served.refused && may_be_a_disk {
         blind.push(Blind { what: "usb.served", why: Unseen::Capability("CAP_SYS_PTRACE".to_owned()) });
     }
-    raw.servers = known.served.servers.clone();
+    raw.servers.clone_from(&known.served.servers);
     Ok((raw.join(), blind))
 }
 

@@ -101,7 +101,9 @@ impl Raw {
     pub fn join(self) -> Vec<Plugged> {
         let Self { devices, disks, mut mounts, mut elsewhere, servers } = self;
         attribute(&mut mounts, &servers, &disks);
-        elsewhere.iter_mut().for_each(|by| attribute(&mut by.mounts, &servers, &disks));
+        for by in &mut elsewhere {
+            attribute(&mut by.mounts, &servers, &disks);
+        }
         let owner = |disk: &Disk| {
             let above = devices.iter().enumerate().filter(|(_, device)| disk.path.starts_with(&device.path));
             above.max_by_key(|(_, device)| device.path.as_os_str().len()).map(|(at, _)| at)
@@ -130,13 +132,13 @@ fn attribute(mounts: &mut Vec<Mount>, servers: &[Server], disks: &[Disk]) {
     let silent: Vec<Mount> = mounts.iter().filter(|mount| is_silent(mount, disks)).cloned().collect();
     let is_only_one = silent.windows(2).all(|two| two[0].device == two[1].device);
     for server in servers {
-        let names: Vec<String> = server.holds.iter().filter_map(|held| name(held, disks)).collect();
+        let held: Vec<String> = server.holds.iter().filter_map(|held| name(held, disks)).collect();
         let mut own: Vec<&Mount> = silent.iter().filter(|mount| is_served(mount, server)).collect();
         // A command line says what its program likes; where there is nothing else, it is this one.
         if own.is_empty() && is_only_one && server.serves.is_empty() {
             own.extend(&silent);
         }
-        let named = own.into_iter().flat_map(|mount| names.iter().map(|name| Mount { source: name.clone(), ..mount.clone() }));
+        let named = own.into_iter().flat_map(|mount| held.iter().map(|name| Mount { source: name.clone(), ..mount.clone() }));
         mounts.extend(named);
     }
 }

@@ -25,6 +25,7 @@
 //! It stands on the internet and nowhere else. An address from inside in its answer means that the way there does not leave the private
 //! network, and proves nothing.
 
+use super::outside::CONNECTING;
 use super::tcp::{self, Segments};
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::signature::{ED25519, UnparsedPublicKey};
@@ -42,8 +43,6 @@ pub const QUESTION: usize = 32;
 /// Length of the address in the answer, and of all of it.
 const ADDRESS: usize = 16;
 const ANSWER: usize = ADDRESS + 64;
-/// Before the kernel's first repetition of a SYN, which comes after a second.
-const CONNECTING: Duration = Duration::from_millis(950);
 /// For the exchange: several round trips of the slowest line.
 const ANSWERING: Duration = Duration::from_secs(2);
 

@@ -349,17 +349,17 @@ fn sign(mut client: TcpStream, seed: u8, signs: &str) {
     if client.read_exact(&mut question).is_err() {
         return;
     }
-    let seen = match client.peer_addr().unwrap().ip() {
+    let from = match client.peer_addr().unwrap().ip() {
         std::net::IpAddr::V4(ip) => ip.to_ipv6_mapped().octets(),
         std::net::IpAddr::V6(ip) => ip.octets(),
     };
     let key = ring::signature::Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap();
     let signature = match signs {
-        "What" => key.sign(&[b"isonet canary 1\n", &question[..], &seen].concat()).as_ref().to_vec(),
-        "Before" => key.sign(&[b"isonet canary 1\n", &[9; 32][..], &seen].concat()).as_ref().to_vec(),
+        "What" => key.sign(&[b"isonet canary 1\n", &question[..], &from].concat()).as_ref().to_vec(),
+        "Before" => key.sign(&[b"isonet canary 1\n", &[9; 32][..], &from].concat()).as_ref().to_vec(),
         _ => vec![0x5a; 64],
     };
-    let _ = client.write_all(&[&seen[..], &signature].concat());
+    let _ = client.write_all(&[&from[..], &signature].concat());
 }
 
 /// SOCKS 5 for addresses of IPv4, and then bytes in both directions.

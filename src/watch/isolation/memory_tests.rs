@@ -45,7 +45,7 @@ fn path() -> Path {
     around().paths.into_values().next().unwrap()
 }
 
-fn said(path: Path, answer: &Answer) -> Vec<Said> {
+fn said(path: &Path, answer: &Answer) -> Vec<Said> {
     let anchors = Config::default().isolation.anchors;
     anchors.into_iter().map(|anchor: Anchor| Said { anchor, path: path.clone(), answer: answer.clone() }).collect()
 }
@@ -61,7 +61,7 @@ fn proved(path: &Path) -> Vec<Said> {
         sha256: n.to_string(),
     };
     let shown = |n| Shown { fault: None, certificate: Some(certificate(n)), self_issued: false, distance: Duration::from_millis(20) };
-    let mut said = said(path.clone(), &Answer::Nothing);
+    let mut said = said(path, &Answer::Nothing);
     for (n, one) in (0..).zip(&mut said) {
         one.answer = Answer::Shown(shown(n));
     }
@@ -159,7 +159,7 @@ fn a_lookalike_of_enrolment_is_told_nowhere_but_elsewhere_and_can_still_prove_it
     }];
     let mut memory = Memory::default();
     memory.notice(&[], &around(), &Near::default(), 0);
-    let squatted = said(path(), &Answer::Unproved("silence".to_owned()));
+    let squatted = said(&path(), &Answer::Unproved("silence".to_owned()));
     memory.take(done(around(), Round { said: squatted.clone(), ..Round::default() }), nobody);
     let told = |memory: &mut Memory, muted: &[KnownLookalike]| {
         let look = memory.look(&[], &config(), muted, 0);
@@ -217,7 +217,7 @@ fn one_word_of_the_canary_proves_it_and_one_from_inside_does_not() {
         let mut memory = Memory::default();
         memory.notice(&[], &around, &Near::default(), 0);
         let heard = Heard { at, path: path(), echo: Echo::Signed(seen.parse().unwrap()) };
-        let round = Round { said: said(path(), &Answer::Nothing), canary: Some(heard), controls: Vec::new() };
+        let round = Round { said: said(&path(), &Answer::Nothing), canary: Some(heard), controls: Vec::new() };
         memory.take(done(around, round), |_| inside);
         let look = memory.look(&[], &config, &[], 0);
         assert_eq!(codes(&look), [expected], "{seen}");
@@ -252,7 +252,7 @@ fn a_neighbour_that_is_talked_to_is_asked_once_and_told_only_when_it_leads_outwa
         assert!(plan.anchors.is_empty() && plan.proxies.is_empty() && plan.size() == 2);
         assert!(plan.seen.iter().all(|it| it.proxy == neighbour && it.speaks == Speaks::Http));
         memory.pace.send(1000, why, plan.size(), None);
-        let by_neighbour = if leads { proved(&through(neighbour)) } else { said(through(neighbour), &Answer::Nothing) };
+        let by_neighbour = if leads { proved(&through(neighbour)) } else { said(&through(neighbour), &Answer::Nothing) };
         memory.take(Done { by_neighbour: Round { said: by_neighbour, ..Round::default() }, ..done(around(), Round::default()) }, nobody);
         memory.notice(&[], &around(), &talks_to(&["10.1.0.9:3128"]), 60_000);
         let look = memory.look(&[], &config(), &[], 60_000);
@@ -309,7 +309,7 @@ fn a_day_by_the_clock_is_three_in_any_minute_and_no_more() {
             memory.pace.send(now, why, plan.size(), Some(now + 60_000));
             sent.push((now, plan.size()));
             rounds += usize::from(matches!(why, Why::Clock(_)));
-            let said = if answered { proved(&path()) } else { said(path(), &Answer::Nothing) };
+            let said = if answered { proved(&path()) } else { said(&path(), &Answer::Nothing) };
             memory.take(Done { began: now, ..done(around.clone(), Round { said, ..Round::default() }) }, nobody);
         }
         // What was asked at the start is over after a quarter of a minute.

@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn a_crowd_of_neighbours_is_bounded() {
         let mut observed = Observed::default();
-        let crowd: BTreeSet<SocketAddr> = (0..1000_u16).map(|n| SocketAddr::from(([10, 1, (n >> 8) as u8, n as u8], 8080))).collect();
+        let crowd: BTreeSet<SocketAddr> = (0..=u8::MAX).map(|n| SocketAddr::from(([10, 1, 0, n], 8080))).collect();
         observed.notice(&crowd, Origin::LocalChange, NEVER, 0);
         assert_eq!(observed.counted(0).len(), MOST);
     }

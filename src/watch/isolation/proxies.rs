@@ -83,18 +83,16 @@ pub struct Known {
 pub fn sorted(leads: Vec<Lead>) -> (BTreeMap<SocketAddr, Known>, BTreeSet<Lead>) {
     let (mut found, mut further) = (BTreeMap::new(), BTreeSet::new());
     for lead in leads {
-        match &lead.says {
-            Says::Proxy(named) => match address(&named.host) {
-                Some(ip) if found.len() < MOST => {
-                    let known = || Known { speaks: named.speaks, place: lead.place.clone() };
-                    found.entry(SocketAddr::new(ip, named.port)).or_insert_with(known);
-                }
-                Some(_) => {}
-                None if further.len() < MOST => drop(further.insert(lead)),
-                None => {}
-            },
-            Says::Script(_) | Says::Discover if further.len() < MOST => drop(further.insert(lead)),
-            Says::Script(_) | Says::Discover => {}
+        let at = match &lead.says {
+            Says::Proxy(named) => address(&named.host).map(|ip| (SocketAddr::new(ip, named.port), named.speaks)),
+            Says::Script(_) | Says::Discover => None,
+        };
+        match at {
+            Some((at, speaks)) if found.len() < MOST => {
+                found.entry(at).or_insert_with(|| Known { speaks, place: lead.place });
+            }
+            None if further.len() < MOST => drop(further.insert(lead)),
+            Some(_) | None => {}
         }
     }
     (found, further)

@@ -272,7 +272,8 @@ fn proxies() -> Vec<Breach> {
             name: "a script handed out with the address (DHCP)",
             before: |stage| {
                 stage.ground.here("mount -t tmpfs none /run; mkdir -p /run/systemd/netif/leases");
-                let url = "http://10.81.1.1:8099/w.dat".bytes().map(|b| format!("{b:02x}")).collect::<String>();
+                // http://10.81.1.1:8099/w.dat
+                let url = "687474703a2f2f31302e38312e312e313a383039392f772e646174";
                 stage.ground.here(&format!("printf 'ADDRESS=10.81.1.2\\nOPTION_252={url}\\n' > /run/systemd/netif/leases/2"));
                 behind_a_proxy(stage, &[("10.81.1.1:3128", Service::Proxy), ("10.81.1.1:8099", Service::Replies(SCRIPT))])
             },

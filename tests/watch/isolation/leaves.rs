@@ -10,6 +10,8 @@ const SECONDS: u64 = 80;
 /// The bursts of the start are over by then.
 const BEGINNING_MS: u64 = 30_000;
 const DAY_S: f64 = 86_400.0;
+/// Three in any minute.
+const MOST_A_DAY: f64 = 3.0 * 24.0 * 60.0;
 
 /// Everything that names the terminal or the organisation.
 const SECRETS: [&str; 7] = ["P61010200123", "Example Pharmacy", "counter 2", "610102", "Wang Wu", "till-5551", "isonet"];
@@ -27,9 +29,12 @@ struct Sent {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     Arp(Ipv4Addr),
-    Syn(SocketAddr),
+    /// To there, and from this port: the same again is the kernel's repetition of a question and none of its own.
+    Syn(SocketAddr, u16),
     Tcp(SocketAddr),
     Udp(SocketAddr),
+    /// ICMP: the daily look at the way asks the next hop whether it is there.
+    Icmp(IpAddr),
     Other(u16),
 }
 
@@ -54,9 +59,10 @@ fn read(at_ms: u64, frame: &[u8]) -> Sent {
     };
     let port = |frame: &[u8]| SocketAddr::new(to, u16::from_be_bytes([frame[above + 2], frame[above + 3]]));
     let (kind, payload) = match protocol {
-        6 if frame[above + 13] & 0x12 == 0x02 => (Kind::Syn(port(frame)), Vec::new()),
+        6 if frame[above + 13] & 0x12 == 0x02 => (Kind::Syn(port(frame), u16::from_be_bytes([frame[above], frame[above + 1]])), Vec::new()),
         6 => (Kind::Tcp(port(frame)), frame[(above + usize::from(frame[above + 12] >> 4) * 4).min(frame.len())..].to_vec()),
         17 => (Kind::Udp(port(frame)), frame[above + 8..].to_vec()),
+        1 => (Kind::Icmp(to), frame[above..].to_vec()),
         other => (Kind::Other(u16::from(other)), frame[above..].to_vec()),
     };
     Sent { at_ms, bytes: frame.len(), kind, payload }
@@ -97,16 +103,27 @@ fn secrets(stage: &Stage) -> Vec<Vec<u8>> {
     all
 }
 
-/// Sums of what was sent: packets, bytes and SYN, after the beginning.
-fn a_day(sent: &[&Sent], seconds: f64) -> (f64, f64, f64) {
-    let later: Vec<&&Sent> = sent.iter().filter(|one| one.at_ms >= BEGINNING_MS).collect();
-    let times = DAY_S / seconds;
-    let syn = later.iter().filter(|one| matches!(one.kind, Kind::Syn(_))).count();
-    let count = |n: usize| f64::from(u32::try_from(n).unwrap()) * times;
-    (count(later.len()), count(later.iter().map(|one| one.bytes).sum()), count(syn))
+/// When each question was asked, those that the kernel repeated once.
+fn questions(sent: &[&Sent]) -> Vec<u64> {
+    let mut known: Vec<&Kind> = Vec::new();
+    let mut at = Vec::new();
+    for one in sent.iter().filter(|one| matches!(one.kind, Kind::Syn(..))) {
+        if !known.contains(&&one.kind) {
+            known.push(&one.kind);
+            at.push(one.at_ms);
+        }
+    }
+    at
 }
 
-/// Captures one stage, prints what it sends, and checks it. Gives the packets and bytes of the beginning and those of a day by the clock.
+/// Packets and bytes that these questions and their answers took: what the terminal sent by TCP.
+fn of_questions(sent: &[&Sent]) -> (f64, f64) {
+    let tcp = || sent.iter().filter(|one| matches!(one.kind, Kind::Syn(..) | Kind::Tcp(_)));
+    let number = |n: usize| f64::from(u32::try_from(n).unwrap());
+    (number(tcp().count()), number(tcp().map(|one| one.bytes).sum()))
+}
+
+/// Captures one stage, prints what it sends, and checks it.
 fn captured(answered: bool, seconds: u64) -> Option<()> {
     let stage = Stage::not_enrolled(PERIODIC)?;
     let ground = &stage.ground;
@@ -130,16 +147,20 @@ fn captured(answered: bool, seconds: u64) -> Option<()> {
     let what = if answered { "an uplink that is proved" } else { "an uplink that is silent" };
     tells_nobody(&stage, what, &outer, &inner);
     let (beginning, later): (Vec<&Sent>, Vec<&Sent>) = outer.iter().partition(|one| one.at_ms < BEGINNING_MS);
-    let (packets, bytes, syn) = a_day(&later, length);
+    let first = of_questions(&beginning);
     println!(
-        "{what}: {} packets, {} bytes in the first {} s;",
-        beginning.len(),
-        beginning.iter().map(|one| one.bytes).sum::<usize>(),
-        BEGINNING_MS / 1000
+        "{what}: {} packets, {} bytes in the first {} s ({} questions);",
+        first.0,
+        first.1,
+        BEGINNING_MS / 1000,
+        questions(&beginning).len()
     );
-    println!("  by the clock, x {:.0}: {packets:.0} packets, {bytes:.0} bytes, {syn:.0} SYN a day", DAY_S / length);
-    // Three SYN in any minute, when the beginning is over.
-    let at: Vec<u64> = later.iter().filter(|one| matches!(one.kind, Kind::Syn(_))).map(|one| one.at_ms).collect();
+    let (at, (packets, bytes)) = (questions(&later), of_questions(&later));
+    let asked = f64::from(u32::try_from(at.len()).unwrap());
+    println!("  then in {length:.0} s {asked} questions by the clock, {packets} packets, {bytes} bytes;");
+    println!("  so in a day {:.0} packets, {:.0} bytes", packets * DAY_S / length, bytes * DAY_S / length);
+    let most = MOST_A_DAY / asked;
+    println!("  and at most (3 questions in any minute) {:.0} packets, {:.0} bytes", packets * most, bytes * most);
     assert!(at.windows(4).all(|four| four[3] - four[0] >= 59_000), "{at:?}");
     assert!(!at.is_empty(), "it was asked by the clock");
     Some(())
@@ -147,21 +168,27 @@ fn captured(answered: bool, seconds: u64) -> Option<()> {
 
 /// Who was sent to, and what was said there.
 fn tells_nobody(stage: &Stage, what: &str, outer: &[Sent], inner: &[Sent]) {
-    let mut by_kind: BTreeMap<&Kind, (usize, usize)> = BTreeMap::new();
+    let mut by_kind: BTreeMap<String, (usize, usize)> = BTreeMap::new();
     for one in outer {
-        let (packets, bytes) = by_kind.entry(&one.kind).or_default();
+        let kind = match &one.kind {
+            Kind::Syn(to, _) | Kind::Tcp(to) => format!("TCP {to}"),
+            other => format!("{other:?}"),
+        };
+        let (packets, bytes) = by_kind.entry(kind).or_default();
         (*packets, *bytes) = (*packets + 1, *bytes + one.bytes);
     }
-    println!("{what}: {by_kind:?}");
+    for (kind, (packets, bytes)) in by_kind {
+        println!("{what}: {kind} {packets} packets, {bytes} bytes");
+    }
     let asked = [A, B, CONTROL].map(|at| at.parse::<SocketAddr>().unwrap());
     let private = |ip: &Ipv4Addr| ip.is_private() || ip.is_link_local();
     for one in outer {
         let allowed = match &one.kind {
-            Kind::Syn(to) | Kind::Tcp(to) => asked.contains(to),
-            Kind::Arp(ip) => private(ip),
+            Kind::Syn(to, _) | Kind::Tcp(to) => asked.contains(to),
+            Kind::Arp(ip) | Kind::Icmp(IpAddr::V4(ip)) => private(ip),
             // Neighbour discovery and group membership of IPv6 are the kernel's own.
             Kind::Other(kind) => matches!(kind, 0 | 58 | 2),
-            Kind::Udp(_) => false,
+            Kind::Udp(_) | Kind::Icmp(IpAddr::V6(_)) => false,
         };
         assert!(allowed, "{what}: {:?}", one.kind);
         assert!(server_name(&one.payload).is_none_or(|name| [NAME_A, NAME_B].contains(&name.as_str())), "{what}");

@@ -26,10 +26,8 @@ fn in_ten_thousand_route_changes_nothing_is_missed_and_one_incident_is_told() {
     let made = began.elapsed();
     let (opened, _) = daemon.sees(SUSPECT, "opened", PATIENCE, any);
     // The one in their midst is told at the latest by an update.
-    let (in_their_midst, _) = (|| {
-        let fits = |record: &Value| lines(record, "uplink.route").iter().any(|line| line == "0.0.0.0/0 via 192.168.42.9 dev up0 table 77");
-        if fits(&opened) { (opened.clone(), Duration::ZERO) } else { daemon.sees(SUSPECT, "updated", PATIENCE, fits) }
-    })();
+    let fits = |record: &Value| lines(record, "uplink.route").iter().any(|line| line == "0.0.0.0/0 via 192.168.42.9 dev up0 table 77");
+    let in_their_midst = if fits(&opened) { opened } else { daemon.sees(SUSPECT, "updated", PATIENCE, fits).0 };
     let told = began.elapsed();
     assert!(lines(&in_their_midst, "uplink.route").iter().any(|line| line.contains("via 192.168.42.1 ")), "{in_their_midst:#}");
     let began = isonet::sys::clock::now();

@@ -59,26 +59,36 @@ pub fn leads() -> Vec<Lead> {
     found
 }
 
-/// What is written below a root.
+/// What is written below a root. Whose home it was is nobody's business: a place there is told as `~/NAME`.
 fn below(root: &Path) -> Vec<Lead> {
-    let at = |place: &str| root.join(place.trim_start_matches('/'));
-    let mut all: Vec<(PathBuf, Parser)> = SHELL_FILES.iter().map(|file| (at(file), shell as Parser)).collect();
-    let inside = |directories: Vec<PathBuf>, parser: Parser| {
-        directories.into_iter().flat_map(move |directory| names(&directory).into_iter().map(move |file| (file, parser)))
-    };
-    all.extend(inside(SHELL_DIRECTORIES.iter().map(|place| at(place)).collect(), shell));
-    all.extend(inside(keyfile_directories(root), desktop::says));
-    all.extend(inside(CHROMIUM.iter().map(|place| at(place)).collect(), browsers::chromium));
-    all.extend(FIREFOX.iter().map(|file| (at(file), browsers::firefox as Parser)));
-    for home in homes(root) {
-        all.extend(HOME_SHELL.iter().map(|file| (home.join(file), shell as Parser)));
-        all.extend(inside(vec![home.join(".config/environment.d")], shell));
-        all.extend(HOME_DESKTOP.iter().map(|file| (home.join(file), desktop::says as Parser)));
-    }
     let mut found = Vec::new();
-    for (path, parser) in all {
-        let Ok(text) = files::read_text(&path, LARGEST) else { continue };
-        found.extend(parser(&text).into_iter().map(|says| Lead { says, place: path.display().to_string() }));
+    let mut read = |path: PathBuf, parser: Parser, home: Option<&Path>| {
+        let Ok(text) = files::read_text(&path, LARGEST) else { return };
+        let within = home.and_then(|home| path.strip_prefix(home).ok()).map(|rest| format!("~/{}", rest.display()));
+        let place = within.unwrap_or_else(|| format!("/{}", path.strip_prefix(root).unwrap_or(&path).display()));
+        found.extend(parser(&text).into_iter().map(|says| Lead { says, place: place.clone() }));
+    };
+    let at = |place: &str| root.join(place.trim_start_matches('/'));
+    for file in SHELL_FILES.iter().map(|file| at(file)).chain(SHELL_DIRECTORIES.iter().flat_map(|place| names(&at(place)))) {
+        read(file, shell, None);
+    }
+    for file in keyfile_directories(root).iter().flat_map(|place| names(place)) {
+        read(file, desktop::says, None);
+    }
+    for file in CHROMIUM.iter().flat_map(|place| names(&at(place))) {
+        read(file, browsers::chromium, None);
+    }
+    for file in FIREFOX {
+        read(at(file), browsers::firefox, None);
+    }
+    for home in homes(root) {
+        let of_shells = HOME_SHELL.iter().map(|file| home.join(file)).chain(names(&home.join(".config/environment.d")));
+        for file in of_shells {
+            read(file, shell, Some(&home));
+        }
+        for file in HOME_DESKTOP {
+            read(home.join(file), desktop::says, Some(&home));
+        }
     }
     found
 }
@@ -137,7 +147,7 @@ mod tests {
         let said: Vec<String> = below(root.path())
             .into_iter()
             .map(|lead| {
-                let place = lead.place.trim_start_matches(&root.path().display().to_string()).to_owned();
+                let place = lead.place;
                 match lead.says {
                     Says::Proxy(named) => format!("{}:{} {place}", named.host, named.port),
                     Says::Script(url) => format!("{url} {place}"),
@@ -151,8 +161,8 @@ mod tests {
             "10.1.0.3:3128 /etc/dconf/db/local.d/00-proxy",
             "10.1.0.4:3128 /etc/chromium/policies/managed/p.json",
             "file:///p.pac /etc/firefox/policies/policies.json",
-            "10.1.0.5:1080 /home/li/.bashrc",
-            "wpad /home/li/.config/dconf/user.txt",
+            "10.1.0.5:1080 ~/.bashrc",
+            "wpad ~/.config/dconf/user.txt",
         ];
         assert_eq!(said, expected);
     }

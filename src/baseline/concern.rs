@@ -18,6 +18,10 @@ pub enum Concern {
     DefaultRoute(String),
     /// More than one of them, through different ways.
     SeveralDefaults(usize),
+    /// Somebody answers in place of the internet: where, and what it showed instead. From now on that is no news.
+    Lookalike(String, String),
+    /// The internet is reached: who proved it. That is not accepted by enrolling.
+    Internet(String),
     /// This PC forwards for others: address family.
     Forwarding(&'static str),
     /// No time daemon runs.
@@ -38,13 +42,15 @@ pub enum Concern {
     Permissions(String, u32),
 }
 
-/// All that should be looked at, the most important first.
-pub fn concerns(baseline: &Baseline, given: &Circumstances<'_>, permissions: &[(String, u32)]) -> Vec<Concern> {
-    let mut found = Vec::new();
+/// All that should be looked at, the most important first. `proved` = who proved to be on the internet.
+pub fn concerns(baseline: &Baseline, given: &Circumstances<'_>, proved: &[String], permissions: &[(String, u32)]) -> Vec<Concern> {
+    let mut found: Vec<Concern> = proved.iter().map(|who| Concern::Internet(who.clone())).collect();
     if baseline.terminal.is_none() {
         found.push(Concern::NoIdentity);
     }
     ways_out(baseline, given, &mut found);
+    let known = baseline.lookalikes.iter().flatten();
+    found.extend(known.map(|one| Concern::Lookalike(format!("{} {}", one.address, one.device), one.what.clone())));
     for device in &baseline.usb {
         let name = format!("{}:{} {}", device.vendor, device.product, device.serial.as_deref().unwrap_or("-"));
         found.extend(device.roles.iter().map(|role| Concern::UsbPresent(*role, name.clone())));

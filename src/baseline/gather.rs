@@ -78,6 +78,7 @@ pub fn gather(given: Circumstances<'_>) -> Result<Baseline, GatherError> {
             v6: switch(root, "/proc/sys/net/ipv6/conf/all/forwarding"),
         },
         lent: given.lent.cloned(),
+        lookalikes: None,
         history: Vec::new(),
     })
 }

@@ -22,6 +22,7 @@
 //! | `firewall` | tables and rules counted, or why they could not be seen |
 //! | `forwarding` | whether this PC forwards, IPv4 and IPv6 |
 //! | `lent` | other ways for others through this PC: `ways`, a line each, and what was `unseen`; absent = nobody looked |
+//! | `lookalikes` | who answered in place of the internet: `address`, `device` and `gateway` of the way there, `what` it was; absent = nobody was asked |
 //! | `history` | earlier baselines: `at`, `by`, `reason`, number of `deviations`; the latest last, 100 at most |
 //!
 //! Where something could not be seen the file says `unseen` with the reason: what was not seen then is never a deviation now. Unknown
@@ -54,7 +55,7 @@ use crate::model::{ClockState, IfName, Unseen};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// What is known of this terminal's enrolment: three answers, because a baseline that cannot be read is not a missing one.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -161,6 +162,9 @@ pub struct Baseline {
     /// What else others could use; `None` = nobody looked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lent: Option<Lent>,
+    /// Who answered in place of the internet; `None` = nobody was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lookalikes: Option<Vec<KnownLookalike>>,
     /// Earlier baselines.
     pub history: Vec<Update>,
 }
@@ -342,6 +346,20 @@ pub struct Lent {
     pub ways: BTreeSet<String>,
     /// What could not be looked at.
     pub unseen: BTreeSet<String>,
+}
+
+/// Somebody who answered in place of the internet. There it is no news; anywhere else it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KnownLookalike {
+    /// Which anchor was asked.
+    pub address: SocketAddr,
+    /// Out through this interface.
+    pub device: IfName,
+    /// To this next hop.
+    pub gateway: Option<IpAddr>,
+    /// Why it is not the internet.
+    pub what: String,
 }
 
 /// An earlier baseline that was replaced.

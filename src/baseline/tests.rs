@@ -123,7 +123,7 @@ fn taken(root: &Path, config: &Config, sightings: &[Sighting]) -> (Baseline, Vec
     let stamp = stamp();
     let given = Circumstances { config, sightings, firewall: &FIREWALL, lent: None, stamp: &stamp, root };
     let baseline = gather(given).expect("a baseline");
-    let concerns = concerns(&baseline, &given, &[]);
+    let concerns = concerns(&baseline, &given, &[], &[]);
     (baseline, concerns)
 }
 
@@ -170,7 +170,7 @@ fn what_an_engineer_must_accept_is_listed() {
     let config = config();
     let given = Circumstances { config: &config, sightings: &sightings, firewall: &none, lent: None, stamp: &stamp, root };
     let baseline = gather(given).expect("a baseline");
-    let found = concerns(&baseline, &given, &[("/etc/isonet/isonet.toml".to_owned(), 0o666)]);
+    let found = concerns(&baseline, &given, &[], &[("/etc/isonet/isonet.toml".to_owned(), 0o666)]);
     let stick = "0951:1666 60A4".to_owned();
     let phone = "18d1:4eeb -".to_owned();
     let expected = [
@@ -191,7 +191,7 @@ fn what_an_engineer_must_accept_is_listed() {
     // Nobody wants one here: then its absence is nothing to accept.
     let mut without = config.clone();
     without.rules.firewall = Wanted::None;
-    assert!(!concerns(&baseline, &Circumstances { config: &without, ..given }, &[]).contains(&Concern::NoFirewall));
+    assert!(!concerns(&baseline, &Circumstances { config: &without, ..given }, &[], &[]).contains(&Concern::NoFirewall));
 }
 
 #[test]

@@ -46,6 +46,7 @@ pub fn question(kind: &str, lang: Lang) -> Option<&'static str> {
         ("outside.path", _) => ("往外的走法", "way out by"),
         ("outside.tls", _) => ("核对身份", "identity of"),
         ("outside.control", _) => ("对照地址（本来不该有回应）", "control address, nobody lives at"),
+        ("outside.canary", _) => ("本单位的回声站", "the organisation's own canary at"),
         ("outside.approval", _) => ("定时检查的批准人和文号", "regular checks approved by"),
         ("outside.proxy", _) => ("代理写在", "proxy, written in"),
         ("outside.name", _) => ("查互联网上的名字", "look-up of the public name"),
@@ -147,6 +148,9 @@ fn fixed(result: &str, lang: Lang) -> Option<&'static str> {
         "too near" => ("近得不像在外面", "too near to be outside"),
         "one certificate for two operators" => ("两家用同一张证书", "two operators show one certificate"),
         "issuer unknown, signed by itself" => ("证书是自己签的", "certificate signed by itself"),
+        "signature not valid" => ("签名不对，不是它", "signature is not the canary's"),
+        "seen from inside" => ("看到的是内网地址，它不在外面", "it saw an address from inside, so it is not outside"),
+        "connection seen" => ("看到有程序连着它", "a program was seen to talk to it"),
         "router advertisement" => ("路由器的通告", "a router's advertisement"),
         "address server" => ("分配地址的服务器（DHCP）", "the server of addresses (DHCP)"),
         _ => return None,
@@ -201,6 +205,11 @@ fn with_argument(result: &str, lang: Lang) -> Option<String> {
     }
     if result.ends_with(" verified but for the dates") {
         return Some(lang.pick("核对无误，只有日期和电脑的对不上", "verified, but its dates and this PC's date disagree").to_owned());
+    }
+    if let Some(seen) = result.strip_prefix("saw ") {
+        return Some(
+            lang.pick(format!("签名核对无误，它看到的外网地址是 {seen}"), format!("signature verified; it saw this PC come from {seen}")),
+        );
     }
     if result.ends_with(" verified") {
         return Some(lang.pick("核对无误", "verified").to_owned());

@@ -1,4 +1,5 @@
-//! `isonet enroll`: takes the baseline and prints the acceptance sheet. It writes one file and sends nothing.
+//! `isonet enroll`: takes the baseline and prints the acceptance sheet. It writes one file. To learn who answers in place of the internet already it
+//! asks each anchor once, where the service would; `--show` sends nothing.
 
 mod sheet;
 
@@ -10,6 +11,7 @@ use crate::config::{Owner, Sink, state_dir};
 use crate::model::{ArpAnswer, Gateway, Outcome, Sighting, Unseen};
 use crate::sys::netlink::{self, Snapshot};
 use crate::sys::{clock, resolv};
+use crate::watch::{Outside, outside_now};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -52,7 +54,9 @@ fn perform(global: &Global, arguments: &Arguments) -> Result<(), u8> {
     let given =
         Circumstances { config: &loaded.config, sightings: &sightings, firewall: &firewall, lent: Some(&lent), stamp: &stamp, root };
     let place = Place { state_dir: &state_dir, config_files: &loaded.sources, lang };
-    let sheet = enrol(&action, given, place).map_err(|error| fail(&error.render(lang), error.exit_code()))?;
+    let runtime = runtime()?;
+    let outside = |baseline: &Baseline| runtime.block_on(outside_now(&loaded.config, baseline, stamp.clone()));
+    let sheet = enrol(&action, given, place, outside).map_err(|error| fail(&error.render(lang), error.exit_code()))?;
     print(&sheet)
 }
 
@@ -241,15 +245,24 @@ pub struct Place<'a> {
 }
 
 /// Does what is asked for and gives the sheet.
-pub fn enrol(action: &Action, given: Circumstances<'_>, place: Place<'_>) -> Result<String, EnrollError> {
+///
+/// `outside` asks who is there, once, with a state as what is normal; nobody is asked where nothing is taken.
+pub fn enrol(
+    action: &Action,
+    given: Circumstances<'_>,
+    place: Place<'_>,
+    outside: impl Fn(&Baseline) -> Outside,
+) -> Result<String, EnrollError> {
     let old = load(place.state_dir)?;
     match (action, old) {
         (Action::Take { .. }, Some(_)) => Err(StoreError::Exists(place.state_dir.join(crate::baseline::FILE_NAME)).into()),
         (Action::Show | Action::Update { .. }, None) => Err(EnrollError::NotEnrolled(place.state_dir.to_owned())),
         (Action::Take { by }, None) => {
             let baseline = Baseline { taken_by: by.clone(), ..gather(given)? };
+            let Outside { lookalikes, proved } = outside(&baseline);
+            let baseline = Baseline { lookalikes, ..baseline };
             let path = save(place.state_dir, &baseline, Existing::Keep)?;
-            let concerns = concerns(&baseline, &given, &permissions(given, place));
+            let concerns = concerns(&baseline, &given, &proved, &permissions(given, place));
             let sheet = sheet::Sheet { baseline: &baseline, deviations: None, concerns: &concerns, saved: Some(&path), lang: place.lang };
             Ok(sheet.to_string())
         }
@@ -262,9 +275,10 @@ pub fn enrol(action: &Action, given: Circumstances<'_>, place: Place<'_>) -> Res
         (Action::Update { by, reason }, Some(old)) => {
             let now = gather(given)?;
             let deviations = compare(&old, &now);
-            let baseline = now.succeed(old, by, reason);
+            let Outside { lookalikes, proved } = outside(&now);
+            let baseline = Baseline { lookalikes, ..now }.succeed(old, by, reason);
             let path = save(place.state_dir, &baseline, Existing::Replace)?;
-            let concerns = concerns(&baseline, &given, &permissions(given, place));
+            let concerns = concerns(&baseline, &given, &proved, &permissions(given, place));
             let sheet = sheet::Sheet {
                 baseline: &baseline,
                 deviations: Some(&deviations),
@@ -299,7 +313,7 @@ fn loose(path: &Path, forbidden: u32) -> Option<(String, u32)> {
 mod tests {
     use super::*;
     use crate::baseline::tests::{kernel, pc, stamp};
-    use crate::baseline::{Firewall, Seen};
+    use crate::baseline::{Firewall, KnownLookalike, Seen};
     use crate::config::Config;
 
     /// Runs one action on a PC and returns the sheet.
@@ -307,8 +321,23 @@ mod tests {
         let (config, stamp) = (Config::default(), stamp());
         let firewall = Seen::Seen(Firewall { tables: 1, rules: 0 });
         let given = Circumstances { config: &config, sightings, firewall: &firewall, lent: None, stamp: &stamp, root };
-        let sheet = enrol(action, given, Place { state_dir: state, config_files: &[], lang })?;
+        let sheet = enrol(action, given, Place { state_dir: state, config_files: &[], lang }, |_| outside(action))?;
         Ok(sheet.replace(&state.display().to_string(), "STATE"))
+    }
+
+    /// A box that answered in place of the internet; at an update the internet itself.
+    fn outside(action: &Action) -> Outside {
+        let known = |last| KnownLookalike {
+            address: ([223, 5, 5, last], 443).into(),
+            device: crate::model::IfName::new("eth0"),
+            gateway: Some([10, 20, 0, 1].into()),
+            what: "issuer unknown".to_owned(),
+        };
+        match action {
+            Action::Show => panic!("nobody is asked anything"),
+            Action::Take { .. } => Outside { lookalikes: Some(vec![known(5)]), proved: Vec::new() },
+            Action::Update { .. } => Outside { lookalikes: Some(Vec::new()), proved: vec!["223.5.5.5:443 dns.alidns.com".to_owned()] },
+        }
     }
 
     fn take() -> Action {

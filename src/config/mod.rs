@@ -37,7 +37,7 @@ pub use policy::Policy;
 pub use problem::{Excerpt, Found, Located, Problem, Unread};
 pub use render::{render_error, render_note, render_problem};
 pub use rule_set::{EXAMPLE, example};
-pub use text::{ByteSize, TextError, duration};
+pub use text::{ByteSize, TextError, bytes, duration};
 pub use types::{
     Access, Clear, Config, Contact, ContactRole, Contacts, Dns, GatewayChoice, LanguageChoice, Maintenance, Network, Probe, Raise,
     Terminal, TerminalKind,

@@ -129,6 +129,32 @@ impl TryFrom<String> for ByteSize {
     }
 }
 
+/// Exactly `length` bytes, from hexadecimal digits or base64 (either alphabet), blanks passed over.
+pub fn bytes(text: &str, length: usize) -> Option<Vec<u8>> {
+    let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+    if text.len() == 2 * length && text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return (0..length).map(|i| u8::from_str_radix(text.get(2 * i..2 * i + 2)?, 16).ok()).collect();
+    }
+    let (mut found, mut held, mut bits) = (Vec::new(), 0_u32, 0);
+    for c in text.trim_end_matches('=').bytes() {
+        let value = match c {
+            b'A'..=b'Z' => c - b'A',
+            b'a'..=b'z' => c - b'a' + 26,
+            b'0'..=b'9' => c - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            _ => return None,
+        };
+        (held, bits) = (held << 6 | u32::from(value), bits + 6);
+        if bits >= 8 {
+            bits -= 8;
+            found.push(u8::try_from(held >> bits & 0xff).unwrap_or_default());
+            held &= (1 << bits) - 1;
+        }
+    }
+    (found.len() == length).then_some(found)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

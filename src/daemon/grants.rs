@@ -19,7 +19,7 @@
 //! end, and once: the same code is not taken again, so that what was revoked stays so. A code that is not right refuses the grant altogether;
 //! without a code it is the institution's own.
 
-use crate::config::Config;
+use crate::config::{Config, bytes};
 use crate::incident::{Standing, Window};
 use crate::model::{AgentEvent, Authority, Grant, Scope, Stamp};
 use crate::sys::files;
@@ -278,32 +278,6 @@ pub fn signed_text(wanted: &Wanted, terminal: Option<&str>) -> String {
 
 fn is_fit(text: &str) -> bool {
     !text.trim().is_empty() && text.chars().count() <= LONGEST_TEXT && !text.contains(char::is_control)
-}
-
-/// So many bytes, from hexadecimal digits or base64 (either alphabet), blanks passed over.
-fn bytes(text: &str, length: usize) -> Option<Vec<u8>> {
-    let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-    if text.len() == 2 * length && text.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return (0..length).map(|i| u8::from_str_radix(text.get(2 * i..2 * i + 2)?, 16).ok()).collect();
-    }
-    let (mut found, mut held, mut bits) = (Vec::new(), 0_u32, 0);
-    for c in text.trim_end_matches('=').bytes() {
-        let value = match c {
-            b'A'..=b'Z' => c - b'A',
-            b'a'..=b'z' => c - b'a' + 26,
-            b'0'..=b'9' => c - b'0' + 52,
-            b'+' | b'-' => 62,
-            b'/' | b'_' => 63,
-            _ => return None,
-        };
-        (held, bits) = (held << 6 | u32::from(value), bits + 6);
-        if bits >= 8 {
-            bits -= 8;
-            found.push(u8::try_from(held >> bits & 0xff).unwrap_or_default());
-            held &= (1 << bits) - 1;
-        }
-    }
-    (found.len() == length).then_some(found)
 }
 
 #[cfg(test)]

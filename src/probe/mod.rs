@@ -1,6 +1,7 @@
 //! The probes: one layer, one file. They ask and report what they saw; they decide nothing. [`round`] asks them all at once.
 
 pub mod awake;
+pub mod canary;
 pub mod centre;
 pub mod counter;
 pub mod dns;

@@ -1,5 +1,5 @@
-//! Name servers that the network handed out, from the lease files of DHCP clients. What cannot be read is passed over: this only ever says
-//! that a change came from outside.
+//! What the network handed out, from the lease files of DHCP clients: name servers, and scripts that name proxies. What cannot be read is
+//! passed over: this only ever says that something came from outside.
 
 use super::files;
 use std::collections::BTreeSet;
@@ -13,11 +13,39 @@ const LARGEST: u64 = 256 * 1024;
 /// Files of one directory that are looked at.
 const MOST_FILES: usize = 256;
 
-/// All of them.
+/// Longest address of a script.
+const LONGEST_SCRIPT: usize = 512;
+
+/// All name servers.
 pub fn name_servers() -> BTreeSet<IpAddr> {
+    texts().flat_map(|text| parse(&text)).collect()
+}
+
+/// Addresses of scripts that name proxies (option 252).
+pub fn scripts() -> BTreeSet<String> {
+    texts().flat_map(|text| parse_scripts(&text)).collect()
+}
+
+fn texts() -> impl Iterator<Item = String> {
     let entries = PLACES.iter().filter_map(|place| Path::new(place).read_dir().ok()).flat_map(|entries| entries.flatten().take(MOST_FILES));
-    let texts = entries.filter_map(|entry| files::read_tail(&entry.path(), LARGEST).ok());
-    texts.flat_map(|text| parse(&text)).collect()
+    entries.filter_map(|entry| files::read_tail(&entry.path(), LARGEST).ok())
+}
+
+/// `OPTION_252=` and hexadecimal digits of systemd, `option wpad "…";` of dhclient.
+fn parse_scripts(text: &str) -> BTreeSet<String> {
+    let unhex = |digits: &str| -> Option<String> {
+        let bytes: Option<Vec<u8>> = (0..digits.len()).step_by(2).map(|i| u8::from_str_radix(digits.get(i..i + 2)?, 16).ok()).collect();
+        String::from_utf8(bytes?).ok()
+    };
+    let quoted = |rest: &str| rest.split('"').nth(1).map(str::to_owned);
+    let found = text.lines().filter_map(|line| {
+        let line = line.trim();
+        let of_dhclient = || ["option wpad", "option unknown-252", "option wpad-url"].iter().find_map(|key| line.strip_prefix(key));
+        line.strip_prefix("OPTION_252=").and_then(unhex).or_else(|| of_dhclient().and_then(quoted))
+    });
+    // Some servers end it by a zero or a line feed.
+    let tidy = found.map(|url| url.trim_matches(|c: char| c.is_whitespace() || c == '\0').to_owned());
+    tidy.filter(|url| !url.is_empty() && url.len() <= LONGEST_SCRIPT && !url.contains(char::is_control)).collect()
 }
 
 /// `DNS=a b` of systemd and NetworkManager, `option domain-name-servers a, b;` of dhclient.
@@ -45,6 +73,16 @@ mod tests {
         assert_eq!(parse("option routers 10.0.0.1;\n#DNS=10.0.0.1"), BTreeSet::new());
     }
 
+    #[test]
+    fn a_script_that_was_handed_out_is_found() {
+        let url = BTreeSet::from(["http://10.1.0.9/w.dat".to_owned()]);
+        assert_eq!(parse_scripts("ADDRESS=10.0.0.7\nOPTION_252=687474703a2f2f31302e312e302e392f772e64617400\n"), url);
+        assert_eq!(parse_scripts("  option wpad \"http://10.1.0.9/w.dat\\n\";\n".replace("\\n", "").as_str()), url);
+        for text in ["OPTION_252=6", "OPTION_252=zz", "OPTION_253=68747470", "option wpad;", "option wpad \"\";", ""] {
+            assert_eq!(parse_scripts(text), BTreeSet::new(), "{text}");
+        }
+    }
+
     mod any_bytes {
         use super::*;
         use crate::testing::{cases, hostile};
@@ -54,9 +92,10 @@ mod tests {
             #![proptest_config(cases())]
 
             #[test]
-            fn of_a_lease_are_no_more_servers_than_words(bytes in hostile(vec![b"DNS=10.0.0.2 fd00::1\n".to_vec()], 300)) {
+            fn of_a_lease_are_no_more_servers_than_words(bytes in hostile(vec![b"DNS=10.0.0.2 fd00::1\nOPTION_252=6874\noption wpad \"h\";\n".to_vec()], 300)) {
                 let text = String::from_utf8_lossy(&bytes);
                 prop_assert!(parse(&text).len() <= text.len());
+                prop_assert!(parse_scripts(&text).iter().all(|url| url.len() <= LONGEST_SCRIPT));
             }
         }
     }

@@ -1,12 +1,14 @@
-//! Sockets that wait for others: TCP that listens, UDP that is bound to one port, as the kernel's socket diagnosis tells. Needs no privilege.
+//! Sockets as the kernel's socket diagnosis tells them: those that wait for others (TCP that listens, UDP that is bound to one port), and whom
+//! this PC's programs talk to. Needs no privilege.
 //!
 //! Unlike `/proc/net` it tells to which device a socket is tied: an address server for containers only is tied to theirs.
 
 use super::netlink::{u16_at, u32_at};
 use crate::model::Unseen;
 use socket2::{Domain, Protocol, Socket, Type};
+use std::collections::BTreeSet;
 use std::io::{self, Read};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 /// `SOCK_DIAG_BY_FAMILY`.
@@ -22,6 +24,12 @@ const MOST_READS: usize = 256;
 /// States as bits: `TCP_LISTEN`; UDP that is bound and not connected is `TCP_CLOSE`.
 const LISTENS: u32 = 1 << 10;
 const BOUND: u32 = 1 << 7;
+/// From `TCP_ESTABLISHED` to `TCP_LAST_ACK` but for those that are only being opened or are closed: also connections that this PC closed
+/// within the last minute (`TCP_TIME_WAIT`).
+const TALKS: u32 = 1 << 1 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 8 | 1 << 9;
+/// The end of the other side in `struct inet_diag_msg`, which otherwise is that of a listener.
+const OTHER_PORT: usize = 6;
+const OTHER_ADDRESS: usize = 24;
 
 /// A socket that waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,16 +54,25 @@ pub fn udp() -> Result<Vec<Listener>, Unseen> {
     both(libc::IPPROTO_UDP, BOUND)
 }
 
+/// The other ends of all connections by TCP that there are, or were a moment ago.
+pub fn tcp_peers() -> Result<BTreeSet<SocketAddr>, Unseen> {
+    Ok(each(libc::IPPROTO_TCP, TALKS, peer)?.into_iter().collect())
+}
+
 fn both(protocol: libc::c_int, states: u32) -> Result<Vec<Listener>, Unseen> {
+    each(protocol, states, listener)
+}
+
+fn each<T>(protocol: libc::c_int, states: u32, of: fn(&[u8]) -> Option<T>) -> Result<Vec<T>, Unseen> {
     let failed = |e: io::Error| Unseen::Error(format!("list sockets: {e}"));
     let mut found = Vec::new();
     for family in [libc::AF_INET, libc::AF_INET6] {
-        found.extend(dump(family, protocol, states).map_err(failed)?);
+        found.extend(dump(family, protocol, states, of).map_err(failed)?);
     }
     Ok(found)
 }
 
-fn dump(family: libc::c_int, protocol: libc::c_int, states: u32) -> io::Result<Vec<Listener>> {
+fn dump<T>(family: libc::c_int, protocol: libc::c_int, states: u32, of: fn(&[u8]) -> Option<T>) -> io::Result<Vec<T>> {
     const NETLINK_SOCK_DIAG: libc::c_int = 4;
     let socket = Socket::new(Domain::from(libc::AF_NETLINK), Type::RAW.cloexec(), Some(Protocol::from(NETLINK_SOCK_DIAG)))?;
     socket.set_read_timeout(Some(ANSWER))?;
@@ -63,7 +80,7 @@ fn dump(family: libc::c_int, protocol: libc::c_int, states: u32) -> io::Result<V
     let (mut found, mut buffer) = (Vec::new(), vec![0; 32 * 1024]);
     for _ in 0..MOST_READS {
         let length = (&socket).read(&mut buffer)?;
-        if read(&buffer[..length], &mut found)? == Rest::Done {
+        if read(&buffer[..length], of, &mut found)? == Rest::Done {
             return Ok(found);
         }
     }
@@ -90,7 +107,7 @@ enum Rest {
 }
 
 /// Takes a batch of messages; what does not fit ends it.
-fn read(mut bytes: &[u8], found: &mut Vec<Listener>) -> io::Result<Rest> {
+fn read<T>(mut bytes: &[u8], of: fn(&[u8]) -> Option<T>, found: &mut Vec<T>) -> io::Result<Rest> {
     while bytes.len() >= HEADER {
         let length = usize::try_from(u32_at(bytes, 0).unwrap_or_default()).unwrap_or_default();
         let Some(payload) = bytes.get(HEADER..length) else { break };
@@ -100,7 +117,7 @@ fn read(mut bytes: &[u8], found: &mut Vec<Listener>) -> io::Result<Rest> {
                 let code = payload.get(..4).and_then(|code| Some(i32::from_ne_bytes(code.try_into().ok()?))).unwrap_or_default();
                 return Err(io::Error::from_raw_os_error(code.saturating_neg()));
             }
-            Some(BY_FAMILY) => found.extend(listener(payload)),
+            Some(BY_FAMILY) => found.extend(of(payload)),
             _ => {}
         }
         bytes = &bytes[length.next_multiple_of(4).min(bytes.len())..];
@@ -110,14 +127,26 @@ fn read(mut bytes: &[u8], found: &mut Vec<Listener>) -> io::Result<Rest> {
 
 /// `struct inet_diag_msg`.
 fn listener(payload: &[u8]) -> Option<Listener> {
-    let port = u16::from_be_bytes(payload.get(4..6)?.try_into().ok()?);
-    let octets: [u8; 16] = payload.get(8..24)?.try_into().ok()?;
+    let own = end(payload, 4, 8)?;
+    let device = u32_at(payload, 40).filter(|index| *index != 0);
+    Some(Listener { address: own.ip(), port: own.port(), device, inode: u32_at(payload, 68)? })
+}
+
+/// The same; an IPv4 address that an IPv6 socket talks to is told as what it is.
+fn peer(payload: &[u8]) -> Option<SocketAddr> {
+    let other = end(payload, OTHER_PORT, OTHER_ADDRESS)?;
+    Some(SocketAddr::new(other.ip().to_canonical(), other.port()))
+}
+
+fn end(payload: &[u8], port: usize, address: usize) -> Option<SocketAddr> {
+    let port = u16::from_be_bytes(payload.get(port..port + 2)?.try_into().ok()?);
+    let octets: [u8; 16] = payload.get(address..address + 16)?.try_into().ok()?;
     let address = match libc::c_int::from(*payload.first()?) {
         libc::AF_INET => IpAddr::V4(Ipv4Addr::new(octets[0], octets[1], octets[2], octets[3])),
         libc::AF_INET6 => IpAddr::V6(Ipv6Addr::from(octets)),
         _ => return None,
     };
-    Some(Listener { address, port, device: u32_at(payload, 40).filter(|index| *index != 0), inode: u32_at(payload, 68)? })
+    Some(SocketAddr::new(address, port))
 }
 
 #[cfg(test)]
@@ -131,6 +160,19 @@ mod tests {
         let has = |list: Vec<Listener>, port| list.iter().any(|one| one.port == port && one.address.is_loopback() && one.device.is_none());
         assert!(has(tcp().expect("listed"), tcp_socket.local_addr().expect("bound").port()));
         assert!(has(udp().expect("listed"), udp_socket.local_addr().expect("bound").port()));
+    }
+
+    #[test]
+    fn whom_a_program_talks_to_is_told_while_it_does_and_a_moment_after() {
+        let server = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let at = server.local_addr().expect("bound");
+        let there = || tcp_peers().expect("listed").contains(&at);
+        assert!(!there());
+        let client = std::net::TcpStream::connect(at).expect("connected");
+        let _accepted = server.accept().expect("accepted");
+        assert!(there());
+        drop(client);
+        assert!(there(), "closed by this side");
     }
 
     mod any_bytes {
@@ -151,14 +193,15 @@ mod tests {
             #![proptest_config(cases())]
             #[test]
             fn never_panic(bytes in hostile(vec![seed()], 200)) {
-                let _ = read(&bytes, &mut Vec::new());
+                let _ = read(&bytes, listener, &mut Vec::new());
+                let _ = read(&bytes, peer, &mut Vec::new());
             }
         }
 
         #[test]
         fn the_seed_is_a_listener() {
             let mut found = Vec::new();
-            assert_eq!(read(&seed(), &mut found).expect("read"), Rest::More);
+            assert_eq!(read(&seed(), listener, &mut found).expect("read"), Rest::More);
             assert_eq!(found.first().map(|one| one.port), Some(2024));
         }
     }

@@ -63,6 +63,25 @@ pub fn hosts(places: &Places, name: &str) -> Result<Vec<IpAddr>, ReadError> {
     }
 }
 
+/// Domains in which short names are looked for, the first two of the last `search` or `domain` line.
+pub fn search(places: &Places) -> Vec<String> {
+    files::read(&places.resolv_conf, FILE_MAX).map(|bytes| parse_search(&bytes)).unwrap_or_default()
+}
+
+fn parse_search(bytes: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(bytes);
+    let of = |line: &str| {
+        let mut words = line.split_whitespace();
+        let key = words.next().filter(|key| matches!(*key, "search" | "domain"));
+        key.map(|_| words.map(|word| word.trim_end_matches('.')).filter(|word| is_domain(word)).take(2).map(str::to_owned).collect())
+    };
+    text.lines().filter_map(of).next_back().unwrap_or_default()
+}
+
+fn is_domain(word: &str) -> bool {
+    !word.is_empty() && word.len() <= 253 && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
+}
+
 /// The `nameserver` lines, as the C library reads them: the keyword at the very beginning, then an address, the first three. A zone such as
 /// `%eth0` is dropped; what is no address is passed over.
 fn parse_resolv_conf(bytes: &[u8]) -> Vec<IpAddr> {
@@ -115,6 +134,13 @@ mod tests {
 
     fn ips(list: &[&str]) -> Vec<IpAddr> {
         list.iter().map(|text| text.parse().expect("an address")).collect()
+    }
+
+    #[test]
+    fn the_last_line_of_domains_counts() {
+        let text = b"search a.example b.example c.example\nnameserver 10.0.0.1\n domain x.\nsearch shop.example. /bad other.example\n";
+        assert_eq!(parse_search(text), ["shop.example", "other.example"]);
+        assert_eq!(parse_search(b"# search a.example\nsearching b\n"), Vec::<String>::new());
     }
 
     #[test]

@@ -27,6 +27,7 @@ mod upload;
 mod usb;
 
 pub use extension::lent_now;
+pub use isolation::{Outside, outside_now};
 pub use run::Watchers;
 pub use server_time::{ServerTime, server_time};
 

@@ -112,18 +112,46 @@ pub enum Service {
     Ends,
     /// A proxy that connects through to where it is asked to.
     Proxy,
+    /// The same by SOCKS 5.
+    Socks,
+    /// Hears a request, notes its first line for [`requests`], and answers with this.
+    Replies(&'static str),
+    /// The organisation's own proof, signing with the key of this seed.
+    Canary(u8, Signs),
+    /// A name server that knows this name at this address, and no other.
+    Knows(&'static str, &'static str),
     /// A name server: every name has this address.
     Wildcard,
     /// A name server that knows the names of the anchors, and nothing of what does not exist.
     PublicNames,
     /// Nobody; every frame that comes in is noted in the file of [`heard`].
     Notes,
+    /// Nobody; every frame is kept whole for [`frames`].
+    Keeps,
     /// A router that says it leads everywhere; the address is not used.
     Advertises,
 }
 
+/// What a canary signs.
+#[derive(Debug, Clone, Copy)]
+pub enum Signs {
+    /// What it is asked, and the address it sees.
+    What,
+    /// What it was asked once.
+    Before,
+    /// Nothing: it answers with noise.
+    Noise,
+}
+
 /// What runs beyond; ends when dropped.
 pub struct Outside(Child);
+
+impl Outside {
+    /// Another program of the test.
+    pub fn running(command: &mut std::process::Command) -> Self {
+        Self(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+    }
+}
 
 impl Drop for Outside {
     fn drop(&mut self) {
@@ -150,14 +178,19 @@ pub fn open(ground: &Ground, device: &str, services: &[(&str, Service)]) -> Outs
             Service::Takes => "takes".to_owned(),
             Service::Ends => "ends".to_owned(),
             Service::Proxy => "proxy".to_owned(),
+            Service::Socks => "socks".to_owned(),
+            Service::Replies(what) => format!("replies {} {}", file("said", what), noted(ground, at).display()),
+            Service::Canary(seed, signs) => format!("canary {seed} {signs:?}"),
+            Service::Knows(name, ip) => format!("knows {name} {ip}"),
             Service::Wildcard => "wildcard".to_owned(),
             Service::PublicNames => "names".to_owned(),
             Service::Notes => format!("notes {}", ground.path(&format!("{device}-heard")).display()),
+            Service::Keeps => format!("keeps {}", ground.path(&format!("{device}-frames")).display()),
             Service::Advertises => "advertises".to_owned(),
         };
         let ip = at.parse::<SocketAddr>().unwrap().ip();
         let held = ground.beyond_run("ip -o address show");
-        if !matches!(service, Service::Advertises | Service::Notes) && !held.contains(&format!(" {ip}/")) {
+        if !matches!(service, Service::Advertises | Service::Notes | Service::Keeps) && !held.contains(&format!(" {ip}/")) {
             let length = if ip.is_ipv4() { 32 } else { 128 };
             ground.beyond_run(&format!("ip address add {ip}/{length} dev lo {}", if ip.is_ipv4() { "" } else { "nodad" }));
         }
@@ -177,6 +210,28 @@ pub fn open(ground: &Ground, device: &str, services: &[(&str, Service)]) -> Outs
 /// What [`Service::Notes`] heard on an interface: `arp ADDRESS`, `ip ADDRESS`.
 pub fn heard(ground: &Ground, device: &str) -> Vec<String> {
     fs::read_to_string(ground.path(&format!("{device}-heard"))).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// The first lines of what [`Service::Replies`] at this address was asked.
+pub fn requests(ground: &Ground, at: &str) -> Vec<String> {
+    fs::read_to_string(noted(ground, at)).unwrap_or_default().lines().map(str::to_owned).collect()
+}
+
+fn noted(ground: &Ground, at: &str) -> PathBuf {
+    ground.path(&format!("asked-{}", at.replace([':', '[', ']'], "_")))
+}
+
+/// What [`Service::Keeps`] kept: whole frames of all interfaces beyond, in order, with the time since the first in milliseconds.
+pub fn frames(ground: &Ground, device: &str) -> Vec<(u64, Vec<u8>)> {
+    let bytes = fs::read(ground.path(&format!("{device}-frames"))).unwrap();
+    let (mut rest, mut frames) = (&bytes[..], Vec::new());
+    while let (Some(at), Some(length)) = (rest.get(..8), rest.get(8..12)) {
+        let length = usize::try_from(u32::from_be_bytes(length.try_into().unwrap())).unwrap();
+        let Some(frame) = rest.get(12..12 + length) else { break };
+        frames.push((u64::from_be_bytes(at.try_into().unwrap()), frame.to_vec()));
+        rest = &rest[12 + length..];
+    }
+    frames
 }
 
 fn ready(list: &Path) -> PathBuf {
@@ -199,9 +254,14 @@ fn serve(line: &str) -> thread::JoinHandle<()> {
     let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
     let (at, device, kind) = (words[0].parse::<SocketAddr>().unwrap(), words[1].clone(), words[2].clone());
     match kind.as_str() {
-        "wildcard" | "names" => {
+        "wildcard" | "names" | "knows" => {
             let socket: UdpSocket = bound(at, &device, Type::DGRAM).into();
-            return thread::spawn(move || resolve(&socket, kind == "wildcard"));
+            let known = words.get(4).map(|ip| (words[3].clone(), ip.parse::<std::net::Ipv4Addr>().unwrap()));
+            return thread::spawn(move || resolve(&socket, kind == "wildcard", known.as_ref()));
+        }
+        "keeps" => {
+            let (socket, file) = (tap(), fs::File::create(&words[3]).unwrap());
+            return thread::spawn(move || keep(&socket, file));
         }
         "notes" => {
             let (socket, file) = (tap(), fs::File::create(&words[3]).unwrap());
@@ -216,14 +276,14 @@ fn serve(line: &str) -> thread::JoinHandle<()> {
         "old" => Some(tls(&[&rustls::version::TLS12])),
         _ => None,
     };
-    let said = if kind == "says" { fs::read(&words[3]).unwrap() } else { Vec::new() };
+    let said = if matches!(kind.as_str(), "says" | "replies") { fs::read(&words[3]).unwrap() } else { Vec::new() };
     let socket = bound(at, &device, Type::STREAM);
     socket.listen(64).unwrap();
     let listener: std::net::TcpListener = socket.into();
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            let (kind, tls, said) = (kind.clone(), tls.clone(), said.clone());
-            thread::spawn(move || attend(stream, &kind, tls, &said));
+            let (words, tls, said) = (words.clone(), tls.clone(), said.clone());
+            thread::spawn(move || attend(stream, &words[2..], tls, &said));
         }
     })
 }
@@ -239,9 +299,11 @@ fn bound(at: SocketAddr, device: &str, kind: Type) -> Socket {
     socket
 }
 
-fn attend(mut stream: TcpStream, kind: &str, tls: Option<Arc<ServerConfig>>, said: &[u8]) {
+/// `words` are the kind, and what belongs to it.
+fn attend(mut stream: TcpStream, words: &[String], tls: Option<Arc<ServerConfig>>, said: &[u8]) {
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut heard = [0; 4096];
+    let kind = words[0].as_str();
     match (kind, tls) {
         (_, Some(config)) => {
             let mut connection = rustls::ServerConnection::new(config).unwrap();
@@ -259,23 +321,73 @@ fn attend(mut stream: TcpStream, kind: &str, tls: Option<Arc<ServerConfig>>, sai
         }
         ("takes", _) => while stream.read(&mut heard).is_ok_and(|length| length > 0) {},
         ("proxy", _) => through(stream),
+        ("socks", _) => socks(stream),
+        ("replies", _) => {
+            let request = head(&mut stream);
+            let mut noted = fs::OpenOptions::new().create(true).append(true).open(&words[2]).unwrap();
+            writeln!(noted, "{}", request.lines().next().unwrap_or_default()).unwrap();
+            let _ = stream.write_all(said);
+        }
+        ("canary", _) => sign(stream, words[1].parse().unwrap(), &words[2]),
         _ => {}
     }
 }
 
-/// CONNECT, and then bytes in both directions.
-fn through(mut client: TcpStream) {
+/// The head of a request.
+fn head(client: &mut TcpStream) -> String {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") && client.read(&mut byte).is_ok_and(|length| length == 1) {
         head.push(byte[0]);
     }
-    let head = String::from_utf8_lossy(&head).into_owned();
+    String::from_utf8_lossy(&head).into_owned()
+}
+
+/// The organisation's own proof, as the documentation of the product says it works.
+fn sign(mut client: TcpStream, seed: u8, signs: &str) {
+    let mut question = [0; 32];
+    if client.read_exact(&mut question).is_err() {
+        return;
+    }
+    let from = match client.peer_addr().unwrap().ip() {
+        std::net::IpAddr::V4(ip) => ip.to_ipv6_mapped().octets(),
+        std::net::IpAddr::V6(ip) => ip.octets(),
+    };
+    let key = ring::signature::Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap();
+    let signature = match signs {
+        "What" => key.sign(&[b"isonet canary 1\n", &question[..], &from].concat()).as_ref().to_vec(),
+        "Before" => key.sign(&[b"isonet canary 1\n", &[9; 32][..], &from].concat()).as_ref().to_vec(),
+        _ => vec![0x5a; 64],
+    };
+    let _ = client.write_all(&[&from[..], &signature].concat());
+}
+
+/// SOCKS 5 for addresses of IPv4, and then bytes in both directions.
+fn socks(mut client: TcpStream) {
+    let (mut hello, mut wanted) = ([0; 3], [0; 10]);
+    if client.read_exact(&mut hello).is_err() || client.write_all(&[5, 0]).is_err() || client.read_exact(&mut wanted).is_err() {
+        return;
+    }
+    let at = SocketAddr::from(([wanted[4], wanted[5], wanted[6], wanted[7]], u16::from_be_bytes([wanted[8], wanted[9]])));
+    let server = TcpStream::connect(at);
+    let _ = client.write_all(&[5, u8::from(server.is_err()), 0, 1, 0, 0, 0, 0, 0, 0]);
+    if let Ok(server) = server {
+        both_ways(client, server);
+    }
+}
+
+/// CONNECT, and then bytes in both directions.
+fn through(mut client: TcpStream) {
+    let head = head(&mut client);
     let Some(server) = head.split_whitespace().nth(1).and_then(|at| TcpStream::connect(at).ok()) else {
         let _ = client.write_all(b"HTTP/1.1 502 Bad Gateway\r\n\r\n");
         return;
     };
     let _ = client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n");
+    both_ways(client, server);
+}
+
+fn both_ways(client: TcpStream, server: TcpStream) {
     let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
     let there = thread::spawn(move || std::io::copy(&mut from, &mut to));
     let (mut from, mut to) = (server, client);
@@ -303,19 +415,22 @@ fn config(chain: &str, key: &str, versions: &[&'static SupportedProtocolVersion]
 }
 
 /// A name server for IPv4.
-fn resolve(socket: &UdpSocket, wildcard: bool) {
+fn resolve(socket: &UdpSocket, wildcard: bool, known: Option<&(String, std::net::Ipv4Addr)>) {
     let mut question = [0; 512];
     while let Ok((length, from)) = socket.recv_from(&mut question) {
         let question = &question[..length];
         let Some(end) = question.get(12..).and_then(|rest| rest.iter().position(|byte| *byte == 0)).map(|at| at + 12) else { continue };
         let name = String::from_utf8_lossy(&question[12..end]).to_lowercase();
-        let known =
+        let of_name = known.filter(|(known, _)| known.split('.').all(|label| name.contains(label)) && name.len() == known.len() + 1);
+        let is_known =
             |anchor: &&(&str, &str, &str)| anchor.1.split('.').all(|label| name.contains(label)) && name.len() == anchor.1.len() + 1;
-        let of_anchor = ANCHORS.iter().take(2).find(known).and_then(|anchor| match anchor.0.parse::<SocketAddr>().unwrap() {
-            SocketAddr::V4(at) => Some(at.ip().octets()),
-            SocketAddr::V6(_) => None,
+        let of_anchor = ANCHORS.iter().take(2).filter(|_| known.is_none()).find(is_known).and_then(|anchor| {
+            match anchor.0.parse::<SocketAddr>().unwrap() {
+                SocketAddr::V4(at) => Some(at.ip().octets()),
+                SocketAddr::V6(_) => None,
+            }
         });
-        let address = if wildcard { Some([198, 18, 0, 1]) } else { of_anchor };
+        let address = if wildcard { Some([198, 18, 0, 1]) } else { of_anchor.or(of_name.map(|(_, ip)| ip.octets())) };
         let four = question.get(end + 1..end + 3) == Some(&[0, 1]);
         let mut answer = question[..end + 5].to_vec();
         let found = address.filter(|_| four);
@@ -349,6 +464,17 @@ fn note(socket: &Socket, mut file: fs::File, _device: &str) {
         if let Some(line) = line {
             writeln!(file, "{line}").unwrap();
         }
+    }
+}
+
+/// Keeps frames that come in, with the time and their length.
+fn keep(socket: &Socket, mut file: fs::File) {
+    let (mut socket, mut frame) = (socket, [0; 2048]);
+    let began = isonet::sys::clock::now();
+    while let Ok(length) = socket.read(&mut frame) {
+        let at = u64::try_from(began.elapsed().as_millis()).unwrap();
+        let kept = [&at.to_be_bytes()[..], &u32::try_from(length).unwrap().to_be_bytes(), &frame[..length]].concat();
+        file.write_all(&kept).unwrap();
     }
 }
 

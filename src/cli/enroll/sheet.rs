@@ -1,7 +1,7 @@
 //! The acceptance sheet: what was taken as normal, what changed, what to look at before accepting it.
 
 use crate::baseline::{Aspect, Baseline, Concern, Deviation, MacOrigin, Seen, UsbRole};
-use crate::catalogue::{Lang, unseen};
+use crate::catalogue::{Lang, result, unseen};
 use crate::config::Access;
 use std::fmt::{self, Display};
 use std::path::Path;
@@ -261,6 +261,22 @@ fn describe(concern: &Concern, lang: Lang) -> String {
         }
         Concern::SeveralDefaults(count) => {
             lang.pick(format!("默认路由经过 {count} 块不同的网卡"), format!("default routes through {count} different interfaces"))
+        }
+        Concern::Lookalike(who, what) => {
+            let (who, what) = (clean(who), clean(&result(what, lang).unwrap_or_else(|| what.clone())));
+            lang.pick(
+                format!("有设备代替互联网应答：{who}（{what}），登记后在这条线路上不再提示"),
+                format!("something answers in place of the internet: {who} ({what}); from now on it is not mentioned on this way"),
+            )
+        }
+        Concern::Internet(who) => {
+            let who = clean(who);
+            lang.pick(
+                format!("从这里能连到互联网（{who} 已验明身份）：登记不等于认可，服务启动后会报告"),
+                format!(
+                    "the internet is reached from here ({who} proved who it is): enrolling does not accept it, the service will report it"
+                ),
+            )
         }
         Concern::Forwarding(family) => lang
             .pick(format!("本机在转发 {family} 数据，可能把专网延伸出去"), format!("this PC forwards {family}: it may extend the network")),

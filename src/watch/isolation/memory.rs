@@ -1,11 +1,18 @@
-//! What is remembered from look to look, and what follows from it: whom to ask, and what is found. Pure.
+//! What is remembered from look to look, and what follows from it: what is found. Whom to ask stands in [`plan`]. Pure.
+
+mod plan;
+
+pub use plan::at_enrolment;
 
 use super::around::Surroundings;
-use super::pace::{Pace, Why};
-use super::proof::{self, APART_MS, Path, Proofs, through};
-use super::round::{Done, Plan};
+use super::observed::Observed;
+use super::pace::Pace;
+use super::proof::{self, APART_MS, Path, Proofs, Unmasked, through};
+use super::proxies::{Known, Lead};
+use super::round::Done;
 use super::topology::{Deviation, line};
-use crate::config::{Anchor, Config, IsolationMode};
+use crate::baseline::KnownLookalike;
+use crate::config::{Config, IsolationMode};
 use crate::model::{Evidence, Finding, FindingCode, IfName, Origin, Subject, Unseen};
 use crate::probe::names::Knows;
 use crate::watch::{Blind, Look, MINUTE};
@@ -13,8 +20,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-/// Operators asked in one round and family: two prove it.
-const OPERATORS: usize = 2;
+/// Proxies in all.
+const MOST_PROXIES: usize = 4;
+
+/// What is seen of the neighbourhood. That it changes is no change of the ways.
+#[derive(Debug, Clone, Default)]
+pub struct Near {
+    /// Hardware addresses, as far as the kernel has them.
+    pub macs: BTreeMap<(IfName, IpAddr), String>,
+    /// Who may be a proxy, and a program talks to it.
+    pub talked_to: BTreeSet<SocketAddr>,
+}
 
 /// What is remembered from look to look.
 #[derive(Default)]
@@ -31,8 +47,14 @@ pub struct Memory {
     /// No way changed since the first look.
     as_it_began: bool,
     proofs: Proofs,
-    /// The same through proxies.
+    /// The same through proxies that are written down, and through those that are seen to be talked to.
     by_proxy: Proofs,
+    by_neighbour: Proofs,
+    observed: Observed,
+    /// Where leads led.
+    followed: BTreeMap<Lead, BTreeMap<SocketAddr, Known>>,
+    /// They led elsewhere just now: what that changes is no change of the ways.
+    led: bool,
     /// Resolvers that know the public internet.
     names: BTreeMap<IpAddr, (Origin, Vec<Evidence>)>,
     pub pace: Pace,
@@ -43,7 +65,7 @@ pub struct Memory {
 
 impl Memory {
     /// Notes what changed since the last look.
-    pub fn notice(&mut self, deviations: &[Deviation], surroundings: &Surroundings, macs: &BTreeMap<(IfName, IpAddr), String>, now: u64) {
+    pub fn notice(&mut self, deviations: &[Deviation], surroundings: &Surroundings, near: &Near, now: u64) {
         let first = self.first.is_none();
         if first {
             self.first = Some(deviations.to_vec());
@@ -53,16 +75,55 @@ impl Memory {
             let came = if deviation.upstream { Origin::Upstream } else { Origin::LocalChange };
             self.origins.entry(deviation.link.clone()).or_insert(if first { Origin::PreExisting } else { came });
         }
-        let exchanged = self.exchanged(surroundings, macs);
+        let exchanged = self.exchanged(surroundings, &near.macs);
+        let led = std::mem::take(&mut self.led);
         if exchanged || self.surroundings.as_ref() != Some(surroundings) {
-            self.as_it_began = first;
-            self.awaiting = first && !surroundings.is_empty();
+            self.as_it_began = first || (self.as_it_began && led);
+            self.awaiting = (first || (self.awaiting && led)) && !surroundings.is_empty();
             self.pace.changed(now);
             self.surroundings = Some(surroundings.clone());
         }
         self.proofs.keep_only(&surroundings.paths.values().cloned().collect());
         self.by_proxy.keep_only(&surroundings.proxies.keys().copied().map(through).collect());
         self.names.retain(|resolver, _| surroundings.resolvers.contains_key(resolver));
+        self.followed.retain(|lead, _| surroundings.leads.contains(lead));
+        self.notice_neighbours(first, &near.talked_to, now);
+    }
+
+    fn notice_neighbours(&mut self, first: bool, talked_to: &BTreeSet<SocketAddr>, now: u64) {
+        let origin = if first { Origin::PreExisting } else { Origin::LocalChange };
+        let by_neighbour = &self.by_neighbour;
+        let led = |at: SocketAddr| by_neighbour.is_proven(&through(at));
+        self.observed.notice(talked_to, origin, led, now);
+        let counted: BTreeSet<Path> = self.counted(now).into_keys().map(through).collect();
+        self.by_neighbour.keep_only(&counted);
+        let next = self.neighbour(now);
+        self.pace.seen(next.is_some(), now);
+    }
+
+    /// Neighbours that count, with where they came from: what is written down is no observation.
+    fn counted(&self, now: u64) -> BTreeMap<SocketAddr, Origin> {
+        let written = |at: &SocketAddr| self.surroundings.as_ref().is_some_and(|around| around.proxies.contains_key(at));
+        let mut counted = self.observed.counted(now);
+        counted.retain(|at, _| !written(at));
+        counted
+    }
+
+    /// The neighbour that is to be asked next.
+    fn neighbour(&self, now: u64) -> Option<SocketAddr> {
+        let written = |at: SocketAddr| self.surroundings.as_ref().is_some_and(|around| around.proxies.contains_key(&at));
+        self.observed.next(|at| self.by_neighbour.is_alone(&through(at)), now).filter(|at| !written(*at))
+    }
+
+    /// Proxies that are written down, and those that leads led to.
+    pub fn proxies(&self, written: &BTreeMap<SocketAddr, Known>) -> BTreeMap<SocketAddr, Known> {
+        let mut all = written.clone();
+        for (at, known) in self.followed.values().flatten() {
+            if all.len() < MOST_PROXIES {
+                all.entry(*at).or_insert_with(|| known.clone());
+            }
+        }
+        all
     }
 
     /// Whether another router stands at a next hop now. One of which the kernel knows nothing at the moment is the same.
@@ -75,24 +136,29 @@ impl Memory {
         })
     }
 
-    /// Takes in a round, unless the ways changed meanwhile.
-    pub fn take(&mut self, done: Done) {
+    /// Takes in a round, unless the ways changed meanwhile. `is_inside` = by enrolment or configuration.
+    pub fn take(&mut self, mut done: Done, is_inside: impl Fn(IpAddr) -> bool) {
         if self.surroundings.as_ref() != Some(&done.of) {
             return;
         }
-        self.awaiting = false;
+        let awaited = std::mem::take(&mut self.awaiting);
         let upstream = if self.as_it_began { Origin::PreExisting } else { Origin::Upstream };
         let origins = &self.origins;
-        self.blind = done.blind.or_else(|| {
-            proof::roots_aged(&done.round).then(|| Unseen::Error("no anchor is trusted by any root: the roots may have aged".to_owned()))
-        });
+        let aged = || Unseen::Error("no anchor is trusted by any root: the roots may have aged".to_owned());
+        if done.blind.is_some() || !done.round.said.is_empty() {
+            self.blind = done.blind.or_else(|| proof::roots_aged(&done.round).then(aged));
+        }
         if self.blind.is_some() {
             return;
         }
+        done.round.canary = done.round.canary.map(|heard| proof::from_outside(heard, is_inside));
         let origin = |path: &Path| origins.get(&path.device).copied().unwrap_or(upstream);
         self.proofs.take(&done.round, done.clock, done.began, origin);
         self.by_proxy
             .take(&done.by_proxy, done.clock, done.began, |_| if self.as_it_began { Origin::PreExisting } else { Origin::LocalChange });
+        let counted: BTreeMap<Path, Origin> = self.counted(done.began).into_iter().map(|(at, origin)| (through(at), origin)).collect();
+        let seen = |path: &Path| counted.get(path).copied().unwrap_or(Origin::LocalChange);
+        self.by_neighbour.take(&done.by_neighbour, done.clock, done.began, seen);
         for (resolver, knows) in done.names {
             match knows {
                 Knows::Internet(said) => {
@@ -102,84 +168,37 @@ impl Memory {
                 Knows::Nothing | Knows::Everything => drop(self.names.remove(&resolver)),
             }
         }
-        let direct = done.round.said.iter().all(|said| self.proofs.is_proven(&said.path));
-        if direct && done.by_proxy.said.iter().all(|said| self.by_proxy.is_proven(&said.path)) {
+        for (lead, found) in done.followed {
+            let known = |speaks| Known { speaks, place: lead.place.clone() };
+            let found: BTreeMap<SocketAddr, Known> = found.into_iter().map(|(at, speaks)| (at, known(speaks))).collect();
+            let before = self.followed.insert(lead.clone(), found.clone()).unwrap_or_default();
+            self.led |= before != found;
+        }
+        let direct = done.round.paths().all(|path| self.proofs.is_proven(path));
+        if direct && done.by_proxy.paths().all(|path| self.by_proxy.is_proven(path)) {
             self.pace.settled();
         }
         let alone = [self.proofs.alone_since(), self.by_proxy.alone_since()].into_iter().flatten().min();
         if let Some(since) = alone {
             self.pace.again(since + APART_MS + 200);
         }
-        // What is proven from now on came while it was watched, but for who has proved itself once.
-        self.as_it_began &= alone.is_some();
+        // What is proven from now on came while it was watched, but for who has proved itself once, and what leads have just led to.
+        self.as_it_began &= alone.is_some() || self.led;
+        self.awaiting = awaited && self.led;
     }
 
-    /// Whom to ask: two operators and an address of nobody in each family. By the clock one family at a time.
-    pub fn plan(&mut self, config: &Config, surroundings: &Surroundings, why: Why) -> Plan {
-        let first = self.pace.is_first();
-        let wanted = |path: &Path| matches!(why, Why::Clock(_)) || first || !self.proofs.is_proven(path);
-        let families: BTreeSet<bool> = surroundings.paths.values().filter(|path| wanted(path)).map(|path| path.v6).collect();
-        let mut families: Vec<bool> = families.into_iter().collect();
-        if matches!(why, Why::Clock(_)) && families.len() > 1 {
-            families = vec![families[self.turn % 2]];
-        }
-        let mut plan = self.beside(config, surroundings, why);
-        if matches!(why, Why::Clock(_)) && !plan.proxies.is_empty() {
-            families.clear();
-        }
-        for v6 in families {
-            let path = |at: &SocketAddr| surroundings.paths.get(at).filter(|path| path.v6 == v6 && wanted(path));
-            let mut anchors: Vec<(&Anchor, &Path)> =
-                config.isolation.anchors.iter().filter_map(|anchor| Some((anchor, path(&anchor.address)?))).collect();
-            // Who proved itself once first: it may be alone.
-            anchors.sort_by_key(|(anchor, path)| !self.proofs.knows(path, &anchor.operator));
-            let mut operators = BTreeSet::new();
-            let chosen = anchors.into_iter().filter(|(anchor, _)| operators.len() < OPERATORS && operators.insert(anchor.operator.clone()));
-            plan.anchors.extend(chosen.map(|(anchor, path)| (anchor.clone(), path.clone())));
-            plan.controls.extend(config.isolation.controls.iter().filter(|at| path(at).is_some()).take(1));
-        }
-        plan.anchors.truncate(why.most());
-        plan.proxies.truncate(why.most() - plan.anchors.len());
-        plan.controls.truncate(why.most() - plan.anchors.len() - plan.proxies.len());
-        if plan.anchors.is_empty() {
-            plan.controls.clear();
-        }
-        self.turn += 1;
-        plan
-    }
-
-    /// What is asked beside the anchors: name servers once a burst, proxies until they are proven; by the clock proxies in every third round.
-    fn beside(&self, config: &Config, surroundings: &Surroundings, why: Why) -> Plan {
-        let (by_clock, first) = (matches!(why, Why::Clock(_)), self.pace.is_first());
-        let mut by_operator: BTreeMap<&str, &Anchor> = BTreeMap::new();
-        for anchor in &config.isolation.anchors {
-            by_operator.entry(&anchor.operator).or_insert(anchor);
-        }
-        let anchors: Vec<&Anchor> = by_operator.into_values().take(OPERATORS).collect();
-        let unproven = |proxy: &&SocketAddr| by_clock || first || !self.by_proxy.is_proven(&through(**proxy));
-        let turn = !by_clock || self.turn % 3 == 2;
-        let proxies = surroundings.proxies.keys().filter(|_| turn).filter(unproven);
-        let through_each = |proxy: &SocketAddr| anchors.iter().map(|anchor| (*proxy, (*anchor).clone())).collect::<Vec<_>>();
-        Plan {
-            anchors: Vec::new(),
-            controls: Vec::new(),
-            proxies: proxies.flat_map(through_each).collect(),
-            resolvers: if by_clock || first { surroundings.resolvers.keys().copied().collect() } else { Vec::new() },
-            names: if let [one, other] = anchors[..] { Some([one.server_name.clone(), other.server_name.clone()]) } else { None },
-        }
-    }
-
-    /// All that is found, and when to look again.
-    pub fn look(&mut self, deviations: &[Deviation], config: &Config, now: u64) -> Look {
+    /// All that is found, and when to look again. `muted` = who answered in place of the internet at enrolment already.
+    pub fn look(&mut self, deviations: &[Deviation], config: &Config, muted: &[KnownLookalike], now: u64) -> Look {
         let due = self.pace.due().map_or(MINUTE, |due| Duration::from_millis(due.saturating_sub(now)));
         let blind = self.blind.iter().map(|why| Blind { what: "outside.roots", why: why.clone() }).collect();
         // A way that came meanwhile is worth telling at once.
         self.awaiting &= self.first.as_deref() == Some(deviations);
-        let found = (!self.awaiting).then(|| self.findings(deviations, config));
-        Look { found, blind, again: due.min(MINUTE) }
+        let found = (!self.awaiting).then(|| self.findings(deviations, config, muted));
+        // Where leads led is looked at at once.
+        Look { found, blind, again: if self.led { Duration::ZERO } else { due.min(MINUTE) } }
     }
 
-    fn findings(&self, deviations: &[Deviation], config: &Config) -> Vec<Finding> {
+    fn findings(&self, deviations: &[Deviation], config: &Config, muted: &[KnownLookalike]) -> Vec<Finding> {
         let mut found = Vec::new();
         for Deviation { link, lines, .. } in deviations {
             let origin = self.origins.get(link).copied().unwrap_or(Origin::LocalChange);
@@ -194,18 +213,38 @@ impl Memory {
             let finding = Finding::new(FindingCode::IsolationPublicDns, Subject::Resolver(*resolver), *origin);
             found.push(finding.because(lines.iter().cloned()));
         }
-        for (proxy, (origin, lines)) in self.by_proxy.proven() {
-            let written = self.surroundings.iter().flat_map(|around| &around.proxies).find(|(at, _)| at.to_string() == proxy.as_str());
-            let Some((at, place)) = written else { continue };
-            let told = line("outside.proxy", at.to_string(), place.clone());
-            let finding = Finding::new(FindingCode::IsolationProxyPath, Subject::Endpoint(*at), origin).because([told]);
-            found.push(finding.because(lines.into_iter().filter(|line| line.k == "outside.tls")).because(approval(config)));
-        }
-        for (at, origin, lines) in self.proofs.lookalikes() {
+        found.extend(self.proxy_paths(config));
+        let told = |one: &Unmasked<'_>| !muted.iter().any(|known| is_the_same(known, one));
+        for Unmasked { at, origin, lines, .. } in self.proofs.lookalikes().filter(told) {
             found.push(Finding::new(FindingCode::IsolationLookalike, Subject::Endpoint(at), origin).because(lines));
         }
         found
     }
+
+    fn proxy_paths(&self, config: &Config) -> Vec<Finding> {
+        let written = self.surroundings.iter().flat_map(|around| &around.proxies).map(|(at, known)| (*at, known.place.as_str()));
+        let places: BTreeMap<String, (SocketAddr, &str)> = written.map(|(at, place)| (at.to_string(), (at, place))).collect();
+        let tell = |at: SocketAddr, place: &str, origin, lines: Vec<Evidence>| {
+            let told = line("outside.proxy", at.to_string(), place.to_owned());
+            let finding = Finding::new(FindingCode::IsolationProxyPath, Subject::Endpoint(at), origin).because([told]);
+            finding.because(lines.into_iter().filter(|line| line.k == "outside.tls")).because(approval(config))
+        };
+        let by_proxy = self.by_proxy.proven().into_iter().filter_map(|(proxy, (origin, lines))| {
+            let (at, place) = places.get(proxy.as_str())?;
+            Some(tell(*at, place, origin, lines))
+        });
+        let by_neighbour = self
+            .by_neighbour
+            .proven()
+            .into_iter()
+            .filter_map(|(proxy, (origin, lines))| Some(tell(proxy.as_str().parse().ok()?, "connection seen", origin, lines)));
+        by_proxy.chain(by_neighbour).collect()
+    }
+}
+
+/// Whether this one answered there at enrolment already: under the same address and by the same way.
+fn is_the_same(known: &KnownLookalike, now: &Unmasked<'_>) -> bool {
+    known.address == now.at && known.device == now.path.device && known.gateway == now.path.gateway
 }
 
 fn said_names(said: &[(String, Vec<IpAddr>)]) -> Vec<Evidence> {
@@ -219,92 +258,5 @@ fn approval(config: &Config) -> Option<Evidence> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::Access;
-
-    fn hop(mac: &str) -> BTreeMap<(IfName, IpAddr), String> {
-        BTreeMap::from([((IfName::new("eth0"), "10.1.0.1".parse().unwrap()), mac.to_owned())])
-    }
-
-    fn around() -> Surroundings {
-        let path = Path { device: IfName::new("eth0"), gateway: Some("10.1.0.1".parse().unwrap()), table: 254, v6: false };
-        let all = ["223.5.5.5:443", "1.12.12.12:443", "203.0.113.1:443"].map(|at| (at.parse().unwrap(), path.clone()));
-        Surroundings { paths: all.into(), carriers: BTreeMap::new(), resolvers: BTreeMap::new(), proxies: BTreeMap::new() }
-    }
-
-    fn config() -> Config {
-        let mut config = Config::default();
-        config.network.access = Access::LeasedLine;
-        config
-    }
-
-    #[test]
-    fn another_router_under_the_same_address_is_asked_anew_and_a_silent_one_is_not() {
-        let mut memory = Memory::default();
-        memory.notice(&[], &around(), &hop("a"), 0);
-        memory.pace.send(500, Why::Change(12), 12, None);
-        for (macs, asked) in [(hop("a"), false), (BTreeMap::new(), false), (hop("a"), false), (hop("b"), true)] {
-            memory.notice(&[], &around(), &macs, 1000);
-            assert_eq!(memory.pace.due().is_some(), asked, "{macs:?}");
-        }
-    }
-
-    #[test]
-    fn a_round_asks_two_operators_and_nobody_and_by_the_clock_no_more_than_three() {
-        let mut memory = Memory::default();
-        memory.notice(&[], &around(), &BTreeMap::new(), 0);
-        for why in [Why::Change(12), Why::Clock(3)] {
-            let plan = memory.plan(&config(), &around(), why);
-            assert_eq!((plan.anchors.len(), plan.controls.len(), plan.size()), (2, 1, 3));
-        }
-        assert_eq!(memory.plan(&config(), &around(), Why::Clock(1)).size(), 1);
-    }
-
-    #[test]
-    fn until_what_was_there_before_has_been_asked_nothing_is_told_but_what_came_since() {
-        let mut memory = Memory::default();
-        memory.notice(&[], &around(), &BTreeMap::new(), 0);
-        assert_eq!(memory.look(&[], &config(), 0).found, None);
-        let new = [Deviation { link: IfName::new("up0"), upstream: false, lines: Vec::new() }];
-        memory.notice(&new, &around(), &BTreeMap::new(), 100);
-        let found = memory.look(&new, &config(), 100).found.expect("told");
-        assert_eq!((found.len(), found[0].origin), (1, Origin::LocalChange));
-    }
-
-    #[test]
-    fn what_was_there_at_the_first_look_is_so_called_until_it_has_gone_and_come_again() {
-        let mut memory = Memory::default();
-        let there = [Deviation { link: IfName::new("up0"), upstream: true, lines: Vec::new() }];
-        let mut origin = |deviations: &[Deviation]| {
-            memory.notice(deviations, &around(), &BTreeMap::new(), 0);
-            memory.awaiting = false;
-            memory.look(deviations, &config(), 0).found.expect("told").first().map(|finding| finding.origin)
-        };
-        assert_eq!(origin(&there), Some(Origin::PreExisting));
-        assert_eq!(origin(&there), Some(Origin::PreExisting));
-        assert_eq!(origin(&[]), None);
-        assert_eq!(origin(&there), Some(Origin::Upstream));
-    }
-
-    #[test]
-    fn what_was_asked_under_other_circumstances_does_not_count() {
-        let mut memory = Memory::default();
-        memory.notice(&[], &around(), &BTreeMap::new(), 0);
-        let elsewhere = Surroundings { carriers: BTreeMap::from([(IfName::new("eth0"), (true, 2))]), ..around() };
-        let blind = Some(Unseen::Deadline);
-        let done = |of| Done {
-            round: proof::Round::default(),
-            by_proxy: proof::Round::default(),
-            names: BTreeMap::new(),
-            of,
-            began: 0,
-            clock: crate::model::ClockState::Unknown,
-            blind: blind.clone(),
-        };
-        memory.take(done(elsewhere));
-        assert!(memory.blind.is_none());
-        memory.take(done(around()));
-        assert_eq!(memory.look(&[], &config(), 2).blind.len(), 1);
-    }
-}
+#[path = "memory_tests.rs"]
+mod tests;

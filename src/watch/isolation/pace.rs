@@ -4,6 +4,7 @@
 //!   spread over ten seconds, and over as soon as somebody proved who it is.
 //! * By the clock only with leave, three SYN in any minute.
 //! * No storm of changes makes more than three bursts in a minute.
+//! * A neighbour inside that may be a proxy is asked with two, when nothing else is, and ten seconds lie between two of them.
 
 use std::collections::VecDeque;
 
@@ -12,13 +13,16 @@ const DEBOUNCE: u64 = 500;
 /// After the first change, at most.
 const LONGEST_DEBOUNCE: u64 = 2000;
 /// SYN of one burst.
-const BURST: usize = 12;
+pub const BURST: usize = 12;
 /// Rounds of a burst after its first, by how many fit: the last more than ten seconds after the first, for who is alone and must prove itself twice.
 const SCHEDULES: [&[u64]; 4] = [&[], &[10_200], &[2000, 10_200], &[2000, 5000, 10_200]];
 /// SYN in any minute: by the clock, and in all.
 const A_MINUTE_BY_CLOCK: usize = 3;
 const A_MINUTE: usize = 3 * BURST;
 const MINUTE: u64 = 60_000;
+/// SYN for a neighbour, and the time between two: who is alone behind it is asked again then.
+const A_NEIGHBOUR: usize = 2;
+const NEIGHBOURS_APART: u64 = 10_200;
 
 /// Why a round may be sent now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,13 +31,15 @@ pub enum Why {
     Change(usize),
     /// It is time.
     Clock(usize),
+    /// A program talks to somebody inside who may be a proxy.
+    Seen(usize),
 }
 
 impl Why {
     /// SYN that may be sent.
     pub fn most(self) -> usize {
         match self {
-            Self::Change(left) | Self::Clock(left) => left,
+            Self::Change(left) | Self::Clock(left) | Self::Seen(left) => left,
         }
     }
 }
@@ -58,6 +64,9 @@ pub struct Pace {
     by_clock: Option<u64>,
     /// Who proved itself once is asked again, with what is left of the minute.
     again: bool,
+    /// A neighbour waits to be asked, not before then; and when the last one was.
+    neighbour: Option<u64>,
+    neighbour_asked: Option<u64>,
 }
 
 impl Pace {
@@ -95,9 +104,15 @@ impl Pace {
         }
     }
 
+    /// Whether a neighbour waits to be asked.
+    pub fn seen(&mut self, waits: bool, now: u64) {
+        self.neighbour = waits.then(|| self.neighbour_asked.map_or(now, |asked| asked + NEIGHBOURS_APART));
+    }
+
     /// When something is due next.
     pub fn due(&self) -> Option<u64> {
-        self.burst.as_ref().map(|burst| burst.due).into_iter().chain(self.by_clock).min()
+        let neighbour = self.neighbour.filter(|_| self.burst.is_none());
+        self.burst.as_ref().map(|burst| burst.due).into_iter().chain(self.by_clock).chain(neighbour).min()
     }
 
     /// Why something may be sent now; `None` = it may not.
@@ -112,6 +127,12 @@ impl Pace {
                 return Some(Why::Change(left));
             }
             burst.due = self.sent.front().map_or(now, |(at, ..)| at + MINUTE);
+        }
+        if self.burst.is_none() && self.neighbour.is_some_and(|due| due <= now) {
+            if all + A_NEIGHBOUR <= A_MINUTE {
+                return Some(Why::Seen(A_NEIGHBOUR));
+            }
+            self.neighbour = self.sent.front().map(|(at, ..)| at + MINUTE);
         }
         if self.by_clock.is_some_and(|due| due <= now) {
             let clocked: usize = self.sent.iter().filter(|(_, _, clocked)| *clocked).map(|(_, n, _)| n).sum();
@@ -132,6 +153,7 @@ impl Pace {
         }
         match why {
             Why::Clock(_) => (self.by_clock, self.again) = (next, false),
+            Why::Seen(_) => (self.neighbour, self.neighbour_asked) = (None, Some(now)),
             Why::Change(_) if size == 0 => self.burst = None,
             Why::Change(_) => {
                 let Some(burst) = &mut self.burst else { return };
@@ -285,5 +307,26 @@ mod tests {
             }
         }
         assert!(at.len() == 10 && at.windows(2).all(|pair| pair[1] - pair[0] >= 60_000), "{at:?}");
+    }
+
+    #[test]
+    fn neighbours_are_asked_one_by_one_and_only_when_nothing_else_is() {
+        let mut pace = Pace::default();
+        pace.changed(0);
+        pace.seen(true, 0);
+        assert_eq!((pace.due(), pace.may(100)), (Some(500), None), "a burst is waited for");
+        pace.send(500, Why::Change(12), 12, None);
+        let mut at = Vec::new();
+        for now in (500..60_000).step_by(100) {
+            pace.seen(true, now);
+            if let Some(why) = pace.may(now) {
+                assert_eq!(why, Why::Seen(2));
+                pace.send(now, why, 2, None);
+                at.push(now);
+            }
+        }
+        assert_eq!(at, [500, 10_700, 20_900, 31_100, 41_300, 51_500]);
+        pace.seen(false, 60_000);
+        assert_eq!(pace.due(), None);
     }
 }

@@ -2,13 +2,15 @@
 //!
 //! * A proof is a handshake in which the other side showed a certificate for the right name, by an authority that is trusted, and the key that
 //!   belongs to it. All else that answers is a lookalike at most: wildcards, portals, squatted addresses and middleboxes do that every day.
-//! * It takes two operators in one round, or one twice, ten seconds apart.
+//! * It takes two operators in one round, or one twice, ten seconds apart; or the organisation's own canary once, which saw the connection come
+//!   from outside.
 //! * A wrong clock must not hide a breach: where dates are all that is wrong, they are believed only when something else bears the clock out.
 //! * What is held counts for one way (interface, next hop, table, family) and no longer than packets take that way.
 
-use super::topology::{line, way};
+use super::topology::{is_public, line, way};
 use crate::config::Anchor;
 use crate::model::{ClockState, Evidence, IfName, Origin, TlsFault};
+use crate::probe::canary::Echo;
 use crate::probe::outside::Answer;
 use crate::probe::tls::Shown;
 use jiff::Timestamp;
@@ -24,6 +26,9 @@ const TOO_NEAR: Duration = Duration::from_millis(2);
 const MISSES: u32 = 2;
 /// This program was written then; whatever a clock says, it is later now (2026-01-01).
 const WRITTEN_S: i64 = 1_767_225_600;
+
+/// Among operators the canary; none of them has an empty name.
+const CANARY: &str = "";
 
 /// The way that the kernel chooses for a destination.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,13 +54,41 @@ pub struct Said {
     pub answer: Answer,
 }
 
+/// What the canary answered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Heard {
+    /// Where it was asked.
+    pub at: SocketAddr,
+    /// Which way the question took.
+    pub path: Path,
+    /// What came back.
+    pub echo: Echo,
+}
+
 /// What all answered.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Round {
     /// Anchors.
     pub said: Vec<Said>,
+    /// The canary, where one was asked.
+    pub canary: Option<Heard>,
     /// Addresses of nobody, and whether somebody answered there.
     pub controls: Vec<(SocketAddr, bool)>,
+}
+
+impl Round {
+    /// The ways that it took.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.said.iter().map(|said| &said.path).chain(self.canary.iter().map(|heard| &heard.path))
+    }
+}
+
+/// A canary that saw the connection come from inside stands inside, whatever it signs.
+pub fn from_outside(heard: Heard, is_inside: impl Fn(IpAddr) -> bool) -> Heard {
+    match heard.echo {
+        Echo::Signed(seen) if is_inside(seen) || !is_public(&seen.into()) => Heard { echo: Echo::Unproved("seen from inside"), ..heard },
+        _ => heard,
+    }
 }
 
 /// What an answer is worth.
@@ -175,9 +208,24 @@ pub struct Proofs {
 /// Somebody who answers in place of the internet.
 #[derive(Debug, Clone, PartialEq)]
 struct Lookalike {
+    /// What it was asked for, as evidence calls it.
+    k: &'static str,
     path: Path,
     why: String,
     origin: Origin,
+}
+
+/// The same, as it is told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unmasked<'a> {
+    /// Where it answers.
+    pub at: SocketAddr,
+    /// By which way.
+    pub path: &'a Path,
+    /// Since when.
+    pub origin: Origin,
+    /// What is told of it.
+    pub lines: Vec<Evidence>,
 }
 
 impl Proofs {
@@ -198,18 +246,31 @@ impl Proofs {
                     self.lookalikes.remove(&said.anchor.address);
                     proved.insert(&said.anchor.operator, told(&said.anchor, *aside));
                 }
-                Grade::Lookalike(why) => {
-                    let new = || Lookalike { path: said.path.clone(), why: String::new(), origin: origin(&said.path) };
-                    self.lookalikes.entry(said.anchor.address).or_insert_with(new).why.clone_from(why);
-                }
+                Grade::Lookalike(why) => self.unmask(said.anchor.address, "outside.tls", &said.path, why, &origin),
                 Grade::Nothing => {
                     self.lookalikes.remove(&said.anchor.address);
                 }
             }
         }
+        if let Some(Heard { at, path, echo }) = &round.canary {
+            let proved = by_path.entry(path).or_default();
+            if let Echo::Unproved(why) = echo {
+                self.unmask(*at, "outside.canary", path, why, &origin);
+            } else {
+                self.lookalikes.remove(at);
+            }
+            if let Echo::Signed(seen) = echo {
+                proved.insert(CANARY, line("outside.canary", at.to_string(), format!("saw {seen}")));
+            }
+        }
         for (path, proved) in by_path {
             self.take_path(path, proved, &round.controls, now_ms, &origin);
         }
+    }
+
+    fn unmask(&mut self, at: SocketAddr, k: &'static str, path: &Path, why: &str, origin: impl Fn(&Path) -> Origin) {
+        let new = || Lookalike { k, path: path.clone(), why: String::new(), origin: origin(path) };
+        why.clone_into(&mut self.lookalikes.entry(at).or_insert_with(new).why);
     }
 
     fn take_path(
@@ -232,7 +293,7 @@ impl Proofs {
         }
         let held = self.held.entry(path.clone()).or_insert_with(nothing);
         held.misses = 0;
-        let enough = proved.len() >= 2;
+        let enough = proved.len() >= 2 || proved.contains_key(CANARY);
         let again = proved.keys().any(|operator| held.operators.get(*operator).is_some_and(|(first, _)| now_ms >= first + APART_MS));
         for (operator, evidence) in proved {
             held.operators.entry(operator.to_owned()).or_insert((now_ms, evidence));
@@ -257,6 +318,11 @@ impl Proofs {
         alone.flat_map(|held| held.operators.values().map(|(first, _)| *first)).min()
     }
 
+    /// Somebody proved who it is by this way, alone and not yet twice.
+    pub fn is_alone(&self, path: &Path) -> bool {
+        self.held.get(path).is_some_and(|held| !held.proven)
+    }
+
     /// Whether this operator proved itself by this way.
     pub fn knows(&self, path: &Path, operator: &str) -> bool {
         self.held.get(path).is_some_and(|held| held.operators.contains_key(operator))
@@ -275,11 +341,11 @@ impl Proofs {
         found
     }
 
-    /// Who answers in place of the internet, since when by origin, and what is told of it.
-    pub fn lookalikes(&self) -> impl Iterator<Item = (SocketAddr, Origin, Vec<Evidence>)> {
-        self.lookalikes.iter().map(|(at, Lookalike { path, why, origin })| {
+    /// Who answers in place of the internet.
+    pub fn lookalikes(&self) -> impl Iterator<Item = Unmasked<'_>> {
+        self.lookalikes.iter().map(|(at, Lookalike { k, path, why, origin })| {
             let route = line("outside.path", at.to_string(), way(&path.device, path.gateway, path.table));
-            (*at, *origin, vec![line("outside.tls", at.to_string(), why.clone()), route])
+            Unmasked { at: *at, path, origin: *origin, lines: vec![line(k, at.to_string(), why.clone()), route] }
         })
     }
 }

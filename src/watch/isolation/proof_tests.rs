@@ -34,7 +34,7 @@ fn said(operator: &str, answer: Answer) -> Said {
 fn faulty(fault: impl Into<Option<TlsFault>>) -> Round {
     let fault = fault.into();
     let one = |operator: &str| said(operator, Answer::Shown(shown(operator, fault.clone())));
-    Round { said: vec![one("a"), one("b")], controls: vec![("203.0.113.1:443".parse().unwrap(), false)] }
+    Round { said: vec![one("a"), one("b")], canary: None, controls: vec![("203.0.113.1:443".parse().unwrap(), false)] }
 }
 
 fn good() -> Round {
@@ -72,10 +72,10 @@ fn what_is_not_authenticated_proves_nothing() {
         assert_eq!(judged(&faulty(fault.clone()), Unsynchronised), (false, 2), "{fault:?}");
     }
     for answer in [Answer::Unproved("not the protocol: not-tls".to_owned()), Answer::Unproved("silence".to_owned())] {
-        let round = Round { said: vec![said("a", answer.clone()), said("b", answer)], controls: Vec::new() };
+        let round = Round { said: vec![said("a", answer.clone()), said("b", answer)], canary: None, controls: Vec::new() };
         assert_eq!(judged(&round, Unsynchronised), (false, 2));
     }
-    let silent = Round { said: vec![said("a", Answer::Nothing), said("b", Answer::Nothing)], controls: Vec::new() };
+    let silent = Round { said: vec![said("a", Answer::Nothing), said("b", Answer::Nothing)], canary: None, controls: Vec::new() };
     assert_eq!(judged(&silent, Unsynchronised), (false, 0));
 }
 
@@ -108,7 +108,7 @@ fn a_wrong_clock_does_not_hide_a_breach_and_a_dead_certificate_is_no_proof() {
 
 #[test]
 fn one_operator_alone_must_prove_itself_twice_ten_seconds_apart() {
-    let alone = Round { said: vec![good().said[0].clone(), said("b", Answer::Nothing)], controls: Vec::new() };
+    let alone = Round { said: vec![good().said[0].clone(), said("b", Answer::Nothing)], canary: None, controls: Vec::new() };
     let mut proofs = Proofs::default();
     for (at, proven) in [(0, false), (2000, false), (9999, false), (10_000, true)] {
         proofs.take(&alone, Unsynchronised, at, |_| Origin::LocalChange);
@@ -126,7 +126,7 @@ fn two_operators_by_two_ways_are_each_alone() {
 
 #[test]
 fn a_proof_ends_with_its_way_or_when_two_rounds_are_in_vain() {
-    let silent = Round { said: vec![said("a", Answer::Nothing), said("b", Answer::Nothing)], controls: Vec::new() };
+    let silent = Round { said: vec![said("a", Answer::Nothing), said("b", Answer::Nothing)], canary: None, controls: Vec::new() };
     let mut proofs = Proofs::default();
     proofs.take(&good(), Unsynchronised, 0, |_| Origin::Upstream);
     proofs.take(&silent, Unsynchronised, 1, |_| Origin::Upstream);

@@ -1,146 +1,190 @@
-//! Proxies that this PC is told to use, as far as they are written down: the environment of all sessions, shell profiles, the package manager.
-//! The parser is pure, takes any text and runs nothing: what a script would compute is not known.
+//! Proxies that this PC is told to use, as far as they are written down in text. The parsers are pure, take any text and run nothing.
+//!
+//! | read | where |
+//! |---|---|
+//! | environment, profiles, package manager | this program's own; `/etc/environment`, `/etc/environment.d`, `/etc/profile`, `/etc/profile.d`, `/etc/bash.bashrc`, `/etc/systemd/system.conf`, `/etc/apt`; of each user `.profile`, `.bash_profile`, `.bashrc`, `.pam_environment`, `.config/environment.d` |
+//! | GNOME and what keeps its settings likewise | keyfiles in `/etc/dconf/db/*.d`; of each user `.config/glib-2.0/settings/keyfile`, `.config/dconf/user.txt` |
+//! | browsers | managed and recommended policies of Chromium, Chrome and Edge; policies of Firefox |
+//! | scripts (PAC) | a script that one of these or the address server (option 252) names: what is literally written in it |
+//!
+//! **Not read**: the binary database of GNOME (`.config/dconf/user`), settings that a user made in a browser, KDE's, scripts behind HTTPS, what
+//! a script computes, the environment of other programs, and homes that this program may not enter. Whoever uses such a proxy is seen to talk
+//! to it ([`observed`](super::observed)).
 
+mod browsers;
+mod desktop;
+mod places;
+mod script;
+mod written;
+
+pub use places::{leads, watched};
+
+use super::topology::is_public;
+use crate::model::{Outcome, Sighting};
+use crate::probe::dns::query;
+use crate::probe::outside::{Speaks, text_at};
 use crate::sys::files;
 use crate::sys::resolv::{self, Places};
-use std::collections::BTreeMap;
+use ipnet::IpNet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::time::Duration;
+use url::Url;
 
-/// No such file is larger.
-const LARGEST: u64 = 256 * 1024;
-/// Files of one directory, and proxies in all.
-const MOST_FILES: usize = 64;
+/// Proxies in all, and leads that are followed.
 const MOST: usize = 4;
+/// No script is larger.
+const LARGEST_SCRIPT: usize = 128 * 1024;
+/// For a look-up of a name.
+const PATIENCE: Duration = Duration::from_millis(1500);
 
-/// Proxies by address, with where they are written. Names count as far as the hosts file knows them.
-pub fn configured() -> BTreeMap<SocketAddr, String> {
-    let mut found = BTreeMap::new();
-    let mut note = |text: &str, place: String| {
-        for (host, port) in literals(text) {
-            if let Some(ip) = address(&host).filter(|_| found.len() < MOST) {
-                found.entry(SocketAddr::new(ip, port)).or_insert_with(|| place.clone());
+/// A proxy as it is written.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Named {
+    /// What it understands, as far as that is written.
+    pub speaks: Speaks,
+    /// Name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+}
+
+/// What a setting says.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Says {
+    /// This proxy.
+    Proxy(Named),
+    /// Whatever the script there says.
+    Script(String),
+    /// Look for a script by the name `wpad`.
+    Discover,
+}
+
+/// A setting, and where it is written.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Lead {
+    /// What it says.
+    pub says: Says,
+    /// A path, `environment`, or `DHCP`.
+    pub place: String,
+}
+
+/// A proxy with an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// What it understands.
+    pub speaks: Speaks,
+    /// Where it is written.
+    pub place: String,
+}
+
+/// Proxies by address, as far as the hosts file knows their names, and the leads that have to be followed for more.
+pub fn sorted(leads: Vec<Lead>) -> (BTreeMap<SocketAddr, Known>, BTreeSet<Lead>) {
+    let (mut found, mut further) = (BTreeMap::new(), BTreeSet::new());
+    for lead in leads {
+        let at = match &lead.says {
+            Says::Proxy(named) => address(&named.host).map(|ip| (SocketAddr::new(ip, named.port), named.speaks)),
+            Says::Script(_) | Says::Discover => None,
+        };
+        match at {
+            Some((at, speaks)) if found.len() < MOST => {
+                found.entry(at).or_insert_with(|| Known { speaks, place: lead.place });
             }
-        }
-    };
-    for path in places() {
-        if let Ok(text) = files::read_text(&path, LARGEST) {
-            note(&text, path.display().to_string());
+            None if further.len() < MOST => drop(further.insert(lead)),
+            Some(_) | None => {}
         }
     }
-    for (key, value) in std::env::vars_os() {
-        if let (Some(key), Some(value)) = (key.to_str(), value.to_str()) {
-            note(&format!("{key}={value}"), "environment".to_owned());
-        }
-    }
-    found
+    (found, further)
 }
 
-fn places() -> Vec<PathBuf> {
-    let mut places: Vec<PathBuf> = ["/etc/environment", "/etc/apt/apt.conf"].into_iter().map(PathBuf::from).collect();
-    for directory in ["/etc/profile.d", "/etc/apt/apt.conf.d"] {
-        let entries = std::fs::read_dir(Path::new(directory)).into_iter().flatten().flatten();
-        let mut inside: Vec<PathBuf> = entries.map(|entry| entry.path()).take(MOST_FILES).collect();
-        inside.sort();
-        places.extend(inside);
-    }
-    places
-}
-
+/// An address as it stands there or in the hosts file.
 fn address(host: &str) -> Option<IpAddr> {
     let literal = host.trim_start_matches('[').trim_end_matches(']').parse().ok();
     literal.or_else(|| resolv::hosts(&Places::default(), host).ok()?.first().copied())
 }
 
-/// Hosts and ports of `NAME_proxy=URL`, `NAME_PROXY=URL` and `Acquire::NAME::Proxy "URL"`; comments and direct connections are passed over.
-fn literals(text: &str) -> Vec<(String, u16)> {
-    text.lines().filter_map(literal).collect()
+/// Follows a lead: asks for names, fetches a script. Nothing is fetched from public addresses that are not `inside`.
+pub async fn follow(lead: &Lead, resolvers: &[IpAddr], inside: &[IpNet]) -> Vec<(SocketAddr, Speaks)> {
+    let named = match &lead.says {
+        Says::Proxy(named) => vec![named.clone()],
+        Says::Script(url) => script_at(url, resolvers, inside).await.map(|text| script::proxies(&text)).unwrap_or_default(),
+        Says::Discover => {
+            let mut found = Vec::new();
+            for domain in resolv::search(&Places::default()) {
+                let url = format!("http://wpad.{domain}/wpad.dat");
+                found.extend(script_at(&url, resolvers, inside).await.map(|text| script::proxies(&text)).unwrap_or_default());
+            }
+            found
+        }
+    };
+    let mut found = Vec::new();
+    for Named { speaks, host, port } in named.into_iter().take(MOST) {
+        found.extend(known(&host, resolvers).await.map(|ip| (SocketAddr::new(ip, port), speaks)));
+    }
+    found
 }
 
-fn literal(line: &str) -> Option<(String, u16)> {
-    let line = line.trim();
-    if line.starts_with(['#', '/']) {
-        return None;
+/// The text of a script, from a file or by HTTP.
+async fn script_at(url: &str, resolvers: &[IpAddr], inside: &[IpNet]) -> Option<String> {
+    let url = Url::parse(url).ok()?;
+    match url.scheme() {
+        "file" => files::read_text(Path::new(url.path()), LARGEST_SCRIPT as u64).ok(),
+        "http" => {
+            let ip = known(url.host_str()?, resolvers).await?;
+            let may = !is_public(&ip.into()) || inside.iter().any(|net| net.contains(&ip));
+            if may { text_at(SocketAddr::new(ip, url.port_or_known_default()?), &url, LARGEST_SCRIPT).await } else { None }
+        }
+        _ => None,
     }
-    let lower = line.to_ascii_lowercase();
-    let assigned = || {
-        let (key, value) = line.split_once('=')?;
-        let key = key.trim().rsplit(char::is_whitespace).next()?.to_ascii_lowercase();
-        (key.ends_with("_proxy") && key != "no_proxy").then_some(value)
-    };
-    let of_apt = || {
-        lower
-            .starts_with("acquire::")
-            .then(|| line.split_once(char::is_whitespace).filter(|(key, _)| key.to_ascii_lowercase().ends_with("::proxy")))?
-    };
-    let value = assigned().or_else(|| of_apt().map(|(_, value)| value))?;
-    let value = value.trim().trim_matches(|c| matches!(c, '"' | '\'' | ';'));
-    let rest = value.split_once("://").map_or(value, |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#']).next()?;
-    // What stands before the at sign is a secret.
-    let host = authority.rsplit('@').next()?;
-    let (host, port) = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).unwrap_or((host, "80"));
-    let named = !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || c == '$' || c.is_control());
-    named.then_some((host.to_owned(), port.parse().ok().filter(|port| *port != 0)?))
+}
+
+async fn known(host: &str, resolvers: &[IpAddr]) -> Option<IpAddr> {
+    if let Some(ip) = address(host) {
+        return Some(ip);
+    }
+    match query(*resolvers.first()?, host, PATIENCE).await {
+        Sighting::Query(_, Outcome::Ok(answer)) => answer.addresses.first().copied(),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn one(line: &str) -> Option<String> {
-        literal(line).map(|(host, port)| format!("{host} {port}"))
+    fn lead(says: Says) -> Lead {
+        Lead { says, place: "/etc/environment".to_owned() }
+    }
+
+    fn proxy(host: &str) -> Lead {
+        lead(Says::Proxy(Named { speaks: Speaks::Http, host: host.to_owned(), port: 3128 }))
     }
 
     #[test]
-    fn proxies_are_read_as_they_are_written() {
-        let told = [
-            ("http_proxy=http://10.1.0.5:3128/", "10.1.0.5 3128"),
-            ("export HTTPS_PROXY=\"http://user:secret@10.1.0.5:3128\"", "10.1.0.5 3128"),
-            ("all_proxy='socks5://[fd00::5]:1080'", "[fd00::5] 1080"),
-            ("ftp_proxy=proxy.house", "proxy.house 80"),
-            ("Acquire::http::Proxy \"http://10.1.0.5:3142\";", "10.1.0.5 3142"),
-        ];
-        for (line, expected) in told {
-            assert_eq!(one(line).as_deref(), Some(expected), "{line}");
-        }
+    fn addresses_are_known_at_once_and_names_and_scripts_have_to_be_followed() {
+        let script = lead(Says::Script("http://10.1.0.9/proxy.pac".to_owned()));
+        let (found, further) = sorted(vec![proxy("10.1.0.5"), proxy("[fd00::5]"), proxy("proxy.invalid"), script.clone()]);
+        let addresses: Vec<String> = found.keys().map(ToString::to_string).collect();
+        assert_eq!(addresses, ["10.1.0.5:3128", "[fd00::5]:3128"]);
+        assert_eq!(further, BTreeSet::from([proxy("proxy.invalid"), script]));
     }
 
     #[test]
-    fn what_names_no_proxy_is_passed_over() {
-        let lines = [
-            "no_proxy=10.1.0.5:80",
-            "# http_proxy=http://10.1.0.5:3128",
-            "http_proxy=",
-            "http_proxy=$OTHER",
-            "http_proxy=http://10.1.0.5:0",
-            "http_proxy=http://10.1.0.5:99999",
-            "// Acquire::http::Proxy \"http://10.1.0.5:3142\";",
-            "Acquire::http::Timeout \"10\";",
-            "PATH=/usr/bin:/bin",
-        ];
-        for line in lines {
-            assert_eq!(one(line), None, "{line}");
-        }
+    fn of_a_long_list_only_the_first_few_count() {
+        let all = (1..200).flat_map(|n| [proxy(&format!("10.1.0.{n}")), proxy(&format!("p{n}.invalid")), lead(Says::Discover)]).collect();
+        let (found, further) = sorted(all);
+        assert_eq!((found.len(), further.len()), (MOST, MOST));
     }
 
-    mod any_bytes {
-        use super::*;
-        use crate::testing::{cases, hostile};
-        use proptest::prelude::*;
-
-        proptest! {
-            #![proptest_config(cases())]
-
-            #[test]
-            fn of_a_settings_file_name_hosts_without_blanks(
-                bytes in hostile(vec![b"http_proxy=http://u:p@10.1.0.5:3128/\nAcquire::http::Proxy \"http://h:1\";\n".to_vec()], 200)
-            ) {
-                let text = String::from_utf8_lossy(&bytes);
-                for (host, port) in literals(&text) {
-                    prop_assert!(port != 0 && !host.is_empty() && !host.contains(char::is_whitespace) && !host.contains('@'));
-                }
-            }
+    #[tokio::test]
+    async fn a_script_in_a_file_is_read_and_one_at_a_public_address_is_not_fetched() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), "function FindProxyForURL(url, host) { return \"PROXY 10.1.0.5:3128; DIRECT\"; }").expect("written");
+        let here = lead(Says::Script(format!("file://{}", file.path().display())));
+        assert_eq!(follow(&here, &[], &[]).await, [("10.1.0.5:3128".parse().expect("an address"), Speaks::Http)]);
+        for url in ["http://223.5.5.5/proxy.pac", "https://10.1.0.9/proxy.pac", "http://pac.invalid/", "nonsense"] {
+            assert_eq!(follow(&lead(Says::Script(url.to_owned())), &[], &[]).await, [], "{url}");
         }
     }
 }

@@ -168,8 +168,6 @@ fn others() -> Vec<Breach> {
             },
             then: |stage| {
                 std::fs::write(stage.ground.path("etc/environment"), "http_proxy=http://10.81.1.1:3128/\n").unwrap();
-                // A stir, so that the test need not wait for the minute.
-                stage.ground.here("ip route add 10.99.0.0/16 via 10.81.1.1");
                 Vec::new()
             },
             code: PROXY,
@@ -182,6 +180,163 @@ fn others() -> Vec<Breach> {
             code: NAMES,
             origin: "pre-existing",
             says: ("outside.name", "dns.alidns.com found"),
+            ..BREACH
+        },
+    ]
+}
+
+/// A proxy stands at the gateway, and leads outward.
+fn behind_a_proxy(stage: &Stage, proxy: &[(&str, Service)]) -> Vec<Outside> {
+    vec![open(&stage.ground, "lo", &stage.internet()), open(&stage.ground, "b0", proxy)]
+}
+
+const HTTP_PROXY: [(&str, Service); 1] = [("10.81.1.1:3128", Service::Proxy)];
+const SCRIPT: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/x-ns-proxy-autoconfig\r\n\r\n\
+     function FindProxyForURL(url, host) { return isPlainHostName(host) ? \"DIRECT\" : \"PROXY 10.81.1.1:3128\"; }\n";
+
+/// Writes a file of `/etc`, whose directory was there before.
+fn written(stage: &Stage, place: &str, text: &str) -> Vec<Outside> {
+    std::fs::write(stage.ground.path(place), text).unwrap();
+    Vec::new()
+}
+
+fn directory(stage: &Stage, place: &str) {
+    std::fs::create_dir_all(stage.ground.path(place)).unwrap();
+}
+
+/// Proxies by every way that one comes to be used.
+fn proxies() -> Vec<Breach> {
+    const PROXIED: Breach = Breach { code: PROXY, ..BREACH };
+    vec![
+        Breach {
+            name: "a SOCKS proxy in a profile",
+            before: |stage| behind_a_proxy(stage, &[("10.81.1.1:1080", Service::Socks)]),
+            then: |stage| written(stage, "etc/profile.d/proxy.sh", "export all_proxy=socks5://10.81.1.1\n"),
+            says: ("outside.proxy", "10.81.1.1:1080 /etc/profile.d/proxy.sh"),
+            ..PROXIED
+        },
+        Breach {
+            name: "a proxy in the desktop's settings",
+            before: |stage| {
+                directory(stage, "etc/dconf/db/local.d");
+                behind_a_proxy(stage, &HTTP_PROXY)
+            },
+            then: |stage| {
+                let text = "[system/proxy]\nmode='manual'\n[system/proxy/http]\nhost='10.81.1.1'\nport=3128\n";
+                written(stage, "etc/dconf/db/local.d/00-proxy", text)
+            },
+            says: ("outside.proxy", "10.81.1.1:3128 /etc/dconf/db/local.d/00-proxy"),
+            ..PROXIED
+        },
+        Breach {
+            name: "a proxy in a browser's policy, by name",
+            before: |stage| {
+                directory(stage, "etc/firefox/policies");
+                stage.ground.here("echo '10.81.1.1 proxy.house' >> /etc/hosts");
+                behind_a_proxy(stage, &HTTP_PROXY)
+            },
+            then: |stage| {
+                let text = r#"{"policies":{"Proxy":{"Mode":"manual","SSLProxy":"proxy.house:3128"}}}"#;
+                written(stage, "etc/firefox/policies/policies.json", text)
+            },
+            says: ("outside.proxy", "10.81.1.1:3128 /etc/firefox/policies/policies.json"),
+            ..PROXIED
+        },
+        Breach {
+            name: "a script (PAC) in a browser's policy",
+            before: |stage| {
+                directory(stage, "etc/chromium/policies/managed");
+                behind_a_proxy(stage, &[("10.81.1.1:3128", Service::Proxy), ("10.81.1.1:8099", Service::Replies(SCRIPT))])
+            },
+            then: |stage| {
+                let text = r#"{"ProxyMode":"pac_script","ProxyPacUrl":"http://10.81.1.1:8099/proxy.pac"}"#;
+                written(stage, "etc/chromium/policies/managed/p.json", text)
+            },
+            says: ("outside.proxy", "10.81.1.1:3128 /etc/chromium/policies/managed/p.json"),
+            ..PROXIED
+        },
+        Breach {
+            name: "a script found by its name (WPAD)",
+            before: |stage| {
+                directory(stage, "etc/dconf/db/local.d");
+                stage.ground.here("echo 'search shop.example' >> /etc/resolv.conf");
+                written(stage, "etc/dconf/db/local.d/00-proxy", "[system/proxy]\nmode='auto'\n");
+                let names = ("10.81.1.1:53", Service::Knows("wpad.shop.example", "10.81.1.1"));
+                behind_a_proxy(stage, &[names, ("10.81.1.1:3128", Service::Proxy), ("10.81.1.1:80", Service::Replies(SCRIPT))])
+            },
+            origin: "pre-existing",
+            says: ("outside.proxy", "10.81.1.1:3128 /etc/dconf/db/local.d/00-proxy"),
+            ..PROXIED
+        },
+        Breach {
+            name: "a script handed out with the address (DHCP)",
+            before: |stage| {
+                stage.ground.here("mount -t tmpfs none /run; mkdir -p /run/systemd/netif/leases");
+                // http://10.81.1.1:8099/w.dat
+                let url = "687474703a2f2f31302e38312e312e313a383039392f772e646174";
+                stage.ground.here(&format!("printf 'ADDRESS=10.81.1.2\\nOPTION_252={url}\\n' > /run/systemd/netif/leases/2"));
+                behind_a_proxy(stage, &[("10.81.1.1:3128", Service::Proxy), ("10.81.1.1:8099", Service::Replies(SCRIPT))])
+            },
+            origin: "pre-existing",
+            says: ("outside.proxy", "10.81.1.1:3128 DHCP"),
+            ..PROXIED
+        },
+    ]
+}
+
+/// The organisation's own proof, where both operators are silent.
+fn canary() -> Vec<Breach> {
+    vec![Breach {
+        name: "only the organisation's canary answers",
+        more: CANARY,
+        before: |stage| stage.second_with_public_address(&[(CANARY_AT, Service::Canary(SEED, Signs::What))]),
+        then: |stage| {
+            stage.leads_to_all_from_public();
+            Vec::new()
+        },
+        says: ("outside.canary", "59.44.9.9:443 saw 59.44.1.2"),
+        ..BREACH
+    }]
+}
+
+/// Links that are a way by themselves: told at once, before anything is proved.
+fn links() -> Vec<Breach> {
+    const LINK: Breach = Breach { code: SUSPECT, within: AT_ONCE, ..BREACH };
+    vec![
+        Breach {
+            name: "a tunnel device (tun)",
+            then: |stage| {
+                stage.ground.here("ip tuntap add tun7 mode tun; ip link set tun7 up");
+                Vec::new()
+            },
+            says: ("uplink.link", "tun7 tunnel"),
+            ..LINK
+        },
+        Breach {
+            name: "a tunnel device (WireGuard in user space)",
+            then: |stage| {
+                // Its socket stands in `/run`.
+                stage.ground.here("mount -t tmpfs none /run");
+                let mut wireguard = stage.ground.command("wireguard-go");
+                let there = Outside::running(wireguard.args(["--foreground", "wg7"]));
+                wait_for("wg7", PATIENCE, || stage.ground.here("ip -o link").contains("wg7").then_some(()));
+                stage.ground.here("ip link set wg7 up");
+                vec![there]
+            },
+            says: ("uplink.link", "wg7 tunnel"),
+            ..LINK
+        },
+        Breach {
+            name: "IPv6 by advertisement only, proved",
+            then: |stage| {
+                stage.ground.here("sysctl -qw net.ipv6.conf.t0.accept_dad=0 net.ipv6.conf.t0.accept_ra=2");
+                stage.ground.beyond_run("ip -6 route add 2409:8a00::/64 dev b0");
+                let mut services = stage.internet6();
+                services.push(("[::]:0", Service::Advertises));
+                vec![open(&stage.ground, "b0", &services)]
+            },
+            origin: "upstream",
+            says: ("outside.tls", "[2400:3200::1]:443 dns.alidns.com verified"),
             ..BREACH
         },
     ]
@@ -214,19 +369,35 @@ fn found(breach: &Breach) -> Result<Took, String> {
     Err(format!("not found; told: {:#?}\n{}", daemon.brief(), daemon.errors()))
 }
 
+fn has(program: &str) -> bool {
+    let there = std::process::Command::new("sh").args(["-c", &format!("command -v {program}")]).output();
+    let there = there.is_ok_and(|out| out.status.success());
+    if !there {
+        println!("SKIPPED: `{program}` is not installed");
+    }
+    there
+}
+
 #[test]
 fn true_ways_outward_are_all_found() {
     if Stage::new("").is_none() {
         return;
     }
-    let cases: Vec<Breach> = routes().into_iter().chain(others()).collect();
+    let mut cases: Vec<Breach> = [routes(), others(), proxies(), canary(), links()].into_iter().flatten().collect();
+    if !has("wireguard-go") {
+        cases.retain(|case| !case.name.contains("WireGuard"));
+    }
     let said = all_of(&cases, found);
+    row("case", "expected", "got", "latency (suspect before that)");
     for (case, said) in cases.iter().zip(&said) {
-        let got = said.as_ref().map_or_else(Clone::clone, |(suspect, took)| {
-            let suspect = suspect.map_or_else(|| "-".to_owned(), |suspect| suspect.as_millis().to_string());
-            format!("suspect after {suspect} ms, found after {} ms", took.as_millis())
-        });
-        println!("{:48} {:30} within {:5} ms, {got}", case.name, case.code, case.within.as_millis());
+        let expected = format!("{} <= {}", case.code, ms(case.within));
+        match said {
+            Ok((suspect, took)) => {
+                let suspect = suspect.map(|suspect| format!(" ({})", ms(suspect))).unwrap_or_default();
+                row(case.name, &expected, case.origin, &format!("{}{suspect}", ms(*took)));
+            }
+            Err(why) => row(case.name, &expected, "MISSED", why),
+        }
     }
     let missed = said.iter().filter(|said| said.is_err()).count();
     println!("{} of {} found", said.len() - missed, said.len());

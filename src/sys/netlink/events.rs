@@ -97,8 +97,10 @@ impl Events {
 /// What was told before.
 #[derive(Debug, Default)]
 struct Known {
-    /// Links, addresses and routes.
+    /// Addresses and routes.
     facts: BTreeSet<u64>,
+    /// How each link was last, by family and index: what it was once before it may be again, and that is news.
+    links: BTreeMap<(u8, u32), u64>,
     /// The hardware address of each neighbour, by interface and address.
     macs: BTreeMap<(u32, IpAddr), Vec<u8>>,
 }
@@ -121,7 +123,7 @@ impl Known {
 
     fn take(&mut self, kind: u16, payload: &[u8], heard: &mut Heard) {
         match kind {
-            libc::RTM_NEWLINK => heard.changed |= self.is_news(libc::RTM_NEWLINK, link(payload)),
+            libc::RTM_NEWLINK => heard.changed |= self.is_other_link(payload),
             libc::RTM_NEWADDR => heard.changed |= self.is_news(libc::RTM_NEWADDR, address(payload)),
             libc::RTM_NEWROUTE if !is_inert(payload) => heard.changed |= self.is_news(libc::RTM_NEWROUTE, route(payload)),
             libc::RTM_DELLINK => {
@@ -147,8 +149,19 @@ impl Known {
         facts.is_none_or(|facts| self.facts.insert(mixed(kind, facts)))
     }
 
+    fn is_other_link(&mut self, payload: &[u8]) -> bool {
+        let Some((family, index, now)) = payload.first().zip(u32_at(payload, 4)).zip(link(payload)).map(|((a, b), c)| (*a, b, c)) else {
+            return true;
+        };
+        if self.links.len() >= MOST_KNOWN {
+            self.links.clear();
+        }
+        self.links.insert((family, index), now) != Some(now)
+    }
+
     fn clear(&mut self) {
         self.facts.clear();
+        self.links.clear();
         self.macs.clear();
     }
 
@@ -286,6 +299,18 @@ mod tests {
         let mut heard = Heard::default();
         known.read(bytes, &mut heard);
         heard
+    }
+
+    #[test]
+    fn a_link_that_is_as_it_was_before_the_last_change_is_a_change() {
+        let mut known = Known::default();
+        let link =
+            |family: u8, flags: u8| built(libc::RTM_NEWLINK, &[family, 0, 1, 0, 3, 0, 0, 0, flags, 0, 0, 0, 0, 0, 0, 0], &[(3, b"eth0\0")]);
+        let mut news = |flags| heard(&mut known, &link(0, flags)).changed;
+        let (up, down) = (0x43, 0x02);
+        assert_eq!([up, up, down, up, up, down, up].map(&mut news), [true, false, true, true, false, true, true]);
+        // A bridge speaks of its ports in its own words, between the others.
+        assert_eq!([0, 7, 0, 7].map(|family| heard(&mut known, &link(family, up)).changed), [false, true, false, false]);
     }
 
     #[test]

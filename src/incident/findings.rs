@@ -133,11 +133,18 @@ fn open(fingerprint: Fingerprint, now: Shown, at: &Stamp, rules: &Thresholds, bo
     })
 }
 
-/// Another severity or other facts are worth a record; the same again is not.
+/// Another severity, other facts or a better known origin are worth a record; the same again is not.
 fn see_again(key: u64, now: Shown, at: &Stamp, book: &mut Book) {
     book.still_failing(key, at);
     let Some(incident) = book.incidents.get_mut(&key) else { return };
-    let Shown { cause, evidence, grant, .. } = now;
+    let Shown { cause, mut evidence, grant, origin, .. } = now;
+    if let Some((before, better)) = corrected(incident.origin, origin) {
+        incident.origin = Some(better);
+        evidence.push(was_taken_for(before));
+    } else {
+        // What it was taken for once stays said.
+        evidence.extend(incident.evidence.iter().filter(|line| line.k == ORIGIN_BEFORE).cloned());
+    }
     let facts =
         |evidence: &[Evidence]| evidence.iter().map(|line| (line.k.clone(), line.target.clone(), line.result.clone())).collect::<Vec<_>>();
     if incident.cause.severity == cause.severity && incident.grant == grant && facts(&incident.evidence) == facts(&evidence) {
@@ -147,6 +154,24 @@ fn see_again(key: u64, now: Shown, at: &Stamp, book: &mut Book) {
     incident.grant = grant;
     incident.evidence = dated(&evidence, at);
     book.write(key, Phase::Updated, Change::Refined, at);
+}
+
+/// Says what an incident was taken for before it was known better.
+const ORIGIN_BEFORE: &str = "origin.before";
+
+/// The origin before, and a better one: a watcher that has seen more since says that it came from outside, or that it did not. Who only began
+/// to watch knows less than who saw it come.
+fn corrected(before: Option<Origin>, now: Option<Origin>) -> Option<(Origin, Origin)> {
+    match (before?, now?) {
+        (before @ (Origin::LocalChange | Origin::PreExisting), Origin::Upstream) => Some((before, Origin::Upstream)),
+        (Origin::Upstream, Origin::LocalChange) => Some((Origin::Upstream, Origin::LocalChange)),
+        _ => None,
+    }
+}
+
+fn was_taken_for(before: Origin) -> Evidence {
+    let result = before.code().to_owned();
+    Evidence { k: ORIGIN_BEFORE.to_owned(), target: String::new(), result, ms: None, n: 1, boot_ms: None }
 }
 
 #[cfg(test)]
@@ -193,6 +218,46 @@ mod tests {
         assert_eq!(see(9, &[]), [(name(), Phase::Resolved, Change::Recovered, Severity::High)]);
         assert_eq!(see(10, &[]), []);
         assert_eq!(see(20, &[stick(false)]), [(name(), Phase::Updated, Change::Reopened, Severity::Low)]);
+    }
+
+    fn resolver(origin: Origin) -> [Finding; 1] {
+        [Finding::new(FindingCode::SettingsResolver, Subject::Terminal, origin)]
+    }
+
+    #[test]
+    fn an_origin_that_is_known_better_is_corrected_and_said() {
+        for (first, better) in [(Origin::LocalChange, Origin::Upstream), (Origin::Upstream, Origin::LocalChange)] {
+            let (mut ledger, rules) = (Ledger::default(), Thresholds::default());
+            let mut see = |seconds, origin| ledger.watch(&tells(Watcher::Settings, &resolver(origin)), &at(seconds), &rules);
+            assert_eq!(see(1, first)[0].origin, Some(first));
+            let corrected = see(2, better);
+            assert_eq!((corrected.len(), corrected[0].phase, corrected[0].origin), (1, Phase::Updated, Some(better)));
+            let said = |incident: &Incident| incident.evidence.iter().map(|line| format!("{} {}", line.k, line.result)).collect::<Vec<_>>();
+            assert_eq!(said(&corrected[0]), [format!("origin.before {}", first.code())]);
+            assert_eq!(see(3, better), [], "said once");
+            let wider = Finding { severity: Severity::High, ..resolver(better)[0].clone() };
+            let updated = ledger.watch(&tells(Watcher::Settings, &[wider]), &at(4), &rules);
+            assert_eq!(said(&updated[0]), [format!("origin.before {}", first.code())], "and not forgotten");
+        }
+    }
+
+    #[test]
+    fn who_only_began_to_watch_does_not_know_better() {
+        let (mut ledger, rules) = (Ledger::default(), Thresholds::default());
+        for known in [Origin::Upstream, Origin::LocalChange] {
+            let opened = ledger.watch(&tells(Watcher::Settings, &resolver(known)), &at(1), &rules);
+            let mut later = Ledger::restored(opened);
+            assert_eq!(later.watch(&tells(Watcher::Settings, &resolver(Origin::PreExisting)), &at(2), &rules), []);
+            ledger = Ledger::default();
+        }
+        let opened = ledger.watch(&tells(Watcher::Settings, &resolver(Origin::PreExisting)), &at(1), &rules);
+        let mut later = Ledger::restored(opened);
+        assert_eq!(
+            later.watch(&tells(Watcher::Settings, &resolver(Origin::LocalChange)), &at(2), &rules),
+            [],
+            "nobody is accused after the fact"
+        );
+        assert_eq!(later.watch(&tells(Watcher::Settings, &resolver(Origin::Upstream)), &at(3), &rules)[0].origin, Some(Origin::Upstream));
     }
 
     #[test]

@@ -46,7 +46,8 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// What is to be told of all that is seen now, and when to look again. A finding keeps the origin that it had at first sight, and is told
+    /// What is to be told of all that is seen now, and when to look again. A finding keeps the origin that it had at first sight until a later
+    /// one shows it better (what was there before stays so), and is told
     /// from the moment on that `due` says for one seen since then (both ms since boot). `None` = nothing can be told yet: something was there
     /// at the first look that may pass, and to leave it out would close what an earlier run told of it.
     pub fn take(&mut self, seen: impl Into<Sights>, at: &Stamp, due: impl Fn(&Finding, u64) -> u64) -> (Option<Vec<Finding>>, Duration) {
@@ -58,7 +59,7 @@ impl Memory {
             let key = (finding.code, finding.subject.clone());
             let earlier = before.get(&key);
             let fresh = if began { Origin::PreExisting } else { finding.origin };
-            finding.origin = earlier.map_or(fresh, |sight| sight.finding.origin);
+            finding.origin = earlier.map_or(fresh, |sight| known_by_now(&sight.finding, &finding));
             let since_ms = earlier.map_or(now, |sight| sight.since_ms);
             self.sights.insert(key, Sight { since_ms, finding });
         }
@@ -81,6 +82,16 @@ impl Memory {
     /// From now on by another measure: what is seen next was there before, but for what is known already.
     pub fn begin_again(&mut self) {
         self.begun = false;
+    }
+}
+
+/// Where something came from, after another look at it. That it came from outside is believed at once; that it did not only when something new
+/// was seen: a lease that is gone proves nothing.
+fn known_by_now(before: &Finding, now: &Finding) -> Origin {
+    match (before.origin, now.origin) {
+        (Origin::LocalChange, Origin::Upstream) => Origin::Upstream,
+        (Origin::Upstream, Origin::LocalChange) if now.evidence.iter().any(|line| !before.evidence.contains(line)) => Origin::LocalChange,
+        (before, _) => before,
     }
 }
 
@@ -133,6 +144,25 @@ mod tests {
         assert_eq!(look(1001, &["a", "b"]), [Origin::PreExisting, Origin::LocalChange]);
         assert_eq!(look(1002, &["b"]), [Origin::LocalChange]);
         assert_eq!(look(1003, &["a"]), [Origin::LocalChange], "it came back");
+    }
+
+    #[test]
+    fn what_turns_out_to_come_from_outside_is_no_change_here_and_the_reverse_needs_something_new() {
+        let mut memory = Memory::default();
+        memory.take(vec![], &at(1000), at_once);
+        let mut look = |seconds, origin, line: &str| {
+            let found = Finding::new(FindingCode::SettingsResolver, Subject::Terminal, origin).because([fact("resolver.now", "", line)]);
+            origins(memory.take(vec![found], &at(seconds), at_once).0)
+        };
+        assert_eq!(look(1001, Origin::LocalChange, "a"), [Origin::LocalChange]);
+        assert_eq!(look(1002, Origin::Upstream, "a"), [Origin::Upstream]);
+        assert_eq!(look(1003, Origin::LocalChange, "a"), [Origin::Upstream], "the lease is gone, and nothing else");
+        assert_eq!(look(1004, Origin::LocalChange, "b"), [Origin::LocalChange]);
+        let mut memory = Memory::default();
+        let upstream = Finding::new(FindingCode::MovedGateway, Subject::Terminal, Origin::Upstream);
+        for seconds in [1000, 1001] {
+            assert_eq!(origins(memory.take(vec![upstream.clone()], &at(seconds), at_once).0), [Origin::PreExisting]);
+        }
     }
 
     #[test]

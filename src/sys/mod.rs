@@ -35,7 +35,9 @@ pub mod uevent;
 pub mod usb;
 pub mod wire;
 pub mod wireguard;
+pub mod wireless;
 
 mod ear;
 mod errqueue;
+mod generic;
 mod socket;

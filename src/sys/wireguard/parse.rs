@@ -1,28 +1,15 @@
 //! WireGuard's two answers as bytes: the text of the userspace interface, and generic netlink. Pure; no key leaves these functions.
 
 use crate::model::IfName;
+pub(super) use crate::sys::generic::family_answer;
+use crate::sys::generic::{self, NLMSG_DONE, REQUEST_DUMP, attributes, malformed, messages, request};
 use std::io;
 use std::time::Duration;
 
-const NLMSG_ERROR: u16 = 2;
-const NLMSG_DONE: u16 = 3;
-/// `nlmsghdr`.
-const MESSAGE_HEADER: usize = 16;
-/// `nlmsghdr` and `genlmsghdr`.
-const HEADERS: usize = MESSAGE_HEADER + 4;
-/// The controller of generic netlink has a fixed number.
-const CONTROLLER: u16 = 16;
-const CTRL_CMD_GETFAMILY: u8 = 3;
-const CTRL_ATTR_FAMILY_ID: u16 = 1;
-const CTRL_ATTR_FAMILY_NAME: u16 = 2;
 const WG_CMD_GET_DEVICE: u8 = 0;
 const WGDEVICE_A_IFNAME: u16 = 2;
 const WGDEVICE_A_PEERS: u16 = 8;
 const WGPEER_A_LAST_HANDSHAKE_TIME: u16 = 6;
-const REQUEST: u16 = 1;
-const REQUEST_DUMP: u16 = 0x301;
-/// The two high bits of an attribute's type are flags.
-const TYPE_MASK: u16 = 0x3fff;
 
 /// The newest handshake of all peers, as wall time since the epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,20 +41,7 @@ pub(super) fn uapi(bytes: &[u8]) -> Option<Newest> {
 
 /// Asks for the number of WireGuard's family.
 pub(super) fn family_request() -> Vec<u8> {
-    request(CONTROLLER, REQUEST, CTRL_CMD_GETFAMILY, 1, CTRL_ATTR_FAMILY_NAME, b"wireguard\0")
-}
-
-/// The number of the family.
-pub(super) fn family_answer(bytes: &[u8]) -> io::Result<u16> {
-    for message in messages(bytes) {
-        let message = message?;
-        if let Some(id) =
-            attributes(message.attributes).find(|(kind, _)| *kind == CTRL_ATTR_FAMILY_ID).and_then(|(_, data)| data.first_chunk())
-        {
-            return Ok(u16::from_ne_bytes(*id));
-        }
-    }
-    Err(malformed())
+    generic::family_request("wireguard")
 }
 
 /// Asks for everything about a device: the kernel has no smaller question.
@@ -101,64 +75,6 @@ pub(super) fn device_answer(bytes: &[u8]) -> io::Result<Part> {
     if any { Ok(part) } else { Err(malformed()) }
 }
 
-fn request(kind: u16, flags: u16, command: u8, version: u8, attribute: u16, value: &[u8]) -> Vec<u8> {
-    let length = 4 + value.len();
-    let padded = length.next_multiple_of(4);
-    let mut bytes = u32::try_from(HEADERS + padded).unwrap_or(u32::MAX).to_ne_bytes().to_vec();
-    bytes.extend(kind.to_ne_bytes());
-    bytes.extend(flags.to_ne_bytes());
-    bytes.extend([0; 8]);
-    bytes.extend([command, version, 0, 0]);
-    bytes.extend(u16::try_from(length).unwrap_or(u16::MAX).to_ne_bytes());
-    bytes.extend(attribute.to_ne_bytes());
-    bytes.extend(value);
-    bytes.resize(HEADERS + padded, 0);
-    bytes
-}
-
-struct Message<'a> {
-    kind: u16,
-    attributes: &'a [u8],
-}
-
-/// The messages of one datagram; the kernel's refusal is an error with its number.
-fn messages(mut bytes: &[u8]) -> impl Iterator<Item = io::Result<Message<'_>>> {
-    std::iter::from_fn(move || {
-        if bytes.is_empty() {
-            return None;
-        }
-        let read = (|| {
-            let length = usize::try_from(u32::from_ne_bytes(*bytes.first_chunk()?)).ok()?;
-            let message = bytes.get(..length).filter(|message| message.len() >= MESSAGE_HEADER)?;
-            let kind = u16::from_ne_bytes(*message.get(4..)?.first_chunk()?);
-            Some((message, kind, length.next_multiple_of(4)))
-        })();
-        let Some((message, kind, next)) = read else {
-            bytes = &[];
-            return Some(Err(malformed()));
-        };
-        bytes = bytes.get(next..).unwrap_or_default();
-        let number = message.get(MESSAGE_HEADER..).and_then(<[u8]>::first_chunk).map(|number| i32::from_ne_bytes(*number));
-        if matches!(kind, NLMSG_ERROR | NLMSG_DONE) && number.is_some_and(|number| number < 0) {
-            bytes = &[];
-            return Some(Err(io::Error::from_raw_os_error(number.unwrap_or(0).saturating_neg())));
-        }
-        let attributes = if matches!(kind, NLMSG_ERROR | NLMSG_DONE) { &[] } else { message.get(HEADERS..).unwrap_or_default() };
-        Some(Ok(Message { kind, attributes }))
-    })
-}
-
-/// The attributes of a message or of a nested one; what does not fit ends them.
-fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
-    std::iter::from_fn(move || {
-        let length = usize::from(u16::from_ne_bytes(*bytes.first_chunk()?));
-        let kind = u16::from_ne_bytes(*bytes.get(2..)?.first_chunk()?) & TYPE_MASK;
-        let data = bytes.get(4..length)?;
-        bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
-        Some((kind, data))
-    })
-}
-
 /// `struct __kernel_timespec`: two 64-bit words on every machine.
 fn timespec(data: &[u8]) -> Option<Duration> {
     let seconds = i64::from_ne_bytes(*data.first_chunk()?);
@@ -167,13 +83,10 @@ fn timespec(data: &[u8]) -> Option<Duration> {
     u64::try_from(seconds).ok().map(|seconds| Duration::new(seconds, nanos))
 }
 
-fn malformed() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "a malformed answer")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::generic::{CONTROLLER, CTRL_ATTR_FAMILY_ID, CTRL_ATTR_FAMILY_NAME, MESSAGE_HEADER, NLMSG_ERROR};
     use proptest::prelude::*;
 
     fn attribute(kind: u16, data: &[u8]) -> Vec<u8> {

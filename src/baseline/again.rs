@@ -87,7 +87,7 @@ mod tests {
         let mut config = Config::default();
         config.dns.names = vec!["settle.centre.example".to_owned()];
         let (sightings, stamp) = (kernel(), stamp());
-        let firewall = Seen::Seen(Firewall { tables: 1, rules: 4 });
+        let firewall = Seen::Seen(Firewall::default());
         let given = Circumstances { config: &config, sightings: &sightings, firewall: &firewall, lent: None, stamp: &stamp, root };
         (gather(given).expect("a baseline"), config)
     }
@@ -105,6 +105,22 @@ mod tests {
         let hosts = fs::read(pc.path().join("etc/hosts")).expect("read");
         fs::write(pc.path().join("etc/hosts"), hosts).expect("written");
         assert_eq!(aspects(&was, &config, pc.path()), []);
+    }
+
+    #[test]
+    fn what_is_said_in_other_words_or_left_beside_a_file_does_not_differ() {
+        let pc = pc();
+        let (was, config) = enrolled(pc.path());
+        let put = |name: &str, text: &str| fs::write(pc.path().join(name), text).expect("written");
+        put("etc/hosts", "127.0.1.1 counter2\n10.20.0.10\tsettle.centre.example\n# a comment\n10.20.0.11 settle.centre.example\n");
+        put("etc/chrony/chrony.conf", "! a new release\nserver   10.20.0.3\nlogdir /var/log/chrony\n");
+        fs::create_dir_all(pc.path().join("etc/chrony/conf.d")).expect("made");
+        put("etc/chrony/conf.d/README", "server 192.0.2.1\n");
+        put("etc/chrony/conf.d/site.conf.dpkg-old", "server 192.0.2.1\n");
+        put("etc/chrony/conf.d/logs.conf", "log tracking\n");
+        assert_eq!(aspects(&was, &config, pc.path()), []);
+        put("etc/chrony/conf.d/site.conf", "server 192.0.2.1\n");
+        assert_eq!(aspects(&was, &config, pc.path()), [Aspect::TimeFile]);
     }
 
     #[test]

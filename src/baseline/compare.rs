@@ -1,7 +1,7 @@
 //! What differs between two baselines. Pure. What either of them could not see is no difference.
 
 use super::network::named;
-use super::{Baseline, FileState, Seen};
+use super::{Baseline, FileState};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -160,8 +160,10 @@ fn system(baseline: &Baseline, facts: &mut Facts) {
     for time in &baseline.time.files {
         add(Aspect::TimeFile, time.path.clone(), file(&time.state));
     }
-    if let Seen::Seen(firewall) = &baseline.firewall {
-        add(Aspect::Firewall, String::new(), Some(format!("rules: {}, tables: {}", firewall.rules, firewall.tables)));
+    for guard in baseline.firewall.get().into_iter().flat_map(|firewall| &firewall.guards) {
+        let policies: Vec<String> = guard.policies.iter().map(|(chain, policy)| format!("{chain} {policy}")).collect();
+        let line = format!("{}, refusing {}, accepting {}, {}", policies.join(", "), guard.refusing, guard.accepting, guard.digest);
+        add(Aspect::Firewall, guard.table.clone(), Some(line));
     }
     for (family, on) in [("IPv4", baseline.forwarding.v4), ("IPv6", baseline.forwarding.v6)] {
         add(Aspect::Forwarding, family.to_owned(), on.map(|on| if on { "on" } else { "off" }.to_owned()));

@@ -28,7 +28,7 @@ pub enum Concern {
     NoTimeDaemon,
     /// The clock is not kept: the time of this baseline may be wrong.
     ClockNotKept,
-    /// No rule is in the firewall.
+    /// The firewall keeps nothing out.
     NoFirewall,
     /// The firewall could not be seen.
     FirewallUnseen(Unseen),
@@ -58,7 +58,7 @@ pub fn concerns(baseline: &Baseline, given: &Circumstances<'_>, proved: &[String
     timekeeping(baseline, &mut found);
     match &baseline.firewall {
         _ if given.config.rules.firewall == Wanted::None => {}
-        Seen::Seen(firewall) if firewall.rules == 0 => found.push(Concern::NoFirewall),
+        Seen::Seen(firewall) if firewall.guards.is_empty() => found.push(Concern::NoFirewall),
         Seen::Seen(_) => {}
         Seen::Unseen(because) => found.push(Concern::FirewallUnseen(because.clone())),
     }

@@ -40,6 +40,16 @@ impl Root<'_> {
         }
     }
 
+    /// The digest of what a file says; one that says nothing is as good as absent.
+    pub(super) fn state_of(self, name: &str, meaning: fn(&str) -> String) -> FileState {
+        match files::read_text(&self.at(name), LARGEST).map(|text| meaning(&text)) {
+            Ok(said) if said.is_empty() => FileState::Absent,
+            Ok(said) => FileState::Sha256(sha256(said.as_bytes())),
+            Err(error) if error.is_absent() => FileState::Absent,
+            Err(error) => FileState::Unreadable(error.line()),
+        }
+    }
+
     /// Names in a directory, sorted; those that are not UTF-8 are left out, no name that we look for is among them.
     pub(super) fn names(self, directory: &str) -> Vec<String> {
         let Ok(entries) = std::fs::read_dir(self.at(directory)) else { return Vec::new() };

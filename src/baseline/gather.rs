@@ -1,7 +1,10 @@
 //! Takes the baseline: joins what the kernel told (given as sightings) with what files of the system say. Reads only.
 
 use super::files::Root;
-use super::{Baseline, Firewall, Forwarding, Host, HostsEntry, Lent, SCHEMA, Seen, TimeFile, TimeKeeping, identity, network, owners, usb};
+use super::{
+    Baseline, FileState, Firewall, Forwarding, Host, HostsEntry, Lent, SCHEMA, Seen, TimeFile, TimeKeeping, identity, meaning, network,
+    owners, usb,
+};
 use crate::config::Config;
 use crate::model::{Address, Link, Outcome, Route, RouteTable, Sighting, Stamp, Unseen};
 use crate::sys::resolv::{self, Places};
@@ -134,7 +137,7 @@ pub(super) fn host(root: Root<'_>, stamp: &Stamp) -> Host {
     Host {
         name: root.word("/proc/sys/kernel/hostname"),
         timezone: timezone(root),
-        hosts: root.state("/etc/hosts"),
+        hosts: root.state_of("/etc/hosts", meaning::hosts),
         resolv: root.state("/etc/resolv.conf"),
         clock: stamp.clock,
     }
@@ -170,14 +173,17 @@ pub(super) fn time_keeping(root: Root<'_>, daemons: &[String]) -> TimeKeeping {
     let mut files = Vec::new();
     for place in TIME_PLACES {
         if place.ends_with('/') {
-            files.extend(root.names(place).into_iter().take(64).map(|name| format!("{place}{name}")));
+            // What a package or an editor leaves beside them is not read by anybody.
+            let read = |name: &String| [".conf", ".sources"].iter().any(|ending| name.ends_with(ending));
+            files.extend(root.names(place).into_iter().filter(read).take(64).map(|name| format!("{place}{name}")));
         } else if root.at(place).symlink_metadata().is_ok() {
             files.push(place.to_owned());
         }
     }
+    let time_file = |path: String| TimeFile { state: root.state_of(&path, meaning::time), path };
     TimeKeeping {
         daemons: daemons.iter().filter(|name| running.contains(&kept(name))).cloned().collect(),
-        files: files.into_iter().map(|path| TimeFile { state: root.state(&path), path }).collect(),
+        files: files.into_iter().map(time_file).filter(|file| file.state != FileState::Absent).collect(),
     }
 }
 

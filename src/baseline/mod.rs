@@ -10,16 +10,16 @@
 //! | `taken_at`, `taken_by` | when (RFC 3339, by this PC's clock) and by whom this state was accepted |
 //! | `terminal` | 16 hexadecimal digits: SHA-256 over a fixed tag and the machine id; or what `terminal.id` says; `null` = no machine id |
 //! | `access` | `network.access` at that time |
-//! | `host` | `name`, `timezone`, SHA-256 of `/etc/hosts` and `/etc/resolv.conf`, whether the clock was synchronised |
-//! | `interfaces` | all but loopback: `name`, `device` (path below `/sys/devices`), `driver`, `mac`, `mac_origin` |
+//! | `host` | `name`, `timezone`, SHA-256 of what `/etc/hosts` says and of `/etc/resolv.conf`, whether the clock was synchronised |
+//! | `interfaces` | all but loopback: `name`, `device` (path below `/sys/devices`), `driver`, `mac`, `mac_origin`, `speed_mbps` where a card says it |
 //! | `gateways` | of every default route: `address`, `device`, `mac` where known |
 //! | `prefixes` | `on_link`, and `allowed`: the configured ones, else the on-link ones and those of all routes but wide ones |
 //! | `resolvers` | in order of use |
 //! | `hosts_entries` | addresses of configured names in `/etc/hosts` |
 //! | `owners` | which program, by name and unit, holds each tunnel interface |
 //! | `usb` | devices present: `vendor`, `product`, `serial`, `classes` (`class/subclass/protocol` of each interface), `roles`, `empty_drives` (without a medium) |
-//! | `time` | time daemons running, and SHA-256 of their configuration files |
-//! | `firewall` | tables and rules counted, or why they could not be seen |
+//! | `time` | time daemons running, and SHA-256 of what their configuration files say of where the time comes from |
+//! | `firewall` | tables and rules counted, and `guards`: per table that keeps something out its policies, refusing and accepting rules, and a digest; or why they could not be seen |
 //! | `forwarding` | whether this PC forwards, IPv4 and IPv6 |
 //! | `lent` | other ways for others through this PC: `ways`, a line each, and what was `unseen`; absent = nobody looked |
 //! | `lookalikes` | who answered in place of the internet: `address`, `device` and `gateway` of the way there, `what` it was; absent = nobody was asked |
@@ -35,18 +35,21 @@ mod files;
 mod firewall;
 mod gather;
 mod identity;
+mod meaning;
 mod network;
 mod owners;
+mod ruleset;
 mod store;
 mod usb;
 
 pub use again::{network_again, settings_again, settings_files};
 pub use compare::{Aspect, Deviation, compare};
 pub use concern::{Concern, concerns};
-pub use firewall::{look as look_at_firewall, rules as firewall_rules};
+pub use firewall::{Listing, look as look_at_firewall, rules as firewall_rules};
 pub use gather::{Circumstances, GatherError, gather, time_zone_now};
 pub use identity::{machine_fingerprint, machine_id_hash, terminal_id, this_terminal};
 pub use network::{interfaces_now, is_wide};
+pub use ruleset::{Rule, as_nftables, read as read_rules};
 pub use store::{Existing, Mark, StoreError, load, mark, save};
 pub use usb::{UsbRole, card_readers, usb_now};
 
@@ -54,7 +57,7 @@ use crate::config::Access;
 use crate::model::{ClockState, IfName, Unseen};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 /// What is known of this terminal's enrolment: three answers, because a baseline that cannot be read is not a missing one.
@@ -177,7 +180,7 @@ pub struct Host {
     pub name: Option<String>,
     /// IANA name of the time zone.
     pub timezone: Option<String>,
-    /// SHA-256 of `/etc/hosts`.
+    /// SHA-256 of the entries of `/etc/hosts`.
     pub hosts: FileState,
     /// SHA-256 of `/etc/resolv.conf`.
     pub resolv: FileState,
@@ -211,6 +214,9 @@ pub struct Interface {
     pub mac: Option<String>,
     /// Where that address comes from.
     pub mac_origin: MacOrigin,
+    /// The speed of a cable's port, Mbit/s. Not compared: ports settle it anew at times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speed_mbps: Option<u32>,
 }
 
 /// Where a hardware address comes from (`addr_assign_type`).
@@ -318,14 +324,36 @@ pub struct TimeFile {
     pub state: FileState,
 }
 
-/// The firewall, counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// The firewall: all of it counted, and what of it protects.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Firewall {
-    /// Tables of nftables.
+    /// Tables.
     pub tables: u32,
     /// Rules in them.
     pub rules: u32,
+    /// Tables that keep something out, by name; not those that containers and tunnels bring along.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guards: Vec<Guard>,
+    /// The programs that listed them: the same rules may look different to others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool: Option<String>,
+}
+
+/// A table that keeps packets from coming in to this PC or leaving it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Guard {
+    /// Family and name, e.g. `inet filter`.
+    pub table: String,
+    /// What becomes of packets that no rule decides on, by chain: `drop` or `accept`.
+    pub policies: BTreeMap<String, String>,
+    /// Rules that refuse.
+    pub refusing: u32,
+    /// Rules that let pass.
+    pub accepting: u32,
+    /// SHA-256 over all its rules, cut short.
+    pub digest: String,
 }
 
 /// Whether this PC forwards for others.

@@ -24,8 +24,10 @@ pub fn interfaces_now(links: &[Link]) -> Vec<Interface> {
 fn interface(root: Root<'_>, link: &Link) -> Interface {
     let name = link.name.as_str();
     // A name is a file name here; the kernel allows neither of these, a replayed observation might.
+    let speed_mbps = link.speed_mbps.filter(|_| link.kind == LinkKind::Ethernet && link.carrier);
     if name.contains('/') || name == "." || name == ".." {
-        return Interface { name: link.name.clone(), device: None, driver: None, mac: link.mac.clone(), mac_origin: MacOrigin::Unknown };
+        let (device, driver, mac_origin) = (None, None, MacOrigin::Unknown);
+        return Interface { name: link.name.clone(), device, driver, mac: link.mac.clone(), mac_origin, speed_mbps };
     }
     let entry = format!("/sys/class/net/{name}");
     let mac_origin = match root.word(&format!("{entry}/addr_assign_type")).as_deref() {
@@ -41,6 +43,7 @@ fn interface(root: Root<'_>, link: &Link) -> Interface {
         driver: root.link_name(&format!("{entry}/device/driver")),
         mac: link.mac.clone(),
         mac_origin,
+        speed_mbps,
     }
 }
 

@@ -117,11 +117,14 @@ pub(crate) fn stamp() -> Stamp {
     }
 }
 
-const FIREWALL: Seen<Firewall> = Seen::Seen(Firewall { tables: 1, rules: 4 });
+pub(super) fn firewall() -> Seen<Firewall> {
+    let listing = "table inet filter { # handle 1\n\tchain input { # handle 1\n\t\ttype filter hook input priority filter; policy drop;\n\t\ttcp dport 22 accept # handle 5\n\t}\n}\n";
+    Seen::Seen(firewall::protection(listing))
+}
 
 fn taken(root: &Path, config: &Config, sightings: &[Sighting]) -> (Baseline, Vec<Concern>) {
-    let stamp = stamp();
-    let given = Circumstances { config, sightings, firewall: &FIREWALL, lent: None, stamp: &stamp, root };
+    let (stamp, firewall) = (stamp(), firewall());
+    let given = Circumstances { config, sightings, firewall: &firewall, lent: None, stamp: &stamp, root };
     let baseline = gather(given).expect("a baseline");
     let concerns = concerns(&baseline, &given, &[], &[]);
     (baseline, concerns)
@@ -166,7 +169,7 @@ fn what_an_engineer_must_accept_is_listed() {
         routes: vec![route("0.0.0.0/0", "eth0", Some("10.1.0.1")), route("0.0.0.0/1", "usb0", Some("192.168.43.1"))],
     }));
     let stamp = stamp();
-    let none = Seen::Seen(Firewall { tables: 0, rules: 0 });
+    let none = Seen::Seen(Firewall::default());
     let config = config();
     let given = Circumstances { config: &config, sightings: &sightings, firewall: &none, lent: None, stamp: &stamp, root };
     let baseline = gather(given).expect("a baseline");
@@ -222,8 +225,9 @@ fn without_the_kernels_word_nothing_is_taken() {
     for missing in 0..3 {
         let mut sightings = kernel();
         sightings.remove(missing);
+        let firewall = firewall();
         let given =
-            Circumstances { config: &config, sightings: &sightings, firewall: &FIREWALL, lent: None, stamp: &stamp, root: pc.path() };
+            Circumstances { config: &config, sightings: &sightings, firewall: &firewall, lent: None, stamp: &stamp, root: pc.path() };
         assert!(matches!(gather(given), Err(GatherError::Blind { .. })), "{missing}");
     }
 }
@@ -248,6 +252,7 @@ fn the_same_pc_does_not_deviate_and_a_changed_one_does() {
         driver: Some("rndis_host".to_owned()),
         mac: Some("x".to_owned()),
         mac_origin: MacOrigin::Set,
+        speed_mbps: None,
     });
     new.host.timezone = Some("UTC".to_owned());
     new.usb.clear();
@@ -401,7 +406,7 @@ mod any_bytes {
         fn of_the_systems_files_are_passed_over(bytes in hostile(system_files(), 300)) {
             let text = String::from_utf8_lossy(&bytes);
             prop_assert!(network::arp_table(&text).len() <= text.lines().count());
-            let counted = firewall::count(&text);
+            let counted = firewall::protection(&text);
             prop_assert!(counted.tables as usize + counted.rules as usize <= text.lines().count());
             let _ = owners::tunnel(&text);
             let _ = owners::unit(&text);

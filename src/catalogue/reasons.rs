@@ -74,6 +74,7 @@ pub fn unseen_what(what: &str, lang: Lang) -> Option<&'static str> {
         "extension.links" => ("有哪些网口、网桥", "network ports and bridges"),
         "extension.nat" => ("有没有地址转换规则", "rules that hide others behind this PC"),
         "extension.sharing" => ("有没有在给别的设备分地址、做代理", "whether addresses or a proxy are offered to others"),
+        "extension.wireless" => ("无线网卡有没有开热点", "whether a wireless card is a hotspot"),
         "extension.proxy" => ("代理端口是哪个程序开的", "which program holds a proxy's port"),
         "extension.namespaces" => ("有没有另开网络的程序", "programs with a network of their own"),
         "vpn" => ("VPN 的状态", "the VPN's state"),

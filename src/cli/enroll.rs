@@ -319,7 +319,7 @@ mod tests {
     /// Runs one action on a PC and returns the sheet.
     fn enrolled(root: &Path, state: &Path, action: &Action, sightings: &[Sighting], lang: Lang) -> Result<String, EnrollError> {
         let (config, stamp) = (Config::default(), stamp());
-        let firewall = Seen::Seen(Firewall { tables: 1, rules: 0 });
+        let firewall = Seen::Seen(Firewall { tables: 1, ..Firewall::default() });
         let given = Circumstances { config: &config, sightings, firewall: &firewall, lent: None, stamp: &stamp, root };
         let sheet = enrol(action, given, Place { state_dir: state, config_files: &[], lang }, |_| outside(action))?;
         Ok(sheet.replace(&state.display().to_string(), "STATE"))

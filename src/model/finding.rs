@@ -228,8 +228,10 @@ findings! {
     SettingsHosts = "settings.hosts", Settings, Medium, [Vendor, Software];
     /// The network is set up differently.
     SettingsNetwork = "settings.network", Settings, Medium, [Vendor];
-    /// The packet filter is off or empty.
+    /// The packet filter is off, or keeps nothing out.
     FirewallDown = "firewall.down", Protection, High, [Vendor];
+    /// The packet filter keeps less out.
+    FirewallChanged = "firewall.changed", Protection, Medium, [Vendor];
     /// The antivirus program does not run.
     AntivirusDown = "antivirus.down", Protection, High, [Vendor];
     /// Software on the list of the bureau is installed or runs.

@@ -61,7 +61,7 @@ impl Scope {
             F::ClockStepped | F::ClockRate | F::ClockOfflineChange | F::ClockRtcChanged => matches!(self, Self::Clock),
             F::ClockTimezone | F::SettingsTime => matches!(self, Self::Clock | Self::Settings),
             F::SettingsHostname => matches!(self, Self::Settings),
-            F::FirewallDown => matches!(self, Self::Software | Self::Network),
+            F::FirewallDown | F::FirewallChanged => matches!(self, Self::Software | Self::Network),
             F::AntivirusDown | F::SoftwareForbidden => matches!(self, Self::Software),
         }
     }

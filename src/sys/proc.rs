@@ -12,7 +12,7 @@ mod unit;
 pub use journal::read_journal;
 pub use log::read_log;
 pub use running::{Ends, Program, programs};
-pub use unit::unit_state;
+pub use unit::{unit_state, unit_words};
 
 use super::files;
 use crate::model::{IfName, ProcessState};

@@ -4,13 +4,13 @@
 //! |---|---|---|
 //! | forwarding switched on | netlink (NETCONF) | nothing |
 //! | packets of others passed on | no event: every [`CLOSE`] while forwarding is on that was not at enrolment, else each minute | nothing |
-//! | rules that hide others | netlink (nftables) | `CAP_NET_ADMIN` |
+//! | rules that hide others | netlink (nftables); those of the old packet filter each minute | `CAP_NET_ADMIN` |
 //! | bridges | netlink (links) | nothing |
+//! | wireless cards as access points | netlink (links: another mode takes the card down and up) | nothing |
 //! | address servers, proxies | each minute, and with every change of the network | a proxy's name: `CAP_SYS_PTRACE` |
 //! | other namespaces | netlink (links that leave, numbers given), every [`HALF`] a minute while there are any | nothing |
 //!
-//! What is told and what is not is argued in [`judge`]. What cannot be staged with a card of its own is said in `tests/watch/extension.rs`. A
-//! wireless card as access point is not told by its mode, but by the address server that makes it useful.
+//! What is told and what is not is argued in [`judge`]. What cannot be staged with a card of its own is said in `tests/watch/extension.rs`.
 
 mod forwarded;
 mod judge;
@@ -20,11 +20,12 @@ mod ports;
 mod sharing;
 
 use super::{Blind, Given, Look, MINUTE, Watch};
-use crate::baseline::{Baseline, Forwarding, Lent, firewall_rules};
+use crate::baseline::{Baseline, Forwarding, Lent, Listing, firewall_rules};
 use crate::model::{IfName, Unseen, Watcher};
 use crate::sys::files;
 use crate::sys::murmur::{Murmur, Talk};
 use crate::sys::netlink::{self, Events, Snapshot};
+use crate::sys::wireless;
 use forwarded::Sample;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
@@ -51,6 +52,8 @@ const WALKS_APART_MS: u64 = 2000;
 struct Walked {
     nat: Option<Vec<NatRule>>,
     offers: Option<Offers>,
+    /// By the kernel's index.
+    access_points: Option<Vec<u32>>,
     foreign: Option<Vec<Foreign>>,
     blind: Vec<(&'static str, Unseen)>,
 }
@@ -60,12 +63,22 @@ impl Walked {
     fn walk(before: Self) -> Self {
         let mut now = Self { blind: Vec::new(), ..before };
         match firewall_rules() {
-            Ok(text) => now.nat = Some(nat::rules(&text)),
+            Ok(Listing { text, hidden, .. }) => {
+                // What was seen before of the part that is hidden now is not over.
+                if hidden.is_none() || now.nat.is_none() {
+                    now.nat = Some(nat::rules(&text));
+                }
+                now.blind.extend(hidden.map(|why| ("extension.nat", why)));
+            }
             Err(why) => now.blind.push(("extension.nat", why)),
         }
         match sharing::offers(Path::new("/proc")) {
             Ok(offers) => now.offers = Some(offers),
             Err(why) => now.blind.push(("extension.sharing", why)),
+        }
+        match wireless::access_points() {
+            Ok(cards) => now.access_points = Some(cards),
+            Err(why) => now.blind.push(("extension.wireless", why)),
         }
         if let Some(why) = now.offers.as_ref().and_then(|offers| offers.hidden.clone()) {
             now.blind.push(("extension.proxy", why));
@@ -79,6 +92,8 @@ impl Walked {
 
     fn scene(&self, kernel: &Kernel, uplinks: &BTreeSet<IfName>) -> Scene {
         let ports = ports::ports(&kernel.links, &kernel.addresses, &kernel.below, uplinks);
+        // A card that is switched off has no network of its own.
+        let is_up = |card: &u32| kernel.links.iter().any(|link| link.index == *card && link.up);
         let own = |port: &&ports::Port| port.nature == Nature::Outer && kernel.own_switches.contains(&port.name);
         Scene {
             switches: kernel.switches,
@@ -86,6 +101,7 @@ impl Walked {
             ports,
             nat: self.nat.clone(),
             offers: self.offers.as_ref().map(|offers| offers.offers.clone()),
+            hotspots: self.access_points.as_ref().map(|cards| cards.iter().copied().filter(is_up).collect()),
             foreign: self.foreign.clone(),
         }
     }
@@ -132,10 +148,16 @@ fn told<T>(outcome: &crate::model::Outcome<T>) -> Result<&T, Unseen> {
 pub fn lent_now(snapshot: &Snapshot) -> Lent {
     let kinds = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     let Ok(kernel) = Kernel::of(snapshot) else {
-        return Lent { ways: BTreeSet::new(), unseen: kinds(&["nat", "bridge", "sharing", "namespace"]) };
+        return Lent { ways: BTreeSet::new(), unseen: kinds(&["nat", "bridge", "sharing", "hotspot", "namespace"]) };
     };
     let walked = Walked::walk(Walked::default());
-    let seen = [("nat", walked.nat.is_some()), ("sharing", walked.offers.is_some()), ("namespace", walked.foreign.is_some())];
+    let whole = |what: &str| !walked.blind.iter().any(|(blind, _)| *blind == what);
+    let seen = [
+        ("nat", walked.nat.is_some() && whole("extension.nat")),
+        ("sharing", walked.offers.is_some()),
+        ("hotspot", walked.access_points.is_some()),
+        ("namespace", walked.foreign.is_some()),
+    ];
     let unseen: Vec<&str> = seen.into_iter().filter(|(_, seen)| !seen).map(|(kind, _)| kind).collect();
     Lent { ways: judge::lent(&walked.scene(&kernel, &kernel.defaults)), unseen: kinds(&unseen) }
 }

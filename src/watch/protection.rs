@@ -1,7 +1,7 @@
 //! What protects this PC: its packet filter, its antivirus program, and that listed software is not there.
 //!
-//! Rules are counted when the kernel says that they changed, and once a minute; the antivirus program is looked for when it ended, and once a
-//! minute; other programs once a minute. Of programs nothing is kept but the configured names that matched.
+//! The firewall is looked at when the kernel says that its rules changed (nftables), and once a minute (the old packet filter too); the antivirus
+//! program is looked for when it ended, and once a minute; other programs once a minute. Of programs nothing is kept but the configured names that matched.
 
 mod judge;
 
@@ -12,20 +12,30 @@ use crate::config::Rules;
 use crate::model::{Finding, FindingCode, Unseen, Watcher};
 use crate::sys::murmur::{Murmur, Talk};
 use crate::sys::packages::Installed;
-use crate::sys::proc::{Ends, Program, programs};
+use crate::sys::proc::{Ends, Program, programs, unit_words};
 use futures_util::future::LocalBoxFuture;
-use judge::{antivirus, firewall, forbidden, is_expected};
+use judge::{antivirus, firewall, forbidden, in_transit, is_expected};
 use std::path::Path;
+use std::time::Duration;
 
-/// Rules are taken away and brought back when a firewall is started anew; so long it may take, ms.
+/// Rules are taken away and brought back when a firewall is loaded anew; so long it may take, ms.
 const RELOAD_MS: u64 = 400;
-/// Where the kernel lists the tables of the old packet filter that are in use. Their rules are not counted.
-const OLD_TABLES: [&str; 2] = ["/proc/net/ip_tables_names", "/proc/net/ip6_tables_names"];
+/// So long when it is put together piece by piece, ms.
+const PIECES_MS: u64 = 10_000;
+/// So long a service may take to be started anew, ms.
+const SERVICE_MS: u64 = 30_000;
+/// Between two looks meanwhile.
+const CLOSE: Duration = Duration::from_millis(500);
+/// Who is in charge of rules.
+const SERVICES: [&str; 6] =
+    ["firewalld.service", "ufw.service", "nftables.service", "netfilter-persistent.service", "iptables.service", "ip6tables.service"];
 
 /// Looks after them.
 #[derive(Default)]
 pub struct Protection {
     memory: Memory,
+    /// Since when a service in charge is on its way (boottime, ms).
+    transit: Option<u64>,
     /// Hears changes of the rules; `None` = may not, or nobody asks for it.
     rules: Option<Murmur>,
     antivirus: Ends,
@@ -36,6 +46,8 @@ pub struct Protection {
 /// What was read off the loop. `None` = not asked for.
 struct Read {
     firewall: Option<Seen<Firewall>>,
+    /// Those in charge of it, where it keeps nothing out.
+    services: Option<Vec<(String, String)>>,
     running: Option<Result<Vec<Program>, Unseen>>,
     installed: Installed,
 }
@@ -58,12 +70,20 @@ impl Watch for Protection {
             let Some(read) = self.read(rules, expected).await else {
                 return Look::blind("software.processes", Unseen::Error("look for programs: gave up".to_owned()));
             };
-            let (mut seen, mut blind) = (Sights::default(), Vec::new());
+            let (mut seen, mut blind, mut waits) = (Sights::default(), Vec::new(), false);
             if let Some((baseline, now)) = given.baseline().zip(read.firewall) {
                 match now {
-                    Seen::Seen(now) => seen.found.extend(firewall(&baseline.firewall, now)),
+                    Seen::Seen(now) => {
+                        let found = firewall(&baseline.firewall, &now, read.services.as_deref().unwrap_or_default());
+                        waits = self.waits(found.is_some() && in_transit(read.services.as_deref()), given.at.boottime_ms);
+                        if waits {
+                            seen.unseen.extend([FindingCode::FirewallDown, FindingCode::FirewallChanged]);
+                        } else {
+                            seen.found.extend(found);
+                        }
+                    }
                     Seen::Unseen(why) => {
-                        seen.unseen.push(FindingCode::FirewallDown);
+                        seen.unseen.extend([FindingCode::FirewallDown, FindingCode::FirewallChanged]);
                         blind.push(Blind { what: "firewall.rules", why });
                     }
                 }
@@ -84,7 +104,7 @@ impl Watch for Protection {
             }
             self.installed = read.installed;
             let (found, again) = self.memory.take(seen, &given.at, due);
-            Look { found, blind, again }
+            Look { found, blind, again: if waits { again.min(CLOSE) } else { again } }
         })
     }
 
@@ -120,23 +140,23 @@ impl Protection {
     async fn read(&mut self, rules: &Rules, expected: bool) -> Option<Read> {
         let installed = std::mem::take(&mut self.installed);
         let (software, programs_too) = (!rules.forbidden_software.is_empty(), !rules.antivirus.is_empty());
-        let read = tokio::task::spawn_blocking(move || Read {
-            firewall: expected.then(count),
-            running: (software || programs_too).then(programs),
-            installed: if software { installed.again(Path::new("/")) } else { Installed::default() },
+        let read = tokio::task::spawn_blocking(move || {
+            let firewall = expected.then(look_at_firewall);
+            let open = firewall.as_ref().and_then(Seen::get).is_some_and(|firewall| firewall.guards.is_empty());
+            Read {
+                firewall,
+                services: if open { unit_words(&SERVICES) } else { Some(Vec::new()) },
+                running: (software || programs_too).then(programs),
+                installed: if software { installed.again(Path::new("/")) } else { Installed::default() },
+            }
         });
         read.await.ok()
     }
-}
 
-/// The rules, counted. None in nftables says nothing where the old packet filter is in use.
-fn count() -> Seen<Firewall> {
-    let old = || OLD_TABLES.iter().any(|list| std::fs::read(list).is_ok_and(|tables| !tables.trim_ascii().is_empty()));
-    match look_at_firewall() {
-        Seen::Seen(firewall) if firewall.rules == 0 && old() => {
-            Seen::Unseen(Unseen::Error("the rules of iptables-legacy are not counted".to_owned()))
-        }
-        seen => seen,
+    /// Whether what is missing may be about to come back with its service.
+    fn waits(&mut self, on_its_way: bool, now: u64) -> bool {
+        self.transit = on_its_way.then(|| self.transit.unwrap_or(now));
+        self.transit.is_some_and(|since| now < since + SERVICE_MS)
     }
 }
 
@@ -144,6 +164,7 @@ fn due(finding: &Finding, since_ms: u64) -> u64 {
     match finding.code {
         FindingCode::AntivirusDown => after_a_restart(since_ms),
         FindingCode::FirewallDown => once_it_stands(since_ms, RELOAD_MS),
+        FindingCode::FirewallChanged => once_it_stands(since_ms, PIECES_MS),
         _ => since_ms,
     }
 }

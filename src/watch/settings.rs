@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::model::{Finding, FindingCode, IfName, Outcome, Subject, Unseen, Watcher};
 use crate::sys::changes::Changes;
 use crate::sys::netlink::{Ear, Netlink, Snapshot};
-use crate::sys::{hostname, leases};
+use crate::sys::{files, hostname, leases};
 use futures_util::future::LocalBoxFuture;
 use judge::{Around, network, settings};
 use std::collections::BTreeSet;
@@ -70,7 +70,7 @@ impl Watch for Settings {
             let Some(read) = read(was, given).await else {
                 return Look::blind("settings.files", Unseen::Error("read the settings: gave up".to_owned()));
             };
-            let around = around(was, &given.config, &snapshot, leased, read.leased_servers, read.processes);
+            let around = around(was, &given.config, &snapshot, leased, &read);
             let mut seen = settings(was, &read.now, &around);
             let mut blind = blind(&read.now);
             match network_again(was, &given.config, &snapshot, Path::new("/")) {
@@ -132,6 +132,7 @@ async fn kernel() -> (Snapshot, BTreeSet<(IfName, IpAddr)>) {
 struct Read {
     now: Baseline,
     leased_servers: BTreeSet<IpAddr>,
+    named_by_network: bool,
     processes: bool,
 }
 
@@ -141,20 +142,14 @@ async fn read(was: &Baseline, given: &Given) -> Option<Read> {
     let read = tokio::task::spawn_blocking(move || Read {
         now: settings_again(&was, &config, &at, Path::new("/")),
         leased_servers: leases::name_servers(),
+        named_by_network: files::read_word(Path::new("/etc/hostname")).is_none_or(|name| name.is_empty() || name.starts_with("localhost")),
         // With `hidepid` a user sees its own processes only.
         processes: Path::new("/proc/1").exists(),
     });
     read.await.ok()
 }
 
-fn around(
-    was: &Baseline,
-    config: &Config,
-    snapshot: &Snapshot,
-    leased: BTreeSet<(IfName, IpAddr)>,
-    leased_servers: BTreeSet<IpAddr>,
-    processes: bool,
-) -> Around {
+fn around(was: &Baseline, config: &Config, snapshot: &Snapshot, leased: BTreeSet<(IfName, IpAddr)>, read: &Read) -> Around {
     let links = snapshot.links.ok().cloned().unwrap_or_default();
     let other_tunnels = config.vpns.iter().any(|vpn| {
         let then = was.interfaces.iter().any(|interface| vpn.interface.matches(interface.name.as_str()));
@@ -162,7 +157,8 @@ fn around(
         then != now
     });
     let addresses = snapshot.addresses.ok().cloned().unwrap_or_default();
-    Around { links, addresses, leased, leased_servers, other_tunnels, processes }
+    let (leased_servers, named_by_network, processes) = (read.leased_servers.clone(), read.named_by_network, read.processes);
+    Around { links, addresses, leased, leased_servers, other_tunnels, named_by_network, processes }
 }
 
 /// What was readable at enrolment or should be.

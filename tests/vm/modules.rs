@@ -32,6 +32,9 @@ const WANTED: &[&str] = &[
     "af_packet",
 ];
 
+/// Those that a case loads, with what they need, in `/modules/later`.
+const LATER: &[&str] = &["mac80211_hwsim"];
+
 /// Puts them below `/modules`, with `/modules/order`.
 pub(crate) fn pack(tree: &Path, archive: &mut Archive) -> Done {
     let mut files = BTreeMap::new();
@@ -44,6 +47,11 @@ pub(crate) fn pack(tree: &Path, archive: &mut Archive) -> Done {
         add(wanted, &files, &mut order, archive)?;
     }
     archive.file("modules/order", (order.join("\n") + "\n").as_bytes());
+    let at_start = order.len();
+    for later in LATER {
+        add(later, &files, &mut order, archive)?;
+    }
+    archive.file("modules/later", (order[at_start..].join("\n") + "\n").as_bytes());
     Ok(())
 }
 

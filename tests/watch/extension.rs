@@ -1,7 +1,7 @@
 //! Ways for others through this PC: forwarding, address translation, bridges, sharing, namespaces, and their harmless twins.
 //!
 //! A cable of the test (a `veth`) stands for a card where it carried a default route at enrolment. Not staged here: a wireless card, and cards
-//! that come by USB; tests of whole machines have those.
+//! that come by USB; tests of whole machines have those. Open vSwitch needs a kernel that has it: only its verdict is tested.
 
 use crate::ground::{Daemon, Ground, wait_for};
 use serde_json::Value;
@@ -157,6 +157,31 @@ fn a_rule_that_hides_others_is_told_within_ten_seconds() {
 }
 
 #[test]
+fn the_old_packet_filter_hides_others_and_a_containers_rule_does_not() {
+    if !has("iptables-legacy") {
+        return;
+    }
+    let Some(ground) = two_cards() else { return };
+    let old = |words: &str| ground.here(&format!("XTABLES_LOCKFILE={} iptables-legacy -t nat {words}", ground.path("lock").display()));
+    old("-A POSTROUTING -s 10.99.0.0/24 -j MASQUERADE");
+    ground.configure("");
+    ground.enroll();
+    let daemon = ground.watch();
+    ground.here("ip link add docker0 type bridge && ip address add 172.17.0.1/16 dev docker0 && ip link set docker0 up");
+    old("-A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE");
+    ground.here("sysctl -qw net.ipv4.ip_forward=1");
+    assert_eq!(settle(&daemon), Vec::<String>::new());
+    old("-A POSTROUTING -o t0 -j MASQUERADE");
+    // Nothing tells of the old filter's rules; the next look does.
+    ground.here("ip link add name poke type bridge");
+    let (record, after) = daemon.sees("extension.nat", "opened", GOAL, |_| true);
+    println!("masquerade of the old packet filter: {after:?}");
+    let evidence = record["evidence"].to_string();
+    assert!(evidence.contains("oifname") && !evidence.contains("172.17") && !evidence.contains("10.99"), "{record}");
+    daemon.stop();
+}
+
+#[test]
 fn a_bridge_of_two_cards_is_told() {
     let Some(ground) = two_cards() else { return };
     ground.configure("");
@@ -215,6 +240,42 @@ fn an_address_server_for_others_is_told() {
     ground.here("ip link add name poke type bridge");
     let (record, _) = daemon.sees("extension.sharing", "opened", GOAL, |_| true);
     assert_eq!(record.pointer("/incident/fingerprint").and_then(Value::as_str), Some("extension.sharing:link:t1"), "{record}");
+    daemon.stop();
+}
+
+/// As libvirt and the network manager set them up: one for its virtual machines, the other for whoever comes.
+#[test]
+fn addresses_for_virtual_machines_are_nobodys_and_a_shared_connection_is_told() {
+    if !has("dnsmasq") {
+        return;
+    }
+    let Some(ground) = two_cards() else { return };
+    ground.configure("");
+    ground.enroll();
+    let daemon = ground.watch();
+    let serve = |device: &str, range: &str| {
+        let mut command = ground.command("dnsmasq");
+        command.args(["--keep-in-foreground", "--conf-file=/dev/null", "--user=root", "--port=0", "--bind-interfaces", "--pid-file="]);
+        command.args([
+            format!("--interface={device}"),
+            format!("--dhcp-range={range},1h"),
+            format!("--dhcp-leasefile={}", ground.path(device).display()),
+        ]);
+        let server = Background::of(command);
+        wait_for("port 67", GOAL, || ground.here("ss -lun").contains(&format!("%{device}:67 ")).then_some(()));
+        server
+    };
+    ground.here("ip link add virbr0 type bridge && ip address add 192.168.122.1/24 dev virbr0 && ip link set virbr0 up");
+    let machines = serve("virbr0", "192.168.122.2,192.168.122.254");
+    ground.here("ip link add name poke type bridge");
+    assert_eq!(settle(&daemon), Vec::<String>::new());
+    drop(machines);
+    ground.here("ip address flush dev t1 && ip address add 10.42.0.1/24 dev t1");
+    let _shared = serve("t1", "10.42.0.10,10.42.0.254");
+    ground.here("ip link del poke");
+    let (record, _) = daemon.sees("extension.sharing", "opened", GOAL, |_| true);
+    let evidence = record["evidence"].to_string();
+    assert!(evidence.contains("extension.shared") && evidence.contains("10.42.0.1/24"), "{record}");
     daemon.stop();
 }
 

@@ -6,6 +6,7 @@
 
 mod clock;
 mod extension;
+mod firewall;
 mod frame;
 mod grants;
 mod ground;

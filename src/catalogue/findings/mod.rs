@@ -70,6 +70,7 @@ fn pair(code: FindingCode) -> &'static Pair {
         FindingCode::SettingsHosts => &settings::HOSTS,
         FindingCode::SettingsNetwork => &settings::NETWORK,
         FindingCode::FirewallDown => &settings::FIREWALL_DOWN,
+        FindingCode::FirewallChanged => &settings::FIREWALL_CHANGED,
         FindingCode::AntivirusDown => &settings::ANTIVIRUS_DOWN,
         FindingCode::SoftwareForbidden => &settings::SOFTWARE_FORBIDDEN,
         FindingCode::UploadOverdue => &settings::UPLOAD_OVERDUE,

@@ -103,8 +103,8 @@ pub(super) static NETWORK: Pair = Pair {
 
 pub(super) static FIREWALL_DOWN: Pair = Pair {
     zh: Text {
-        title: "电脑的防火墙没有开，或者没有规则",
-        plain: "看到防火墙停着，或者里面一条规则都没有。系统更新、软件安装、重启以后没有自动打开，都会这样。",
+        title: "电脑的防火墙没有开，或者什么都不拦了",
+        plain: "看到防火墙停着，或者里面没有一条拦东西的规则。系统更新、软件安装、重启以后没有自动打开，都会这样。",
         shop: &[act::CALL_ZH, act::ARRANGED_ZH],
         engineer: &[
             "看 nftables、iptables 有没有规则，对应的服务是否启用、启动时有没有报错。",
@@ -112,12 +112,33 @@ pub(super) static FIREWALL_DOWN: Pair = Pair {
         ],
     },
     en: Text {
-        title: "This PC's firewall is off or has no rules",
-        plain: "The firewall was seen switched off, or without any rule. A system update, an installation or a restart after which it did not come up does that.",
+        title: "This PC's firewall is off, or keeps nothing out",
+        plain: "The firewall was seen switched off, or without any rule that keeps something out. A system update, an installation or a restart after which it did not come up does that.",
         shop: &[act::CALL_EN, act::ARRANGED_EN],
         engineer: &[
             "See whether nftables or iptables hold rules, whether their service is enabled and whether it failed at boot.",
             "A third party's firewall cannot be seen here; the configuration says who is in charge. After it is back, see that the VPN and the centre's ports still pass.",
+        ],
+    },
+};
+
+pub(super) static FIREWALL_CHANGED: Pair = Pair {
+    zh: Text {
+        title: "电脑的防火墙拦得比登记时少了",
+        plain: "防火墙还开着，但放行的比登记时多，或者有的规则变了。装软件、远程维护、系统更新时常会这样改。",
+        shop: &[act::CALL_ZH, act::ARRANGED_ZH],
+        engineer: &[
+            "看证据里是哪张表、哪条链：默认策略、拦截的条数、放行的条数，和登记时比。",
+            "容器、虚拟机、封禁工具、隧道自己加的规则不算在内；属实的改动重新登记。",
+        ],
+    },
+    en: Text {
+        title: "This PC's firewall keeps less out than registered",
+        plain: "The firewall is on, but it lets more pass than at enrolment, or a rule of it is another. An installation, remote support or a system update often changes it so.",
+        shop: &[act::CALL_EN, act::ARRANGED_EN],
+        engineer: &[
+            "See in the evidence which table and chain: its policy, how many rules refuse and how many let pass, then and now.",
+            "Rules that containers, virtual machines, bans and tunnels bring are not counted; if the change is right, enrol again.",
         ],
     },
 };

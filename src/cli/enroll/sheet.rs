@@ -284,7 +284,7 @@ fn describe(concern: &Concern, lang: Lang) -> String {
         Concern::ClockNotKept => {
             lang.pick("时钟尚未同步，登记时间可能不准", "the clock is not synchronised: the time of this baseline may be wrong").to_owned()
         }
-        Concern::NoFirewall => lang.pick("防火墙中没有规则", "the firewall has no rules").to_owned(),
+        Concern::NoFirewall => lang.pick("防火墙没有拦任何东西", "the firewall keeps nothing out").to_owned(),
         Concern::FirewallUnseen(because) => {
             let because = clean(&unseen(because, lang));
             lang.pick(format!("看不到防火墙：{because}"), format!("the firewall could not be seen: {because}"))

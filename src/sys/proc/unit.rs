@@ -25,6 +25,26 @@ pub fn unit_state(name: &str) -> UnitState {
     }
 }
 
+/// Those of these units that systemd knows, each with its state in systemd's word, e.g. `deactivating`; `None` = it does not answer. Blocks for
+/// at most half a second.
+pub fn unit_words(units: &[&str]) -> Option<Vec<(String, String)>> {
+    if !Path::new("/run/systemd/system").is_dir() {
+        return Some(Vec::new());
+    }
+    let words: Vec<&str> = ["show", "--property=Id,LoadState,ActiveState", "--"].iter().chain(units).copied().collect();
+    child::output("/usr/bin/systemctl", &words, ANSWER, 4096).map(|text| known(&text))
+}
+
+/// Blocks of `Key=value`, one for each unit.
+fn known(text: &str) -> Vec<(String, String)> {
+    let unit = |block: &str| {
+        let value = |key: &str| block.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+        let (id, state) = (value("Id")?, value("ActiveState")?);
+        (value("LoadState")? == "loaded").then(|| (id.to_owned(), state.to_owned()))
+    };
+    text.split("\n\n").filter_map(unit).collect()
+}
+
 /// The name with its suffix; `None` for what cannot be a unit's name and must not reach a path or a command line.
 pub(super) fn full_name(name: &str) -> Option<String> {
     let legal = |c: char| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c);
@@ -73,6 +93,13 @@ fn judge(text: &str) -> UnitState {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_several_units_those_are_named_that_there_are() {
+        let text = "Id=ufw.service\nLoadState=not-found\nActiveState=inactive\n\nId=firewalld.service\nActiveState=deactivating\nLoadState=loaded\n";
+        assert_eq!(known(text), [("firewalld.service".to_owned(), "deactivating".to_owned())]);
+        assert_eq!(known("nonsense"), []);
+    }
 
     #[test]
     fn a_unit_with_a_process_is_active_also_as_an_instance_of_a_template() {

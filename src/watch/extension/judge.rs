@@ -34,6 +34,8 @@ pub struct Scene {
     pub nat: Option<Vec<NatRule>>,
     /// What is offered to others.
     pub offers: Option<Vec<Offer>>,
+    /// Cards with a wireless network of their own, by the kernel's index.
+    pub hotspots: Option<Vec<u32>>,
     /// Other namespaces.
     pub foreign: Option<Vec<Foreign>>,
 }
@@ -91,7 +93,7 @@ pub fn accepted(baseline: Option<&Baseline>) -> [bool; 2] {
 
 /// Everything that was not there at enrolment, and has been there for [`HOLD_MS`] at `now_ms` (boottime).
 pub fn judge(scene: &Scene, memory: &mut Memory, baseline: &Baseline, now_ms: u64) -> Vec<Finding> {
-    let nothing = Lent { unseen: ["nat", "bridge", "sharing", "namespace"].map(str::to_owned).into(), ..Lent::default() };
+    let nothing = Lent { unseen: ["nat", "bridge", "sharing", "hotspot", "namespace"].map(str::to_owned).into(), ..Lent::default() };
     let known = baseline.lent.as_ref().unwrap_or(&nothing);
     let is_new = |way: &Way| {
         let kind = way.line.split(' ').next().unwrap_or_default();
@@ -173,7 +175,8 @@ fn forwarding(scene: &Scene, memory: &Memory, baseline: &Baseline) -> Option<Fin
 fn ways(scene: &Scene, memory: &Memory, gateways: &BTreeSet<IpAddr>) -> Vec<Way> {
     let nat = scene.nat.iter().flatten().filter_map(|rule| hides_others(rule, scene));
     let offers = scene.offers.iter().flatten().filter_map(|offer| shares(offer, scene));
-    nat.chain(bridges(scene)).chain(offers).chain(namespaces(scene, memory, gateways)).collect()
+    let hotspots = scene.hotspots.iter().flatten().filter_map(|card| hotspot(*card, scene));
+    nat.chain(bridges(scene)).chain(hotspots).chain(offers).chain(namespaces(scene, memory, gateways)).collect()
 }
 
 fn hides_others(rule: &NatRule, scene: &Scene) -> Option<Way> {
@@ -209,7 +212,8 @@ fn bridges(scene: &Scene) -> Vec<Way> {
         let names: Vec<&str> = cards.values().map(IfName::as_str).collect();
         let evidence = vec![line("extension.bridge", bridge.name.as_str(), names.join(" "))];
         let subject = Subject::Link(bridge.name.clone());
-        let finding = finding(FindingCode::ExtensionBridge, subject, Severity::High, evidence);
+        let severity = if bridge.several { Severity::Low } else { Severity::High };
+        let finding = finding(FindingCode::ExtensionBridge, subject, severity, evidence);
         Some(Way { line: format!("bridge {} {}", bridge.name, names.join(" ")), finding })
     };
     scene.ports.iter().filter(|port| port.bridge).filter_map(way).collect()
@@ -244,6 +248,15 @@ fn shares(offer: &Offer, scene: &Scene) -> Option<Way> {
             Some(Way { line: format!("sharing proxy {program} {at} {}", listener.port), finding })
         }
     }
+}
+
+/// A wireless network of one's own is for other devices, whatever they get there.
+fn hotspot(index: u32, scene: &Scene) -> Option<Way> {
+    let card = scene.ports.iter().find(|port| port.index == index)?;
+    let evidence = vec![line("extension.hotspot", card.name.as_str(), "on")];
+    let subject = Subject::Link(card.name.clone());
+    let finding = finding(FindingCode::ExtensionSharing, subject, Severity::High, evidence);
+    Some(Way { line: format!("hotspot {}", card.name), finding })
 }
 
 /// The address that the network manager takes for a shared connection: 10.42.n.1/24.

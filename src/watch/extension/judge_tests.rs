@@ -25,6 +25,7 @@ impl Pc {
             ports: Vec::new(),
             nat: Some(Vec::new()),
             offers: Some(Vec::new()),
+            hotspots: Some(Vec::new()),
             foreign: Some(Vec::new()),
         };
         let mut pc = Self { links: Vec::new(), addresses: Vec::new(), cards: Vec::new(), scene };
@@ -189,6 +190,41 @@ fn two_cards_in_a_bridge_are_told_and_one_card_with_machines_is_not() {
     assert_eq!(pc.found(&baseline), one("extension.bridge link:br0", Severity::High));
     let enrolled = pc.enrolled();
     assert_eq!(pc.found(&enrolled), []);
+}
+
+#[test]
+fn two_cards_in_open_vswitch_may_be_in_two_bridges_of_it() {
+    let mut pc = Pc::new();
+    let baseline = pc.enrolled();
+    let switch = pc.add("ovs-system", LinkKind::Other("openvswitch".to_owned()), "", None);
+    pc.links[0].master = Some(switch);
+    pc.add("vnet0", LinkKind::Tun, "", Some(switch));
+    assert_eq!(pc.found(&baseline), [], "one card with machines");
+    pc.card("enx0", "");
+    pc.links.last_mut().expect("it").master = Some(switch);
+    assert_eq!(pc.found(&baseline), one("extension.bridge link:ovs-system", Severity::Low));
+    let enrolled = pc.enrolled();
+    assert_eq!(pc.found(&enrolled), []);
+}
+
+#[test]
+fn a_wireless_network_of_its_own_is_told_and_was_it_enrolled_it_is_not() {
+    let mut pc = Pc::new();
+    let baseline = pc.enrolled();
+    let card = pc.card("wlan0", "");
+    assert_eq!(pc.found(&baseline), [], "a station");
+    pc.scene.hotspots = Some(vec![card]);
+    assert_eq!(pc.found(&baseline), one("extension.sharing link:wlan0", Severity::High));
+    // It gives out addresses as well: one thing, and not two.
+    pc.scene.offers = Some(vec![Offer::Addresses(waits("0.0.0.0", 67, Some(card)))]);
+    assert_eq!(pc.found(&baseline), one("extension.sharing link:wlan0", Severity::High));
+    let enrolled = pc.enrolled();
+    assert_eq!(pc.found(&enrolled), []);
+    let mut blind = baseline.clone();
+    blind.lent.as_mut().expect("looked").unseen.extend(["hotspot", "sharing"].map(str::to_owned));
+    assert_eq!(pc.found(&blind), [], "what was not seen then is no deviation");
+    (pc.scene.hotspots, pc.scene.offers) = (Some(vec![99]), None);
+    assert_eq!(pc.found(&baseline), [], "a card that is gone");
 }
 
 #[test]

@@ -1,8 +1,9 @@
-//! Rules that hide others behind this PC's address, out of what `nft -a list ruleset` prints. Pure.
+//! Rules that hide others behind this PC's address, out of all that are listed. Pure.
 //!
-//! `iptables` of today writes into nftables, so both are seen here. Containers and virtual machines bring such a rule for their own prefix;
-//! what a rule is limited to is kept, also where the limit stands in the rule that jumps to its chain.
+//! The old packet filter's are listed in the words of nftables, so both are seen here. Containers and virtual machines bring such a rule for
+//! their own prefix; what a rule is limited to is kept, also where the limit stands in the rule that jumps to its chain.
 
+use crate::baseline::{Rule, read_rules};
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -35,25 +36,27 @@ pub struct NatRule {
 }
 
 impl NatRule {
-    /// The line that a baseline keeps.
+    /// The line that a baseline keeps: where it stands and whom it hides. Another release of the tool may list the same rule in other words.
     pub fn line(&self) -> String {
-        format!("nat {}: {}", self.place, self.text)
+        let or_any = |name: &Option<String>| name.clone().unwrap_or_else(|| "any".to_owned());
+        let way = |way: &Limits| {
+            let sources: Vec<String> = way.sources.iter().map(ToString::to_string).collect();
+            let sources = if sources.is_empty() { "any".to_owned() } else { sources.join(",") };
+            format!("{sources} in {} out {}", or_any(&way.from), or_any(&way.out))
+        };
+        let mut ways: Vec<String> = self.ways.iter().map(way).collect();
+        ways.sort();
+        ways.dedup();
+        format!("nat {}: {}", self.place, ways.join("; "))
     }
-}
-
-/// A rule of any kind.
-struct Line<'a> {
-    table: &'a str,
-    chain: &'a str,
-    words: Vec<&'a str>,
 }
 
 /// All rules that change the sender's address.
 pub fn rules(ruleset: &str) -> Vec<NatRule> {
-    let lines = lines(ruleset);
-    let mut callers: BTreeMap<(&str, &str), Vec<&Line<'_>>> = BTreeMap::new();
+    let lines = read_rules(ruleset).rules;
+    let mut callers: BTreeMap<(&str, &str), Vec<&Rule<'_>>> = BTreeMap::new();
     for line in &lines {
-        if let Some(target) = after(&line.words, "jump").or_else(|| after(&line.words, "goto")) {
+        for target in line.targets() {
             callers.entry((line.table, target)).or_default().push(line);
         }
     }
@@ -67,35 +70,6 @@ pub fn rules(ruleset: &str) -> Vec<NatRule> {
         .collect()
 }
 
-fn lines(ruleset: &str) -> Vec<Line<'_>> {
-    let (mut table, mut chain) = ("", "");
-    let mut lines = Vec::new();
-    for line in ruleset.lines().map(str::trim) {
-        let Some((text, _)) = line.rsplit_once("# handle ") else { continue };
-        let text = text.trim_end();
-        if let Some(opened) = text.strip_suffix('{').map(str::trim_end) {
-            match opened.split_once(' ') {
-                Some(("table", name)) => (table, chain) = (name, ""),
-                Some(("chain", name)) => chain = name,
-                _ => chain = "",
-            }
-        } else if !chain.is_empty() {
-            let text = text.split_once(" comment \"").map_or(text, |(before, _)| before);
-            lines.push(Line { table, chain, words: without_counters(text) });
-        }
-    }
-    lines
-}
-
-fn without_counters(text: &str) -> Vec<&str> {
-    let mut words: Vec<&str> = text.split_whitespace().collect();
-    while let Some(at) = words.windows(2).position(|pair| pair == ["counter", "packets"]) {
-        words.drain(at..words.len().min(at + 5));
-    }
-    words.retain(|word| *word != "counter");
-    words
-}
-
 fn translates(words: &[&str]) -> bool {
     words.iter().any(|word| matches!(*word, "masquerade" | "snat" | "\"MASQUERADE\"" | "\"SNAT\""))
 }
@@ -105,7 +79,7 @@ fn after<'a>(words: &[&'a str], key: &str) -> Option<&'a str> {
 }
 
 /// By which ways packets come to a rule: its own limits, and where it has none those of the rules that jump to its chain.
-fn ways(line: &Line<'_>, callers: &BTreeMap<(&str, &str), Vec<&Line<'_>>>, depth: usize) -> Vec<Limits> {
+fn ways(line: &Rule<'_>, callers: &BTreeMap<(&str, &str), Vec<&Rule<'_>>>, depth: usize) -> Vec<Limits> {
     let own = limits(&line.words);
     let called = callers.get(&(line.table, line.chain)).filter(|_| own == Limits::default() && depth > 0);
     match called {
@@ -157,7 +131,7 @@ mod tests {
     fn a_rule_is_kept_with_what_limits_it_here_or_where_it_is_called() {
         let found = rules(DOCKER);
         assert_eq!(found.len(), 2);
-        assert_eq!(found[0].line(), "nat ip nat POSTROUTING: oifname != \"docker0\" ip saddr 172.17.0.0/16 masquerade");
+        assert_eq!(found[0].line(), "nat ip nat POSTROUTING: 172.17.0.0/16 in any out any");
         assert_eq!(sources(&found[0]), ["172.17.0.0/16"]);
         assert_eq!(found[0].ways[0].out, None, "all but that one is no limit");
         assert_eq!(found[1].place, "ip nat PODS");
@@ -165,8 +139,13 @@ mod tests {
     }
 
     #[test]
-    fn counting_packets_does_not_make_another_rule() {
-        assert_eq!(rules(DOCKER)[0].line(), rules(&DOCKER.replace("packets 12 bytes 720", "packets 99 bytes 9999"))[0].line());
+    fn counting_packets_and_other_words_do_not_make_another_rule() {
+        for (words, others) in
+            [("packets 12 bytes 720", "packets 99 bytes 9999"), ("bytes 720 masquerade", "bytes 720 xt target \"MASQUERADE\"")]
+        {
+            assert_eq!(rules(DOCKER)[0].line(), rules(&DOCKER.replace(words, others))[0].line());
+        }
+        assert_ne!(rules(DOCKER)[0].line(), rules(&DOCKER.replace("ip saddr 172.17.0.0/16", ""))[0].line());
     }
 
     #[test]
@@ -183,6 +162,17 @@ mod tests {
         assert_eq!(of("ip saddr @inside masquerade").map(|way| way.sources), Some(Vec::new()));
         assert_eq!(of("tcp dport 22 accept comment \"no masquerade here\""), None);
         assert_eq!(of("tcp dport 80 dnat to 10.9.0.2"), None);
+    }
+
+    #[test]
+    fn the_old_packet_filters_are_seen_with_their_limits() {
+        let saved = "*nat\n:POSTROUTING ACCEPT [12:720]\n:SHARE - [0:0]\n-A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE\n-A POSTROUTING -o eth0 -j SHARE\n-A SHARE -j MASQUERADE\nCOMMIT\n";
+        let listing = crate::baseline::as_nftables(saved, "iptables");
+        let found = rules(&listing);
+        assert_eq!(found.len(), 2);
+        assert_eq!(found[0].line(), "nat iptables nat POSTROUTING: 172.17.0.0/16 in any out any");
+        assert_eq!((sources(&found[0]), found[0].ways[0].out.clone()), (vec!["172.17.0.0/16".to_owned()], None));
+        assert_eq!(found[1].ways[0].out.as_deref(), Some("eth0"));
     }
 
     #[test]

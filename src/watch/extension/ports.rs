@@ -30,8 +30,10 @@ pub struct Port {
     pub index: u32,
     /// What is behind it.
     pub nature: Nature,
-    /// A bridge, in contrast to what may be joined by one.
+    /// A bridge or a switch in software, in contrast to what may be joined by one.
     pub bridge: bool,
+    /// It stands for several bridges, so that two ports of it need not be joined.
+    pub several: bool,
     /// The bridge or bond it belongs to.
     pub master: Option<u32>,
     /// The card it stands on, or itself: two VLANs of one card are no two ports.
@@ -80,6 +82,11 @@ pub fn below(cards: &Path, link: &Link) -> Below {
     card.map_or(Below::Nothing, |card| Below::Card(IfName::new(card)))
 }
 
+/// Open vSwitch: all its bridges are one device to the kernel.
+fn is_switch(kind: &LinkKind) -> bool {
+    matches!(kind, LinkKind::Other(name) if name == "openvswitch")
+}
+
 /// Sorts them. `uplinks` carried the default route at enrolment.
 pub fn ports(links: &[Link], addresses: &[Address], below: &BTreeMap<IfName, Below>, uplinks: &BTreeSet<IfName>) -> Vec<Port> {
     let card = |link: &Link| match (below.get(&link.name), &link.kind) {
@@ -100,7 +107,8 @@ pub fn ports(links: &[Link], addresses: &[Address], below: &BTreeMap<IfName, Bel
         name: link.name.clone(),
         index: link.index,
         nature: nature(link),
-        bridge: link.kind == LinkKind::Bridge,
+        bridge: link.kind == LinkKind::Bridge || is_switch(&link.kind),
+        several: is_switch(&link.kind),
         master: link.master,
         card: card(link).unwrap_or_else(|| link.name.clone()),
         nets: addresses.iter().filter(|address| address.link == link.name).map(|address| address.net).collect(),

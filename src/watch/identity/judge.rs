@@ -25,7 +25,7 @@ pub struct Now {
     pub neighbours: Vec<NeighbourEntry>,
 }
 
-/// The speed at which each enrolled port was seen first, Mbit/s.
+/// The speed at which each enrolled port was seen first, Mbit/s: the measure where enrolment knew none.
 pub type Speeds = BTreeMap<IfName, u32>;
 
 /// The id of another machine than the enrolled one. An id that was given by hand, then or now, says nothing of the machine.
@@ -111,7 +111,7 @@ fn moved(was: &Baseline, port: &Interface, now: &Now, speeds: &mut Speeds) -> Op
     }
     let link = now.links.iter().find(|link| link.name == *name && link.kind == LinkKind::Ethernet && link.carrier)?;
     let speed = link.speed_mbps?;
-    let first = *speeds.entry(port.name.clone()).or_insert(speed);
+    let first = port.speed_mbps.unwrap_or_else(|| *speeds.entry(port.name.clone()).or_insert(speed));
     let lines = || [fact("speed.before", &port.name, format!("{first} Mbit/s")), fact("speed.now", &port.name, format!("{speed} Mbit/s"))];
     (first != speed).then(|| finding().because(lines()))
 }
@@ -276,6 +276,27 @@ mod tests {
             now.gateways[0].device = Some(IfName::new("enp3s0"));
         });
         assert_eq!(renamed, NONE, "renamed");
+    }
+
+    #[test]
+    fn another_speed_than_at_enrolment_is_found_however_late_the_watch_begins() {
+        let (mut was, mut now) = as_enrolled();
+        was.interfaces[0].speed_mbps = Some(1000);
+        now.links[0].speed_mbps = Some(100);
+        let line = "moved.link link:eth0 local-change: speed.before eth0 1000 Mbit/s; speed.now eth0 100 Mbit/s";
+        assert_eq!(told(&was, &now, &mut Speeds::new()), [line]);
+        now.links[0].speed_mbps = Some(1000);
+        assert_eq!(told(&was, &now, &mut Speeds::new()), NONE);
+        now.links[0].speed_mbps = None;
+        assert_eq!(told(&was, &now, &mut Speeds::new()), NONE, "it does not say");
+    }
+
+    #[test]
+    fn a_wireless_card_roams_and_has_a_speed_that_changes() {
+        let (mut was, mut now) = as_enrolled();
+        was.interfaces[0].speed_mbps = Some(1000);
+        (now.links[0].kind, now.links[0].speed_mbps) = (LinkKind::Wifi, Some(54));
+        assert_eq!(told(&was, &now, &mut Speeds::new()), NONE);
     }
 
     #[test]

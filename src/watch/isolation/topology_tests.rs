@@ -19,6 +19,7 @@ fn card(name: &str, device: &str, mac: &str) -> Interface {
         driver: Some("r8152".to_owned()),
         mac: Some(mac.to_owned()),
         mac_origin: MacOrigin::Permanent,
+        speed_mbps: None,
     }
 }
 

@@ -26,6 +26,8 @@ pub struct Around {
     pub leased_servers: BTreeSet<IpAddr>,
     /// A tunnel that was up at enrolment is not, or the other way round: what it brings along comes and goes with it.
     pub other_tunnels: bool,
+    /// No name was given to this PC itself, so that it takes what the network says.
+    pub named_by_network: bool,
     /// Other users' processes can be seen.
     pub processes: bool,
 }
@@ -37,7 +39,7 @@ pub fn settings(was: &Baseline, now: &Baseline, around: &Around) -> Sights {
     seen.found.extend(hosts(&deviations));
     for deviation in &deviations {
         match deviation.aspect {
-            Aspect::HostName => seen.found.push(host_name(deviation)),
+            Aspect::HostName if !around.named_by_network && !is_same_name(deviation) => seen.found.push(host_name(deviation)),
             Aspect::TimeFile => seen.found.push(time_file(deviation)),
             Aspect::TimeDaemon if around.processes && deviation.new.is_none() => seen.found.push(time_daemon(deviation)),
             _ => {}
@@ -63,6 +65,14 @@ fn or_none(value: Option<&String>) -> &str {
 
 fn before_and_now(kinds: (&str, &str), target: &str, deviation: &Deviation) -> [Evidence; 2] {
     [fact(kinds.0, target, or_none(deviation.old.as_ref())), fact(kinds.1, target, or_none(deviation.new.as_ref()))]
+}
+
+/// With and without a domain it is the same name.
+fn is_same_name(deviation: &Deviation) -> bool {
+    let (Some(old), Some(new)) = (&deviation.old, &deviation.new) else { return false };
+    let (old, new) = (old.to_lowercase(), new.to_lowercase());
+    let is_short_for = |short: &str, long: &str| long.strip_prefix(short).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    is_short_for(&old, &new) || is_short_for(&new, &old)
 }
 
 fn host_name(deviation: &Deviation) -> Finding {
@@ -111,11 +121,16 @@ fn resolvers(was: &Baseline, now: &Baseline, around: &Around) -> Option<Finding>
         let gateways = was.gateways.iter().filter_map(|gateway| gateway.device.as_ref());
         gateways.into_iter().any(|device| around.leased.iter().any(|(link, _)| link == device))
     };
-    let from_outside =
-        if around.leased_servers.is_empty() { on_a_lease() } else { added.iter().all(|server| around.leased_servers.contains(server)) };
+    // Routers announce name servers too (RDNSS), and no lease file says so.
+    let from_router = || around.leased.iter().any(|(_, address)| address.is_ipv6());
+    let announced = |server: &IpAddr| matches!(server, IpAddr::V6(ip) if ip.is_unicast_link_local() || from_router());
+    let given = |server: &IpAddr| around.leased_servers.contains(server) || announced(server);
+    let from_outside = around.leased_servers.is_empty() && on_a_lease() || added.iter().all(given);
     let origin = if from_outside { Origin::Upstream } else { Origin::LocalChange };
     let lines = [fact("resolver.enrolled", "", list(old)), fact("resolver.now", "", list(new))];
-    Some(Finding::new(FindingCode::SettingsResolver, Subject::Terminal, origin).because(lines))
+    let leased: Vec<IpAddr> = around.leased_servers.iter().copied().collect();
+    let leased = (!leased.is_empty()).then(|| fact("resolver.leased", "", list(&leased)));
+    Some(Finding::new(FindingCode::SettingsResolver, Subject::Terminal, origin).because(lines.into_iter().chain(leased)))
 }
 
 fn list<T: Display>(items: &[T]) -> String {
@@ -180,10 +195,14 @@ fn new_prefixes<'a>(was: &'a Baseline, link: &'a IfName, around: &'a Around) -> 
     shared.filter(move |address| !was.prefixes.on_link.contains(&address.net.trunc()))
 }
 
-/// The hardware address of a card, when another was set over its own. Cards that belong to a bond or bridge get one in passing.
+/// The hardware address of a card, when another was set over its own. Cards that belong to a bond or bridge get one in passing, and wireless
+/// ones are given new ones by the system itself while they look for networks.
 fn hand_set_mac(now: &Baseline, then: &Interface, link: &Link) -> Option<(String, String)> {
     let current = now.interfaces.iter().find(|interface| interface.name == then.name)?;
-    let set = then.mac_origin == MacOrigin::Permanent && current.mac_origin == MacOrigin::Set && link.master.is_none();
+    let set = then.mac_origin == MacOrigin::Permanent
+        && current.mac_origin == MacOrigin::Set
+        && link.master.is_none()
+        && link.kind != LinkKind::Wifi;
     let (old, new) = (then.mac.clone()?, current.mac.clone()?);
     (set && old != new).then_some((old, new))
 }

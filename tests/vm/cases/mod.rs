@@ -4,6 +4,7 @@ pub(crate) mod clock;
 mod disks;
 mod gadgets;
 mod usb;
+mod wireless;
 
 use std::time::Duration;
 
@@ -44,7 +45,7 @@ const fn case(name: &'static str, expected: &'static str, takes: Takes, run: fn(
 
 /// In the order in which they are done.
 pub(crate) fn all() -> Vec<Case> {
-    [usb::CASES, disks::CASES, gadgets::CASES, clock::BY_THE_MINUTE, usb::RESTARTED, clock::CASES].concat()
+    [usb::CASES, disks::CASES, gadgets::CASES, wireless::CASES, clock::BY_THE_MINUTE, usb::RESTARTED, clock::CASES].concat()
 }
 
 /// The latency, if it is within the limit.

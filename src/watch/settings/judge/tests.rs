@@ -62,6 +62,18 @@ fn another_name_of_the_pc_is_found() {
 }
 
 #[test]
+fn a_name_with_its_domain_and_one_that_the_network_gives_are_no_other_name() {
+    let named = |name: &str, around: &Around| of_settings(|now| now.host.name = Some(name.to_owned()), around).len();
+    for same in ["counter2.shop.example", "Counter2", "counter2"] {
+        assert_eq!(named(same, &around()), 0, "{same}");
+    }
+    for other in ["counter20", "counter", "other.counter2"] {
+        assert_eq!(named(other, &around()), 1, "{other}");
+    }
+    assert_eq!(named("dhcp-7", &Around { named_by_network: true, ..around() }), 0);
+}
+
+#[test]
 fn a_configured_name_with_another_address_is_found_with_both() {
     let change = |now: &mut Baseline| {
         now.host.hosts = FileState::Sha256("ab".repeat(32));
@@ -93,12 +105,24 @@ fn another_name_server_is_found_and_its_origin_is_what_handed_it_out() {
     let change = |now: &mut Baseline| now.resolvers = servers(&["10.9.9.9"]);
     let told = |origin: &str| [format!("settings.resolver terminal {origin}: resolver.enrolled  10.20.0.2; resolver.now  10.9.9.9")];
     assert_eq!(of_settings(change, &around()), told("local-change"));
+    let and = |origin: &str, leased: &str| [format!("{}; resolver.leased  {leased}", told(origin)[0])];
     let leased = Around { leased_servers: [ip("10.9.9.9")].into(), ..around() };
-    assert_eq!(of_settings(change, &leased), told("upstream"));
+    assert_eq!(of_settings(change, &leased), and("upstream", "10.9.9.9"));
     let other = Around { leased_servers: [ip("10.8.8.8")].into(), ..around() };
-    assert_eq!(of_settings(change, &other), told("local-change"), "it is not what the network handed out");
+    assert_eq!(of_settings(change, &other), and("local-change", "10.8.8.8"), "it is not what the network handed out");
     let dynamic = Around { leased: [(IfName::new("eth0"), ip("10.1.0.7"))].into(), ..around() };
     assert_eq!(of_settings(change, &dynamic), told("upstream"), "the card lives on a lease, and its file cannot be read");
+}
+
+#[test]
+fn a_name_server_that_a_router_announces_comes_from_outside_though_no_lease_says_so() {
+    let origin = |server: &str, around: &Around| of_settings(|now| now.resolvers = servers(&["10.20.0.2", server]), around)[0].clone();
+    let leased = Around { leased_servers: [ip("10.20.0.2")].into(), ..around() };
+    assert!(origin("fe80::1", &leased).contains(" upstream:"));
+    assert!(origin("fd00::53", &leased).contains(" local-change:"), "no router announces anything here");
+    let announced = Around { leased: [(IfName::new("eth0"), ip("fd00::5054:ff:fe00:1"))].into(), ..leased };
+    assert!(origin("fd00::53", &announced).contains(" upstream:"));
+    assert!(origin("10.9.9.9", &announced).contains(" local-change:"), "one of IPv4 is handed out by DHCP alone");
 }
 
 #[test]
@@ -216,4 +240,9 @@ fn a_hardware_address_set_over_the_cards_own_is_found_and_that_of_a_bonds_member
         around.links[0].master = Some(7);
     });
     assert_eq!(found, NONE);
+    let found = of_network(|now, around| {
+        set(now);
+        around.links[0].kind = LinkKind::Wifi;
+    });
+    assert_eq!(found, NONE, "a wireless card looks for networks under names that it makes up");
 }

@@ -1,6 +1,7 @@
 //! What is done to the PC, and what the agent has to say to each.
 
 pub(crate) mod clock;
+mod keepers;
 mod usb;
 
 use std::time::Duration;
@@ -42,7 +43,7 @@ const fn case(name: &'static str, expected: &'static str, takes: Takes, run: fn(
 
 /// In the order in which they are done.
 pub(crate) fn all() -> Vec<Case> {
-    [usb::CASES, clock::BY_THE_MINUTE, usb::RESTARTED, clock::CASES].concat()
+    [usb::CASES, clock::BY_THE_MINUTE, usb::RESTARTED, clock::CASES, keepers::CASES, clock::BOOTS].concat()
 }
 
 /// The latency, if it is within the limit.

@@ -37,7 +37,7 @@ use zone::Zone;
 /// Between two readings of the battery clock and the time zone, nanoseconds: looks by the minute may come a little early.
 const SLOW: i64 = 50 * SECOND;
 /// The same while the clock is being set: whoever moves one clock may have moved the other.
-const SET: i64 = 5 * SECOND;
+const SET: i64 = 2 * SECOND;
 /// Of a storm of steps one look in so much time is made, and the first at once.
 const STORM: Duration = Duration::from_secs(1);
 /// The clock file of systemd-timesyncd, that of a package for boards without a battery, and the day of the system itself: systemd takes its time from
@@ -103,7 +103,8 @@ impl Clock {
             local_battery: false,
             hosted: self.hosted,
         };
-        let who = judge.asks_for_programs(&seen).then(|| seen.allowed.clone());
+        let limit = i64::try_from(given.config.clock.step.as_nanos()).unwrap_or(i64::MAX);
+        let who = judge.asks_for_programs(&seen, limit).then(|| seen.allowed.clone());
         let enrolled = given.baseline().and_then(|baseline| baseline.host.timezone.clone());
         let rests = if judge.was_set(&seen) { SET } else { SLOW };
         let due = self.slow.as_ref().is_none_or(|(at, slow)| moment.boot - at >= rests || slow.zone.enrolled != enrolled);
@@ -120,7 +121,6 @@ impl Clock {
         if let Some(audit) = &mut self.audit {
             seen.acts = named(audit, judge.was_set(&seen)).await;
         }
-        let limit = i64::try_from(given.config.clock.step.as_nanos()).unwrap_or(i64::MAX);
         let unknown = Slow::default();
         let slow = self.slow.as_ref().map_or(&unknown, |(_, slow)| slow);
         seen.local_battery = slow.local_battery;

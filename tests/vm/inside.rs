@@ -1,21 +1,21 @@
-//! What busybox cannot do inside the PC, done there by this same program: `vm --inside WORD [NUMBER]`.
+//! What busybox cannot do inside the PC, done there by this same program under the name `inside`: `inside WORD [NUMBER]`.
 #![allow(unsafe_code, reason = "the kernel's clock and its audit are told things for which there is no safe wrapper")]
 
 use std::mem::zeroed;
 use std::net::UdpSocket;
 use std::process::ExitCode;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::Done;
 
 /// From 1900, where the time of NTP begins, to 1970, seconds.
 const NTP_BEGINS: u64 = 2_208_988_800;
 
-/// Does it, if the command line says so.
+/// Does it, if it is called so.
 pub(crate) fn asked() -> Option<ExitCode> {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let [flag, word, rest @ ..] = &words[..] else { return None };
-    if flag != "--inside" {
+    let words: Vec<String> = std::env::args().collect();
+    let [name, word, rest @ ..] = &words[..] else { return None };
+    if name.rsplit('/').next() != Some("inside") {
         return None;
     }
     let number = rest.first().and_then(|word| word.parse().ok()).unwrap_or(0);
@@ -40,10 +40,12 @@ pub(crate) fn asked() -> Option<ExitCode> {
 /// A server for 127.0.0.1 whose time is `ahead` seconds ahead of what the clock shows now, and goes on from there whatever is done to the clock.
 fn serve_time(ahead: i64) -> Done {
     let socket = UdpSocket::bind("127.0.0.1:123").map_err(|e| format!("port 123: {e}"))?;
-    let began = Instant::now();
+    // The hardware's own pace: every other clock here follows the one that the client corrects.
+    let pace = || Duration::try_from(rustix::time::clock_gettime(rustix::time::ClockId::MonotonicRaw)).unwrap_or_default();
+    let began = pace();
     let shown = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|e| e.to_string())?;
     let now = || {
-        let elapsed = shown + began.elapsed();
+        let elapsed = shown + (pace() - began);
         let seconds = (elapsed.as_secs() + NTP_BEGINS).saturating_add_signed(ahead);
         (seconds << 32 | (u64::from(elapsed.subsec_nanos()) << 32) / 1_000_000_000).to_be_bytes()
     };

@@ -150,7 +150,7 @@ impl Desk {
             local_battery: self.local_battery,
             hosted: self.hosted,
         };
-        if self.judge.asks_for_programs(&seen) {
+        if self.judge.asks_for_programs(&seen, LEAST) {
             self.walks += 1;
             seen.programs = self.programs.clone();
         }

@@ -108,9 +108,9 @@ impl Judge {
         Self { offline: Offline::after(past), ..Self::default() }
     }
 
-    /// Whether it matters now who runs: looking for them costs a walk over all processes.
-    pub(super) fn asks_for_programs(&self, seen: &Seen) -> bool {
-        self.steps.asks(seen) || self.rate.asks(seen) || self.offline.asks()
+    /// Whether it matters now who runs: looking for them costs a walk over all processes. `step` is the smallest jump that is told, nanoseconds.
+    pub(super) fn asks_for_programs(&self, seen: &Seen, step: i64) -> bool {
+        self.steps.asks(seen, step) || self.rate.asks(seen) || self.offline.asks()
     }
 
     /// Whether the clock was set since the look before: then the audit may be about to name who did it.
@@ -118,7 +118,7 @@ impl Judge {
         self.steps.was_set(seen)
     }
 
-    /// Judges. `step` is the smallest jump that is told, nanoseconds.
+    /// Judges.
     pub(super) fn look(&mut self, seen: &Seen, zone: &Zone, step: i64) -> Judged {
         if self.offline.begin(seen) {
             self.steps.begin_without_time();

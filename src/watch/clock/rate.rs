@@ -23,6 +23,8 @@ pub(super) struct Rate {
     told: Option<(Finding, i64)>,
     /// Who set the tick, by the audit.
     named: Named,
+    /// What the kernel was told when last something ran that corrects the tick, or vouched for the clock: it stays when that ends.
+    left: Option<i64>,
 }
 
 impl Rate {
@@ -47,7 +49,11 @@ impl Rate {
         }
         // A time daemon that catches up runs the clock fast for a while; of them only some move the tick.
         let by_keeper = self.named.doer(&seen.allowed) == Some(Doer::Keeper);
-        let by_tick = set.abs() > MOST_PPM && seen.programs.without_tick_setter() && !by_keeper;
+        let nobody = seen.programs.without_tick_setter();
+        if by_keeper || seen.vouched() || seen.programs != Programs::Unknown && !nobody {
+            self.left = Some(set);
+        }
+        let by_tick = set.abs() > MOST_PPM && nobody && !by_keeper && self.left != Some(set);
         let by_pace = self.measured_ppm.abs() > MOST_PPM && seen.programs.without_keeper();
         let unknown = seen.programs == Programs::Unknown;
         if !(by_tick || by_pace) {
@@ -155,6 +161,29 @@ mod tests {
                 assert_eq!(codes(&mut desk), [], "{program}");
                 desk.run(60);
             }
+        }
+    }
+
+    #[test]
+    fn what_a_time_daemon_leaves_behind_is_nobodys_act_until_it_is_changed() {
+        for vouched in [false, true] {
+            let mut desk = Desk::new().running(if vouched { &[] } else { &["chronyd"] });
+            desk.look();
+            desk.tick(10_006);
+            desk.run(60);
+            if vouched {
+                desk.vouch();
+            }
+            assert_eq!(codes(&mut desk), []);
+            desk = desk.running(&[]);
+            for _ in 0..5 {
+                // Set by a moment, which takes the kernel's mark away.
+                desk.set_by(SECOND / 10);
+                assert_eq!(codes(&mut desk), []);
+                desk.run(10);
+            }
+            desk.tick(10_007);
+            assert_eq!(codes(&mut desk), [FindingCode::ClockRate]);
         }
     }
 

@@ -78,15 +78,23 @@ struct Row {
 }
 
 impl Steps {
-    /// Whether it matters who runs. Of a storm of steps it does at its beginning and when it is over: looking costs a walk over all processes.
-    pub(super) fn asks(&self, seen: &Seen) -> bool {
+    /// Whether it matters who runs. Of a storm of steps it does at its beginning and when it is over: looking costs a walk over all processes. What
+    /// begins now is judged by who runs now: a time daemon may have been started a moment ago.
+    pub(super) fn asks(&self, seen: &Seen, limit: i64) -> bool {
         let boot = seen.moment.boot;
         let stale = self.asked.is_none_or(|at| boot - at >= FRESH);
-        stale
-            && match &self.row {
-                Some(row) if row.over.is_none() => row.told.is_none() || !self.was_set(seen) && boot - row.last >= SETTLED,
-                _ => self.was_set(seen),
-            }
+        match &self.row {
+            None => self.last.is_some_and(|last| self.together(boot, seen.apart() - last.apart).sum.abs() >= limit) && self.was_set(seen),
+            Some(row) if row.over.is_some() => stale && self.was_set(seen),
+            Some(row) if row.told.is_none() => stale,
+            Some(row) => stale && !self.was_set(seen) && boot - row.last >= SETTLED,
+        }
+    }
+
+    /// The small steps of late and this one.
+    fn together(&self, boot: i64, step: i64) -> Small {
+        let small = if boot - self.small.at > TOGETHER { Small::default() } else { self.small };
+        Small { sum: small.sum + step, count: small.count + 1, at: boot }
     }
 
     /// Whether the clock was set since the look before.
@@ -134,7 +142,8 @@ impl Steps {
             row.named.hear(&seen.acts, Changed::Time);
         }
         self.follow(seen, limit);
-        if seen.vouched() {
+        // The kernel believes whoever tells it so: where no time daemon runs that is none's word.
+        if seen.vouched() && !self.programs.without_keeper() {
             (self.right, self.small) = (Some(Right { apart: now.apart, at: boot, by: Witness::Keeper }), Small::default());
             self.without_time = false;
         }
@@ -156,8 +165,7 @@ impl Steps {
         if let Some(row) = &mut self.row {
             (row.now, row.last, row.over, row.count) = (now, boot, None, row.count + 1);
         } else {
-            let small = if boot - self.small.at > TOGETHER { Small::default() } else { self.small };
-            let small = Small { sum: small.sum + step, count: small.count + 1, at: boot };
+            let small = self.together(boot, step);
             let before = now - small.sum;
             if small.sum.abs() < limit {
                 self.small = small;

@@ -32,7 +32,7 @@ pub(super) const CASES: &[Case] = &[
 #[rustfmt::skip]
 pub(super) const BOOTS: &[Case] = &[
     case("power fails, comes back an hour later", "nothing", Boot, |ground| power_cut(ground, 3600)),
-    case("started behind its last time", "clock.offline-change, back 1 h", Seconds, |ground| behind(ground, Excuse::None)),
+    case("started an hour behind its last time", "clock.offline-change, back 1 h", Seconds, |ground| behind(ground, Excuse::None)),
     case("the same, the time being that of timesyncd's file", "nothing", Seconds, |ground| behind(ground, Excuse::File)),
     case("the same by 8 h, battery clock in local time", "nothing", Seconds, |ground| behind(ground, Excuse::Local)),
     case("switched off, battery clock 10 days back", "clock.offline-change at once, back 10 days", Boot, |ground| power_cut(ground, -10 * 86_400)),

@@ -27,6 +27,7 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use judge::{Judge, SECOND, Seen};
 use offline::Past;
+use std::io;
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 use tokio::task::spawn_blocking;
@@ -60,6 +61,8 @@ pub struct Clock {
     ear: Result<ClockSet, Unseen>,
     /// Until then a step is one of a storm.
     calm: Instant,
+    /// The ear does not listen until then.
+    rests: bool,
     judge: Option<Judge>,
     /// When the slow things were read, by the time since boot, and what they were.
     slow: Option<(i64, Slow)>,
@@ -81,7 +84,7 @@ impl Clock {
     pub fn new() -> Self {
         let ear = ClockSet::open().map_err(|error| Unseen::Error(format!("hear of a new time: {error}")));
         let audit = Audit::open().inspect_err(|why| tracing::debug!(?why, "who sets the clock is not named")).ok();
-        Self { ear, calm: Instant::now(), judge: None, slow: None, audit, hosted: is_hosted() }
+        Self { ear, calm: Instant::now(), rests: false, judge: None, slow: None, audit, hosted: is_hosted() }
     }
 
     async fn look_at(&mut self, given: &Given) -> Look {
@@ -146,19 +149,37 @@ impl Watch for Clock {
 
     fn stirred(&mut self) -> LocalBoxFuture<'_, ()> {
         async {
-            if let Ok(ear) = &self.ear {
-                match ear.heard().await {
-                    Ok(()) => {
-                        let due = self.calm;
-                        self.calm = due.max(Instant::now()) + STORM;
-                        return sleep_until(due).await;
-                    }
-                    Err(error) => self.ear = Err(Unseen::Error(format!("hear of a new time: {error}"))),
-                }
+            match self.hear().await {
+                Ok(()) => return,
+                Err(Some(error)) => self.ear = Err(Unseen::Error(format!("hear of a new time: {error}"))),
+                Err(None) => {}
             }
             std::future::pending::<()>().await;
         }
         .boxed_local()
+    }
+}
+
+impl Clock {
+    /// Waits for the word that the clock was set. The first counts at once; after that one in a second is listened to, and between two of them nothing
+    /// wakes. `None` = there is no ear. Cancelling it loses nothing: what was heard is heard again.
+    async fn hear(&mut self) -> Result<(), Option<io::Error>> {
+        let Ok(ear) = &self.ear else { return Err(None) };
+        if !self.rests {
+            ear.heard().await.map_err(Some)?;
+            if self.calm > Instant::now() {
+                ear.rest().map_err(Some)?;
+                self.rests = true;
+            }
+        }
+        if self.rests {
+            sleep_until(self.calm).await;
+            // Before anything is looked at: no later word is missed.
+            ear.listen().map_err(Some)?;
+            self.rests = false;
+        }
+        self.calm = Instant::now() + STORM;
+        Ok(())
     }
 }
 

@@ -11,7 +11,7 @@ use crate::config::policy::{self, Policy};
 use crate::model::{AgentEvent, Draft, Incident, IncidentId, RuleReference, Stamp, TerminalCard, What};
 use crate::report::SinkState;
 use crate::spool::{
-    Anchor, Claims, Cursors, Disk, DiskError, Health, Known, Limits, News, OpenError, Position, Recorded, Spool, State, gap,
+    Anchor, Claims, Cursors, Disk, DiskError, Health, Known, Limits, News, OpenError, Position, Recorded, Spool, State, gap, last_alive,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -65,6 +65,7 @@ pub struct Recorder {
     /// Remembers the one before.
     remembering: Option<JoinHandle<()>>,
     state_dir: PathBuf,
+    lived: Option<Stamp>,
 }
 
 impl Recorder {
@@ -101,6 +102,7 @@ impl Recorder {
             untold: VecDeque::new(),
             remembering: None,
             state_dir: state.to_owned(),
+            lived: None,
         }
     }
 
@@ -121,6 +123,7 @@ impl Recorder {
         };
         cursors.arrange(started.order);
         let missed = gap(anchor.as_ref(), started.last.as_ref(), now);
+        let lived = last_alive(anchor.as_ref(), started.last.as_ref());
         let shipping = Shipping::new(&dir, cursors, started.head.clone());
         let mut recorder = Self {
             spool: Some(spool),
@@ -138,6 +141,7 @@ impl Recorder {
             untold: VecDeque::new(),
             remembering: None,
             state_dir: state.to_owned(),
+            lived,
         };
         let open = started.open.into_iter().map(|(id, incident)| {
             recorder.names.insert(incident.key, id);
@@ -233,6 +237,11 @@ impl Recorder {
             Health { state: self.lost.as_ref().map_or(State::Well, failing), waiting: 0, given_up: 0 }
         };
         self.spool.as_ref().map_or_else(without, Spool::health)
+    }
+
+    /// When an earlier run was last alive; `None` = this is the first, or nothing is known of it.
+    pub fn lived(&self) -> Option<&Stamp> {
+        self.lived.as_ref()
     }
 
     /// Where its files are.

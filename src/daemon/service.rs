@@ -174,7 +174,7 @@ impl Service {
         let mut watchers = Watchers::begin(watches, clock, &config, &enrolment);
         let grants = Grants::open(&orders.state_dir);
         watchers.regrant(grants.windows());
-        watchers.recall(Covered::of(&open));
+        watchers.recall(Covered::of(&open), recorder.lived());
         Ok(Self {
             now: clock,
             enrolled,

@@ -50,13 +50,15 @@ impl Anchor {
     }
 }
 
-/// A moment at which the agent was alive.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Sign {
-    /// By the anchor.
-    Anchor(Stamp),
-    /// By a record.
-    Record(Stamp),
+/// When an earlier run was last alive: by the anchor or by the last record of the log, whichever is later. In the first minute of a log's life there
+/// is no anchor yet. `None` = it never ran, or left nothing that proves itself. Pure.
+pub fn last_alive(anchor: Option<&Anchor>, last: Option<&Last>) -> Option<Stamp> {
+    match (anchor, last) {
+        (None, None) => None,
+        (Some(anchor), None) => Some(anchor.at.clone()),
+        (Some(anchor), Some(last)) if anchor_is_later(anchor, last) => Some(anchor.at.clone()),
+        (_, Some(last)) => Some(last.stamp()),
+    }
 }
 
 /// The time in which the agent was not running and had not said goodbye. `None` = it had, or it never ran. Pure.
@@ -64,13 +66,7 @@ pub fn gap(anchor: Option<&Anchor>, last: Option<&Last>, now: &Stamp) -> Option<
     if last.is_some_and(|last| last.goodbye) {
         return None;
     }
-    let sign = match (anchor, last) {
-        (None, None) => return None,
-        (Some(anchor), None) => Sign::Anchor(anchor.at.clone()),
-        (Some(anchor), Some(last)) if anchor_is_later(anchor, last) => Sign::Anchor(anchor.at.clone()),
-        (_, Some(last)) => Sign::Record(last.stamp()),
-    };
-    let (Sign::Anchor(seen) | Sign::Record(seen)) = sign;
+    let seen = last_alive(anchor, last)?;
     let told = !seen.boot_id.is_empty() && !now.boot_id.is_empty();
     let same_boot = told && seen.boot_id == now.boot_id;
     Some(AgentEvent::Gap {
@@ -129,6 +125,21 @@ mod tests {
     fn who_said_goodbye_or_never_ran_left_no_gap() {
         assert_eq!(gap(None, None, &stamp("a", 9)), None);
         assert_eq!(gap(Some(&anchor("a", 8, 5)), Some(&last("a", 7, 5, true)), &stamp("a", 9)), None);
+    }
+
+    #[test]
+    fn one_was_last_alive_by_the_later_of_the_two_and_by_the_goodbye_too() {
+        let alive = |anchor: Option<&Anchor>, last: Option<&Last>| last_alive(anchor, last).map(|at| (at.boot_id, at.wall.as_second()));
+        assert_eq!(alive(None, None), None);
+        assert_eq!(alive(None, Some(&last("a", 7, 5, true))), Some(("a".to_owned(), 7)), "no minute has passed yet");
+        assert_eq!(alive(Some(&anchor("a", 8, 5)), None), Some(("a".to_owned(), 8)));
+        assert_eq!(alive(Some(&anchor("a", 8, 5)), Some(&last("a", 9, 6, true))), Some(("a".to_owned(), 9)));
+        assert_eq!(alive(Some(&anchor("a", 9, 5)), Some(&last("a", 8, 5, false))), Some(("a".to_owned(), 9)));
+        assert_eq!(
+            alive(Some(&anchor("a", 9, 5)), Some(&last("b", 4, 6, false))),
+            Some(("b".to_owned(), 4)),
+            "the anchor knows nothing of that boot"
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Hears that the wall clock was set, by whomever and however, within milliseconds: a timer on it that is never due, and that the kernel
-//! cancels when the clock jumps. It also does so at every resume and when the clock is set to what it shows: an event only means "look".
+//! cancels when the clock jumps. It also does so at every resume and when the clock is set to what it shows: an event only means "look". Each set wakes
+//! whoever listens, whether he has read of the one before or not, so in a storm of them one has to stop listening for a while.
 
 #![allow(unsafe_code, reason = "registering a descriptor with the runtime is a promise about it")]
 
@@ -34,9 +35,21 @@ impl ClockSet {
         match told {
             Err(Errno::AGAIN | Errno::INTR) => Ok(()),
             // The timer was cancelled; or it is due, because the clock was set to a year beyond.
-            Err(Errno::CANCELED) | Ok(_) => arm(self.0.get_ref()),
+            Err(Errno::CANCELED) | Ok(_) => self.listen(),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Hears nothing, and is woken by nothing, until it listens again.
+    pub fn rest(&self) -> io::Result<()> {
+        let none = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let never = Itimerspec { it_interval: none, it_value: none };
+        timerfd_settime(self.0.get_ref(), TimerfdTimerFlags::empty(), &never).map(drop).or_else(unless_cancelled)
+    }
+
+    /// Hears of what comes from now on.
+    pub fn listen(&self) -> io::Result<()> {
+        arm(self.0.get_ref())
     }
 }
 
@@ -44,16 +57,28 @@ impl ClockSet {
 fn arm(timer: &OwnedFd) -> io::Result<()> {
     let never = Itimerspec { it_interval: Timespec { tv_sec: 0, tv_nsec: 0 }, it_value: Timespec { tv_sec: NEVER, tv_nsec: 0 } };
     let flags = TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET;
-    match timerfd_settime(timer, flags, &never) {
-        Ok(_) | Err(Errno::CANCELED) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
+    timerfd_settime(timer, flags, &never).map(drop).or_else(unless_cancelled)
+}
+
+fn unless_cancelled(error: Errno) -> io::Result<()> {
+    if error == Errno::CANCELED { Ok(()) } else { Err(error.into()) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::time::Duration;
+
+    #[tokio::test]
+    async fn it_rests_and_listens_as_often_as_one_likes() {
+        let ear = ClockSet::open().expect("needs no privilege");
+        for _ in 0..3 {
+            ear.rest().expect("rests");
+            ear.rest().expect("still rests");
+            ear.listen().expect("listens");
+        }
+        assert!(tokio::time::timeout(Duration::from_millis(20), ear.heard()).await.is_err());
+    }
 
     #[tokio::test]
     async fn a_clock_that_nobody_sets_is_silent() {

@@ -5,6 +5,7 @@
 //! a failure of ours as [`Outcome::Unknown`](crate::model::Outcome): nothing here panics or waits past the time it is given.
 
 pub mod arp;
+pub mod audit;
 pub mod caps;
 pub mod changes;
 pub mod clock;

@@ -56,6 +56,8 @@ pub struct Given {
     pub server: Option<ServerTime>,
     /// The authorised windows there are, open or over.
     pub grants: Arc<Vec<Window>>,
+    /// When an earlier run was last alive; `None` = this is the first, or nothing is known of it.
+    pub lived: Option<Stamp>,
 }
 
 impl Given {

@@ -18,7 +18,10 @@ use tokio::time::{Instant, sleep_until};
 const APART: Duration = Duration::from_millis(200);
 
 /// What does not change from look to look.
-type Setting = (Arc<Config>, Arc<Enrolment>, Arc<Vec<Window>>, Arc<Covered>);
+type Setting = (Arc<Config>, Arc<Enrolment>, Arc<Vec<Window>>, Arc<Past>);
+
+/// What an earlier run left: what windows covered, and when it was last alive.
+type Past = (Covered, Option<Stamp>);
 
 /// The servers' time as it was last known: each look takes it as it is, and none is made for its sake.
 type Server = Rc<Cell<Option<ServerTime>>>;
@@ -53,9 +56,9 @@ impl Watchers {
         self.setting.send_modify(|setting| (setting.0, setting.1) = (Arc::clone(config), Arc::clone(enrolment)));
     }
 
-    /// What windows covered when an earlier run ended. Before the first look.
-    pub fn recall(&mut self, covered: Covered) {
-        self.setting.send_modify(|setting| setting.3 = Arc::new(covered));
+    /// What windows covered when an earlier run ended, and when it was last alive. Before the first look.
+    pub fn recall(&mut self, covered: Covered, lived: Option<&Stamp>) {
+        self.setting.send_modify(|setting| setting.3 = Arc::new((covered, lived.cloned())));
     }
 
     /// From now on under these windows: everything is looked at again.
@@ -90,11 +93,11 @@ async fn keep(
     server: Server,
     tell: mpsc::Sender<Watched>,
 ) {
-    let mut covered = Covered::clone(&setting.borrow().3);
+    let (mut covered, lived) = Past::clone(&setting.borrow().3);
     loop {
         let (config, enrolment, grants, _) = setting.borrow_and_update().clone();
         let looked = Instant::now();
-        let given = Given { at: now(), config, enrolment, server: server.get(), grants };
+        let given = Given { at: now(), config, enrolment, server: server.get(), grants, lived: lived.clone() };
         let Look { found, blind, again } = watch.look(&given).await;
         // Before enrolment nobody is accused.
         let found = found.map(|found| if given.baseline().is_some() { found } else { Vec::new() });

@@ -69,6 +69,27 @@ impl<'a> Ground<'a> {
         self.start()
     }
 
+    /// Keeps what the agent has left so far, to be found by later starts.
+    pub(crate) fn keep(&mut self) -> Done {
+        self.pc.must("rm -rf /state/kept && cp -a /state/isonet /state/kept && date +%s >/state/kept.at && sync").map(drop)
+    }
+
+    /// The agent's files are again as they were kept, this has been done to the PC, and it starts.
+    pub(crate) fn start_from_kept(&mut self, done: &str) -> Done<usize> {
+        self.stop()?;
+        self.pc.must(&format!("rm -rf /state/isonet && cp -a /state/kept /state/isonet; {done}"))?;
+        (self.read, self.slow) = (0, None);
+        let mark = self.mark()?;
+        self.start()?;
+        Ok(mark)
+    }
+
+    /// The agent is killed, and has no time for anything.
+    pub(crate) fn kill(&mut self) -> Done {
+        self.pc.must("kill -9 $(cat /run/daemon.pid)")?;
+        self.pc.until("! kill -0 $(cat /run/daemon.pid)", PATIENCE).map(drop)
+    }
+
     /// Ends the agent in good order.
     pub(crate) fn stop(&mut self) -> Done {
         self.pc.must("kill $(cat /run/daemon.pid)")?;

@@ -25,6 +25,8 @@ const PROGRAMS: &[&str] = &["iw", "unshare", "dmsetup", "fuse2fs"];
 const ZONES: [&str; 2] = ["Asia/Shanghai", "UTC"];
 /// All that is in the image beside the kernel.
 pub(crate) const BUSYBOX: &str = "/bin/busybox";
+/// Taken from Debian's packages, with libraries that every Debian has: the package, and the program in it.
+const PACKAGED: &[(&str, &str)] = &[("chrony", "usr/sbin/chronyd")];
 /// How many images are kept.
 const KEEP: usize = 2;
 
@@ -128,11 +130,28 @@ fn make(folder: &Path, package: &str, busybox: &[u8]) -> Done {
     archive.program("bin/busybox", busybox);
     archive.program("init", INIT);
     modules::pack(&tree, &mut archive)?;
+    for (package, program) in PACKAGED {
+        pack_program(folder, package, program, &mut archive)?;
+    }
     std::fs::write(folder.join("base.cpio"), archive.finish()).map_err(|e| format!("cannot write the image: {e}"))?;
     for gone in [&tree, &deb] {
         let _ = if gone.is_dir() { std::fs::remove_dir_all(gone) } else { std::fs::remove_file(gone) };
     }
     Ok(())
+}
+
+/// A program of a package, downloaded and unpacked in a place of its own below `folder`.
+fn pack_program(folder: &Path, package: &str, program: &str, archive: &mut Archive) -> Done {
+    let place = folder.join(package);
+    std::fs::create_dir_all(&place).map_err(|e| format!("cannot make {}: {e}", place.display()))?;
+    run(Command::new("apt-get").args(["-q", "-o", "APT::Sandbox::User=root", "download", package]).current_dir(&place))?;
+    let deb = folders(&place).pop().ok_or_else(|| format!("apt-get downloaded no {package}"))?;
+    run(Command::new("dpkg-deb").arg("-x").args([&deb, &place]))?;
+    archive.program(program, &read(&place.join(program))?);
+    for library in libraries(&place.join(program))? {
+        archive.copy(&library)?;
+    }
+    std::fs::remove_dir_all(&place).map_err(|e| format!("cannot remove {}: {e}", place.display()))
 }
 
 /// The program under test, with what it needs and what makes a PC of the tree.
@@ -141,6 +160,9 @@ fn overlay(work: &Path) -> Done<Vec<u8>> {
     let mut archive = Archive::default();
     let mut libraries = libraries(program)?;
     archive.program("bin/isonet", &read(&stripped(program, work))?);
+    let own = std::env::current_exe().map_err(|e| format!("this program has no path: {e}"))?;
+    libraries.extend(self::libraries(&own)?);
+    archive.program("bin/inside", &read(&stripped(&own, work))?);
     for name in PROGRAMS {
         let Some(path) = find(name) else { continue };
         libraries.extend(self::libraries(&path)?);
@@ -167,7 +189,7 @@ fn overlay(work: &Path) -> Done<Vec<u8>> {
 
 /// Without what only a debugger reads: a third of the size to unpack at each start.
 fn stripped(program: &Path, work: &Path) -> PathBuf {
-    let smaller = work.join("isonet");
+    let smaller = work.join("smaller");
     let done = Command::new("strip").arg("-o").args([&smaller, program]).output().is_ok_and(|out| out.status.success());
     if done { smaller } else { program.to_owned() }
 }

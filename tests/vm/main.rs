@@ -17,6 +17,7 @@ mod cases;
 mod cpio;
 mod daemon;
 mod image;
+mod inside;
 mod modules;
 mod pass;
 mod pc;
@@ -44,6 +45,9 @@ const NEEDS: [(&str, &str); 7] = [
 ];
 
 fn main() -> ExitCode {
+    if let Some(ended) = inside::asked() {
+        return ended;
+    }
     let args = match Args::parse(std::env::args().skip(1)) {
         Ok(args) => args,
         Err(e) => {

@@ -9,6 +9,8 @@ pub(super) fn question(kind: &str, lang: Lang) -> Option<&'static str> {
         "clock.steps" => ("前后一共", "in all"),
         "clock.after" => ("后来", "afterwards"),
         "clock.by" => ("校时服务有没有认可", "vouched for by"),
+        "clock.program" => ("系统审计记下的程序", "program named by the audit:"),
+        "clock.host" => ("这台电脑", "this PC is a"),
         "clock.kept-before" => ("之前", "before that"),
         "clock.kept" => ("现在", "now"),
         "clock.right" => ("和上次校准的时间比", "against the time last kept right"),
@@ -37,6 +39,8 @@ pub(super) fn result(result: &str, lang: Lang) -> Option<String> {
         "not synchronised" => ("没有校时服务对着时间", "no time service keeps it"),
         "same boot" => ("没有重新开过机", "this PC was not restarted"),
         "another boot" => ("电脑重新开过机", "this PC was restarted"),
+        "no login" => ("没有人登录，是系统服务", "nobody logged in, a service"),
+        "virtual machine" => ("是虚拟机，宿主机可能会校时", "virtual machine, whose host may set the time"),
         "without a name" => ("没有名称", "without a name"),
         _ => return moved(result, lang).or_else(|| counted(result, lang)),
     };
@@ -62,10 +66,13 @@ fn moved(result: &str, lang: Lang) -> Option<String> {
     Some(lang.pick(format!("{zh}{zh_least}{size} 秒{about}"), format!("{en} {en_least}{size} s{about}")))
 }
 
-/// `4 times`, `11000 us`, `-3 ppm`, `may be NAME`.
+/// `4 times`, `11000 us`, `-3 ppm`, `may be NAME`, `login 1000`.
 fn counted(result: &str, lang: Lang) -> Option<String> {
     if let Some(name) = result.strip_prefix("may be ") {
         return Some(lang.pick(format!("没有；正在运行的 {name} 可以调时间"), format!("no time service; {name} runs, which may set it")));
+    }
+    if let Some(login) = result.strip_prefix("login ").and_then(|login| login.parse::<u32>().ok()) {
+        return Some(lang.pick(format!("登录用户编号 {login}"), format!("user {login} had logged in")));
     }
     let (number, unit) = result.split_once(' ')?;
     number.parse::<i64>().ok()?;
@@ -92,6 +99,7 @@ mod tests {
         assert_eq!(said("back 2592000.000 s or more"), weeks);
         assert_eq!(said("1000 times"), both("至少 1000 次", "at least 1000 times"));
         assert_eq!(said("11000 us"), both("11000 微秒（正常 10000）", "11000 us (10000 is normal)"));
+        assert_eq!(said("login 1000"), both("登录用户编号 1000", "user 1000 had logged in"));
         assert_eq!(said("+700 ppm"), both("百万分之 +700", "+700 millionths"));
         for other in ["forward", "back 2 s", "forward x.0 s", "sideways 2.0 s", "+7200 s", "12 apples", ""] {
             assert_eq!(result(other, Lang::En), None, "{other}");

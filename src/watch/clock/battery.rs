@@ -1,14 +1,19 @@
-//! The clock on the battery was set. The kernel and others copy the system's time into it, which is no change: only what agrees with the system
-//! clock neither in UTC nor in local time counts.
+//! The clock on the battery was set. The kernel and others copy the system's time into it, which is no change: only what does not agree with the system
+//! clock counts. In local time it agrees where it is kept in local time, by the system's settings or by what it showed before; a clock that leaves UTC
+//! by as much as local time is off would make another date at the next start.
 
-use super::judge::{SECOND, STANDS, Seen, about, by, without_power};
+use super::judge::{MINUTE, SECOND, STANDS, Seen, about, by, without_power};
 use crate::model::{Finding, FindingCode, Origin, Subject};
+use crate::sys::clock::Moment;
 use std::collections::BTreeMap;
 
 /// A battery clock counts whole seconds and is read a moment after the others.
 const COARSE: i64 = 4 * SECOND;
 /// By so much a copy of the system's time may differ from it.
 const COPY: i64 = 3 * SECOND;
+/// By so much a clock may be wrong of which it is still clear that it is kept in local time: zones are quarters of an hour apart at the least, and
+/// those where terminals stand are hours away from UTC.
+const ABOUT: i64 = 30 * MINUTE;
 
 /// All battery clocks by name.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -18,6 +23,8 @@ pub(super) struct Batteries(BTreeMap<String, Battery>);
 struct Battery {
     /// Its time less the hardware's pace with sleep: what it would be if nobody set it.
     apart: i64,
+    /// What it showed.
+    real: i64,
     set: Option<Set>,
 }
 
@@ -33,27 +40,35 @@ struct Set {
 }
 
 impl Batteries {
+    /// What they show at this moment if nobody has set them since.
+    pub(super) fn now(&self, moment: Moment) -> Vec<i64> {
+        self.0.values().map(|battery| battery.apart.saturating_add(pace(moment))).collect()
+    }
+
     /// Takes a look in. `limit` is the smallest step that is told.
     pub(super) fn advance(&mut self, seen: &Seen, limit: i64) -> Vec<Finding> {
         let moment = seen.moment;
-        // The system's own pace may be corrected; that of the battery never is.
-        let pace = moment.raw + (moment.boot - moment.mono);
         for clock in seen.batteries.iter().flatten() {
             let real = clock.since_epoch.saturating_mul(SECOND);
-            let apart = real.saturating_sub(pace);
-            let battery = self.0.entry(clock.name.clone()).or_insert(Battery { apart, set: None });
+            let apart = real.saturating_sub(pace(moment));
+            let battery = self.0.entry(clock.name.clone()).or_insert(Battery { apart, real, set: None });
+            // One that stands still is broken, and that is nobody's act.
+            let stopped = battery.real == real;
             let step = apart.saturating_sub(battery.apart);
             let off = real.saturating_sub(moment.real);
-            let copied = off.saturating_abs() <= COPY || off.saturating_sub(seen.local).saturating_abs() <= COPY;
-            if copied {
+            let from_local = |off: i64| off.saturating_sub(seen.local).saturating_abs();
+            let kept_local = seen.local_battery || from_local(off.saturating_sub(step)) <= ABOUT;
+            // What a virtual machine runs on may have held everything but this clock for a while.
+            let held = seen.hosted && step > 0;
+            if off.saturating_abs() <= COPY || kept_local && from_local(off) <= COPY {
                 battery.set = None;
-            } else if step.saturating_abs() >= COARSE.max(limit) && !without_power(real.saturating_sub(step)) {
+            } else if step.saturating_abs() >= COARSE.max(limit) && !held && !stopped && !without_power(real.saturating_sub(step)) {
                 let before = battery.set.as_ref().map_or(battery.apart, |set| set.before);
                 let by = apart.saturating_sub(before);
                 // Set back to where it would be if nobody had: over, however far the system clock is from it.
                 battery.set = (by.saturating_abs() >= COARSE.max(limit)).then_some(Set { before, by, off, at: moment.boot });
             }
-            battery.apart = apart;
+            (battery.apart, battery.real) = (apart, real);
         }
         let mut found = Vec::new();
         for (name, battery) in &mut self.0 {
@@ -66,8 +81,15 @@ impl Batteries {
     }
 }
 
+/// The hardware's pace with sleep. The system's own may be corrected; that of a battery clock never is.
+fn pace(moment: Moment) -> i64 {
+    moment.raw + (moment.boot - moment.mono)
+}
+
 fn finding(name: &str, set: &Set) -> Finding {
-    let evidence = [about("clock.battery-step", name, by(set.by)), about("clock.battery", name, by(set.off))];
+    // It counts whole seconds.
+    let whole = |change: i64| by((change + SECOND / 2).div_euclid(SECOND) * SECOND);
+    let evidence = [about("clock.battery-step", name, whole(set.by)), about("clock.battery", name, whole(set.off))];
     Finding::new(FindingCode::ClockRtcChanged, Subject::Device(name.to_owned()), Origin::LocalChange).because(evidence)
 }
 

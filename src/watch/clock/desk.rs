@@ -1,9 +1,11 @@
 //! A PC at which the clock does what a test says.
 
-use super::judge::{Judge, Judged, Programs, SECOND, Seen};
+use super::judge::{Judge, Judged, SECOND, Seen};
 use super::offline::Past;
+use super::who::Programs;
 use super::zone::Zone;
 use crate::model::{ClockState, Finding, Stamp};
+use crate::sys::audit::{Changed, ClockAct};
 use crate::sys::clock::{Keeping, Moment};
 use crate::sys::rtc::BatteryClock;
 use crate::watch::ServerTime;
@@ -24,6 +26,14 @@ pub(super) struct Desk {
     pub local: i64,
     slew_ppm: i64,
     server: Option<ServerTime>,
+    acts: Vec<ClockAct>,
+    allowed: Vec<String>,
+    local_battery: bool,
+    hosted: bool,
+    /// A second battery clock, which never ran.
+    dead_second: bool,
+    /// How often it was looked for programs.
+    pub walks: u32,
 }
 
 impl Desk {
@@ -41,6 +51,12 @@ impl Desk {
             local: 8 * 3600 * SECOND,
             slew_ppm: 0,
             server: None,
+            acts: Vec::new(),
+            allowed: vec!["his-client".to_owned()],
+            local_battery: false,
+            hosted: false,
+            dead_second: false,
+            walks: 0,
         }
     }
 
@@ -73,6 +89,32 @@ impl Desk {
         Self { judge: Judge::after(past), ..self }
     }
 
+    /// It is a virtual machine.
+    pub fn hosted(self) -> Self {
+        Self { hosted: true, ..self }
+    }
+
+    /// The system takes the battery clock for local time.
+    pub fn with_local_battery(self) -> Self {
+        Self { local_battery: true, ..self }
+    }
+
+    /// It has a second battery clock, which never ran.
+    pub fn with_dead_second(self) -> Self {
+        Self { dead_second: true, ..self }
+    }
+
+    /// The time since boot is that much only.
+    pub fn just_up(mut self, seconds: i64) -> Self {
+        (self.moment.boot, self.moment.mono, self.moment.raw) = (seconds * SECOND, seconds * SECOND, seconds * SECOND);
+        self
+    }
+
+    /// The audit names who changed the clock.
+    pub fn named(&mut self, changed: Changed, file: &str) {
+        self.acts.push(ClockAct { changed, file: file.to_owned(), login: Some(1000) });
+    }
+
     fn pace(&self) -> i64 {
         self.moment.raw + self.moment.boot - self.moment.mono
     }
@@ -95,15 +137,21 @@ impl Desk {
     pub fn judged(&mut self) -> Judged {
         let name = "rtc0".to_owned();
         let battery = self.battery.map(|at| BatteryClock { name, since_epoch: (self.pace() + at).div_euclid(SECOND) });
+        let second = self.dead_second.then(|| BatteryClock { name: "rtc1".to_owned(), since_epoch: self.pace() / SECOND });
         let mut seen = Seen {
             moment: self.moment,
             keeping: self.keeping,
             programs: Programs::Unknown,
-            batteries: Some(battery.into_iter().collect()),
+            batteries: Some(battery.into_iter().chain(second).collect()),
             local: self.local,
             server: self.server,
+            acts: std::mem::take(&mut self.acts),
+            allowed: self.allowed.clone(),
+            local_battery: self.local_battery,
+            hosted: self.hosted,
         };
-        if self.judge.asks_for_programs(&seen) {
+        if self.judge.asks_for_programs(&seen, LEAST) {
+            self.walks += 1;
             seen.programs = self.programs.clone();
         }
         self.judge.look(&seen, &Zone::default(), LEAST)

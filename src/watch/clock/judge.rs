@@ -6,6 +6,7 @@
 //! * The wall clock less the hardware's own pace changes as well when its **rate** is corrected.
 //! * What is right a time daemon knows that vouches for the clock, or the servers of the centre; either holds for the rest of the boot, whatever
 //!   happens to the clock. A step towards it is a hint only. The servers' word clears and never accuses: theirs may be wrong.
+//! * Where the PC is audited, the audit names who set the clock. It is asked and never needed.
 //! * A time daemon that steps the clock vouches for it within seconds (the kernel takes the mark "not synchronised" away); a hand does not.
 //!
 //! A step is a fact and no state that lasts. Its finding ends a minute after it was undone or a time daemon vouches for the clock again, and in any
@@ -16,8 +17,10 @@ use super::battery::Batteries;
 use super::offline::{Offline, Past};
 use super::rate::Rate;
 use super::step::Steps;
+use super::who::Programs;
 use super::zone::{Zone, changed};
 use crate::model::{Evidence, Finding, Severity};
+use crate::sys::audit::ClockAct;
 use crate::sys::clock::{Keeping, Moment};
 use crate::sys::rtc::BatteryClock;
 use crate::watch::ServerTime;
@@ -39,53 +42,9 @@ pub(super) const GRAVE: i64 = HOUR;
 const OLDEST: i64 = 1_704_067_200 * SECOND;
 /// Readings of two clocks that nobody touched differ by less, nanoseconds: the program may be interrupted in between.
 pub(super) const NOISE: i64 = SECOND / 50;
-/// The kernel's word counts as that of a time daemon only if it claims to be right to within so much, microseconds.
-const VOUCHED_ERROR_US: i64 = 1_000_000;
-
-/// Programs that keep the clock right by servers; any other that is configured as one that may set the clock just sets it.
-const KEEPERS: [&str; 8] = ["chronyd", "systemd-timesyncd", "ntpd", "openntpd", "ntp-daemon", "ptp4l", "phc2sys", "timemaster"];
-/// Of these, those that correct the length of the kernel's tick.
-const TICK_SETTERS: [&str; 4] = ["chronyd", "ntp-daemon", "ptp4l", "phc2sys"];
-
-/// Programs that may set the clock, as far as they run.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) enum Programs {
-    /// Could not look, or it was not asked for.
-    #[default]
-    Unknown,
-    /// These run, of those that are configured.
-    Running(Vec<String>),
-}
-
-impl Programs {
-    fn running(&self) -> &[String] {
-        match self {
-            Self::Unknown => &[],
-            Self::Running(names) => names,
-        }
-    }
-
-    /// Certainly no time daemon runs.
-    pub(super) fn without_keeper(&self) -> bool {
-        match self {
-            Self::Unknown => false,
-            Self::Running(names) => !names.iter().any(|name| KEEPERS.contains(&name.as_str())),
-        }
-    }
-
-    /// Certainly nothing runs that corrects the tick.
-    pub(super) fn without_tick_setter(&self) -> bool {
-        match self {
-            Self::Unknown => false,
-            Self::Running(names) => !names.iter().any(|name| TICK_SETTERS.contains(&name.as_str())),
-        }
-    }
-
-    /// A program that may set the clock and is no time daemon.
-    pub(super) fn setter(&self) -> Option<&str> {
-        self.running().iter().map(String::as_str).find(|name| !KEEPERS.contains(name))
-    }
-}
+/// The kernel's word counts as that of a time daemon only if it claims to be right to within so much, microseconds. Time daemons follow servers that
+/// claim no better than some seconds, as Windows does.
+const VOUCHED_ERROR_US: i64 = 5_000_000;
 
 /// What one look reads.
 #[derive(Debug, Clone, PartialEq)]
@@ -102,6 +61,14 @@ pub(super) struct Seen {
     pub local: i64,
     /// The servers' time, where they said it.
     pub server: Option<ServerTime>,
+    /// What the audit said since the look before.
+    pub acts: Vec<ClockAct>,
+    /// Programs that may set the clock, as configured.
+    pub allowed: Vec<String>,
+    /// The system takes the battery clock for local time.
+    pub local_battery: bool,
+    /// A virtual machine, or it may be one: whatever it runs on can stop it for a while and put its clocks right afterwards.
+    pub hosted: bool,
 }
 
 impl Seen {
@@ -141,16 +108,24 @@ impl Judge {
         Self { offline: Offline::after(past), ..Self::default() }
     }
 
-    /// Whether it matters now who runs: looking for them costs a walk over all processes.
-    pub(super) fn asks_for_programs(&self, seen: &Seen) -> bool {
-        self.steps.asks(seen) || self.rate.asks(seen) || self.offline.asks()
+    /// Whether it matters now who runs: looking for them costs a walk over all processes. `step` is the smallest jump that is told, nanoseconds.
+    pub(super) fn asks_for_programs(&self, seen: &Seen, step: i64) -> bool {
+        self.steps.asks(seen, step) || self.rate.asks(seen) || self.offline.asks()
     }
 
-    /// Judges. `step` is the smallest jump that is told, nanoseconds.
+    /// Whether the clock was set since the look before: then the audit may be about to name who did it.
+    pub(super) fn was_set(&self, seen: &Seen) -> bool {
+        self.steps.was_set(seen)
+    }
+
+    /// Judges.
     pub(super) fn look(&mut self, seen: &Seen, zone: &Zone, step: i64) -> Judged {
-        let stepped = self.steps.advance(seen, step);
+        if self.offline.begin(seen) {
+            self.steps.begin_without_time();
+        }
+        let stepped = self.steps.advance(seen, step, &self.batteries.now(seen.moment));
         let fast = self.rate.advance(seen);
-        let offline = self.offline.advance(seen, step);
+        let offline = self.offline.advance(seen, step, self.steps.is_right(seen, step));
         let mut found: Vec<Finding> = [stepped, fast, offline].into_iter().flatten().collect();
         found.extend(self.batteries.advance(seen, step));
         let zone = changed(zone, self.zone_at_first != Some(false));
@@ -206,3 +181,7 @@ pub(super) fn kept(state: crate::model::ClockState) -> &'static str {
         ClockState::Unknown => "not known",
     }
 }
+
+#[cfg(test)]
+#[path = "alike_tests.rs"]
+mod alike;

@@ -5,14 +5,16 @@
 //!   ahead may always be right: nothing is said of it.
 //!
 //! Not told: what a time daemon vouches for (it is given a few minutes after a boot), a battery clock without power, a clock that the system took up
-//! from a file because the battery clock was worse, a battery clock in local time that once was taken for UTC, and a few minutes by which the
-//! battery clock and the system's own drift apart in months.
+//! from a file because the battery clock was worse, a battery clock in local time that once was taken for UTC, and the minutes by which the battery
+//! clock and the system's own drift apart while the PC runs for months. A clock that is right by the servers' word is a hint only.
 
-use super::judge::{HOUR, MINUTE, Programs, SECOND, STANDS, Seen, VOUCH, by, fact, gravity, kept, without_power};
+use super::judge::{HOUR, MINUTE, SECOND, STANDS, Seen, VOUCH, by, fact, gravity, kept, without_power};
+use super::right::DRIFT;
+use super::who::Programs;
 use crate::model::{Finding, FindingCode, Origin, Severity, Stamp, Subject};
 
-/// By so much a battery clock may be behind that was not set for months.
-const DRIFTED: i64 = 3 * MINUTE;
+/// By so much a battery clock may be behind at any time; and a hand that sets a clock by another one is no better.
+pub(super) const DRIFTED: i64 = 3 * MINUTE;
 /// After a boot a time daemon has so long to find its servers.
 const SETTLES: i64 = 5 * MINUTE;
 /// A clock taken up from a file was taken up within this of the boot.
@@ -73,20 +75,28 @@ impl Offline {
         }
     }
 
-    /// Takes a look in. `limit` is the smallest change that is told.
-    pub(super) fn advance(&mut self, seen: &Seen, limit: i64) -> Option<Finding> {
+    /// Takes the first look in before anything is judged. Whether the PC came up without knowing the time.
+    pub(super) fn begin(&mut self, seen: &Seen) -> bool {
+        let Self::Open(past, None) = self else { return false };
+        past.batteries = seen.batteries.iter().flatten().map(|battery| battery.since_epoch.saturating_mul(SECOND)).collect();
+        seen.moment.boot < SETTLES && (lost_power(past, seen) || taken_up(past, seen))
+    }
+
+    /// Takes a look in. `limit` is the smallest change that is told; `right` = whether the clock is right now, where that is known.
+    pub(super) fn advance(&mut self, seen: &Seen, limit: i64, right: Option<bool>) -> Option<Finding> {
         let boot = seen.moment.boot;
         *self = match std::mem::take(self) {
-            Self::Open(mut past, None) => {
-                past.batteries = seen.batteries.iter().flatten().map(|battery| battery.since_epoch.saturating_mul(SECOND)).collect();
-                judge(past, boot, seen, limit)
-            }
-            Self::Open(past, Some(since)) => judge(past, since, seen, limit),
+            Self::Open(past, since) => judge(past, since.unwrap_or(boot), seen, limit),
             Self::Told(_, since) if boot - since >= STANDS || seen.vouched() => Self::Nothing,
             other => other,
         };
         match self {
-            Self::Told(finding, _) => Some((**finding).clone()),
+            Self::Told(finding, _) => {
+                if right == Some(true) {
+                    finding.severity = Severity::Info;
+                }
+                Some((**finding).clone())
+            }
             Self::Nothing | Self::Open(..) => None,
         }
     }
@@ -131,14 +141,17 @@ fn moved(past: &Past, seen: &Seen, limit: i64) -> Option<Moved> {
         return (by.abs() >= limit).then_some(Moved::By(by));
     }
     let back = was - real;
-    let explained = back < limit.max(DRIFTED) || lost_power(past, seen) || taken_up(past, seen) || local(past, seen, back);
+    // What drifts apart does so from when the one was set by the other: since the PC was switched on.
+    let drifted = DRIFTED + i64::try_from(last.boottime_ms).unwrap_or(0).saturating_mul(1_000_000) / DRIFT;
+    let explained = back < limit.max(drifted) || lost_power(past, seen) || taken_up(past, seen) || local(past, seen, back);
     (!explained).then_some(Moved::Back(back))
 }
 
 /// The battery clock began anew: it, or the time taken from it at boot, is not after the day of the firmware.
 fn lost_power(past: &Past, seen: &Seen) -> bool {
     let anew = |real: i64| without_power(real) || past.firmware.is_some_and(|day| real < day + 48 * HOUR);
-    anew(seen.moment.real - seen.moment.boot) || past.batteries.iter().copied().any(anew)
+    // Where there are several, one that never ran says nothing of the one from which the time was taken.
+    anew(seen.moment.real - seen.moment.boot) || !past.batteries.is_empty() && past.batteries.iter().copied().all(anew)
 }
 
 /// The system took its time from a file, because the battery clock was behind it, or there is none.

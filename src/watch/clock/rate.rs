@@ -1,8 +1,10 @@
 //! The clock is made to run fast or slow: nothing jumps, and the timer does not tell. Shown by what the kernel was told, and by the wall clock
 //! against the hardware's own pace, which nobody can correct.
 
-use super::judge::{MINUTE, NOISE, Programs, SECOND, Seen, fact};
+use super::judge::{MINUTE, NOISE, SECOND, Seen, fact};
+use super::who::{Doer, Named, Programs};
 use crate::model::{Finding, FindingCode, Origin, Subject};
+use crate::sys::audit::Changed;
 use crate::sys::clock::Moment;
 
 /// The kernel lets a time daemon correct up to 500 millionths; what is more is no correction of a quartz.
@@ -19,6 +21,10 @@ pub(super) struct Rate {
     measured_ppm: i64,
     looked: bool,
     told: Option<(Finding, i64)>,
+    /// Who set the tick, by the audit.
+    named: Named,
+    /// What the kernel was told when last something ran that corrects the tick, or vouched for the clock: it stays when that ends.
+    left: Option<i64>,
 }
 
 impl Rate {
@@ -37,8 +43,17 @@ impl Rate {
         }
         let first = !std::mem::replace(&mut self.looked, true);
         let set = told_ppm(seen);
+        self.named.hear(&seen.acts, Changed::Rate);
+        if set.abs() <= MOST_PPM {
+            self.named = Named::default();
+        }
         // A time daemon that catches up runs the clock fast for a while; of them only some move the tick.
-        let by_tick = set.abs() > MOST_PPM && seen.programs.without_tick_setter();
+        let by_keeper = self.named.doer(&seen.allowed) == Some(Doer::Keeper);
+        let nobody = seen.programs.without_tick_setter();
+        if by_keeper || seen.vouched() || seen.programs != Programs::Unknown && !nobody {
+            self.left = Some(set);
+        }
+        let by_tick = set.abs() > MOST_PPM && nobody && !by_keeper && self.left != Some(set);
         let by_pace = self.measured_ppm.abs() > MOST_PPM && seen.programs.without_keeper();
         let unknown = seen.programs == Programs::Unknown;
         if !(by_tick || by_pace) {
@@ -72,6 +87,7 @@ impl Rate {
             evidence.push(fact("clock.rate", ppm(self.measured_ppm)));
         }
         evidence.push(fact("clock.by", "no time daemon"));
+        evidence.extend(self.named.evidence());
         Finding::new(FindingCode::ClockRate, Subject::Terminal, origin).because(evidence)
     }
 }
@@ -145,6 +161,29 @@ mod tests {
                 assert_eq!(codes(&mut desk), [], "{program}");
                 desk.run(60);
             }
+        }
+    }
+
+    #[test]
+    fn what_a_time_daemon_leaves_behind_is_nobodys_act_until_it_is_changed() {
+        for vouched in [false, true] {
+            let mut desk = Desk::new().running(if vouched { &[] } else { &["chronyd"] });
+            desk.look();
+            desk.tick(10_006);
+            desk.run(60);
+            if vouched {
+                desk.vouch();
+            }
+            assert_eq!(codes(&mut desk), []);
+            desk = desk.running(&[]);
+            for _ in 0..5 {
+                // Set by a moment, which takes the kernel's mark away.
+                desk.set_by(SECOND / 10);
+                assert_eq!(codes(&mut desk), []);
+                desk.run(10);
+            }
+            desk.tick(10_007);
+            assert_eq!(codes(&mut desk), [FindingCode::ClockRate]);
         }
     }
 

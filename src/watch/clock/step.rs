@@ -1,8 +1,12 @@
 //! The wall clock was set: by how much, how often, and whether a time daemon vouches for it. Many steps in a row are one finding, and however
 //! many they are, what is told of them changes only each time their number has doubled, when it gets worse, and when they are over.
 
-use super::judge::{GRAVE, HOUR, MINUTE, NOISE, Programs, SECOND, STANDS, Seen, VOUCH, by, fact, gravity, kept, without_power};
+use super::judge::{GRAVE, HOUR, MINUTE, NOISE, SECOND, STANDS, Seen, VOUCH, by, fact, gravity, kept, without_power};
+use super::offline::DRIFTED;
+use super::right::{DRIFT, Right, Witness};
+use super::who::{Doer, Named, Programs};
 use crate::model::{ClockState, Evidence, Finding, FindingCode, Origin, Severity, Subject};
+use crate::sys::audit::Changed;
 use crate::sys::clock::Moment;
 
 /// Sleep of which the kernel knows less exactly how long it was.
@@ -17,15 +21,6 @@ const SETTLED: i64 = 5 * SECOND;
 const LINGERS: i64 = MINUTE;
 /// Whoever ran a moment ago still runs.
 const FRESH: i64 = 5 * SECOND;
-/// Fastest drift of a PC's own clock: one part in so many.
-const DRIFT: i64 = 5_000;
-/// Servers tell whole seconds, and the answer was on its way for a while.
-const COARSE: i64 = 2 * SECOND;
-/// What servers say while the clock is being set may be of before or after.
-const UNSURE: i64 = 15 * SECOND;
-/// So long a time daemon's word is better than the servers'.
-const BETTER: i64 = 24 * HOUR;
-
 /// All steps so far, as far as they matter.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Steps {
@@ -38,6 +33,8 @@ pub(super) struct Steps {
     programs: Programs,
     /// When they were looked for.
     asked: Option<i64>,
+    /// The PC came up without knowing the time, and nobody has put it right yet.
+    without_time: bool,
     due: Option<i64>,
 }
 
@@ -58,31 +55,6 @@ struct Small {
     at: i64,
 }
 
-/// The right time less the time since boot.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Right {
-    apart: i64,
-    at: i64,
-    by: Witness,
-}
-
-/// Who says what is right.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Witness {
-    /// A time daemon that vouched for the clock.
-    Keeper,
-    /// The servers of the centre.
-    Server,
-}
-
-impl Right {
-    /// Whether a clock that is so far apart is right, as far as can be told.
-    fn fits(&self, apart: i64, boot: i64, limit: i64) -> bool {
-        let coarse = if self.by == Witness::Server { COARSE } else { 0 };
-        (apart - self.apart).abs() < limit + coarse + (boot - self.at) / DRIFT
-    }
-}
-
 /// One or more steps that are told as one. Wall clocks are kept less the time since boot, so that they stand still.
 #[derive(Debug, Clone, PartialEq)]
 struct Row {
@@ -98,17 +70,46 @@ struct Row {
     by_daemon: bool,
     /// A program that ran and may set the clock.
     setter: Option<String>,
+    /// Who did it, by the audit.
+    named: Named,
     /// Since when it is undone or vouched for.
     over: Option<i64>,
     told: Option<(Finding, u32)>,
 }
 
 impl Steps {
-    /// Whether it matters who runs.
-    pub(super) fn asks(&self, seen: &Seen) -> bool {
-        let stale = self.asked.is_none_or(|at| seen.moment.boot - at >= FRESH);
-        let stepped = self.last.is_some_and(|last| (seen.apart() - last.apart).abs() >= NOISE);
-        stale && (stepped || self.row.as_ref().is_some_and(|row| row.over.is_none()))
+    /// Whether it matters who runs. Of a storm of steps it does at its beginning and when it is over: looking costs a walk over all processes. What
+    /// begins now is judged by who runs now: a time daemon may have been started a moment ago.
+    pub(super) fn asks(&self, seen: &Seen, limit: i64) -> bool {
+        let boot = seen.moment.boot;
+        let stale = self.asked.is_none_or(|at| boot - at >= FRESH);
+        match &self.row {
+            None => self.last.is_some_and(|last| self.together(boot, seen.apart() - last.apart).sum.abs() >= limit) && self.was_set(seen),
+            Some(row) if row.over.is_some() => stale && self.was_set(seen),
+            Some(row) if row.told.is_none() => stale,
+            Some(row) => stale && !self.was_set(seen) && boot - row.last >= SETTLED,
+        }
+    }
+
+    /// The small steps of late and this one.
+    fn together(&self, boot: i64, step: i64) -> Small {
+        let small = if boot - self.small.at > TOGETHER { Small::default() } else { self.small };
+        Small { sum: small.sum + step, count: small.count + 1, at: boot }
+    }
+
+    /// Whether the clock was set since the look before.
+    pub(super) fn was_set(&self, seen: &Seen) -> bool {
+        self.last.is_some_and(|last| (seen.apart() - last.apart).abs() >= NOISE)
+    }
+
+    /// The PC does not know the time: whoever sets the clock forward puts it right.
+    pub(super) fn begin_without_time(&mut self) {
+        self.without_time = true;
+    }
+
+    /// Whether the clock is right now; `None` = nobody knows what is right.
+    pub(super) fn is_right(&self, seen: &Seen, limit: i64) -> Option<bool> {
+        self.right.map(|right| right.fits(seen.apart(), seen.moment.boot, limit))
     }
 
     /// When to look again for its sake.
@@ -116,12 +117,12 @@ impl Steps {
         self.due
     }
 
-    /// Takes a look in. `limit` is the smallest step that is told.
-    pub(super) fn advance(&mut self, seen: &Seen, limit: i64) -> Option<Finding> {
+    /// Takes a look in. `limit` is the smallest step that is told; `batteries` is what the battery clocks show now.
+    pub(super) fn advance(&mut self, seen: &Seen, limit: i64, batteries: &[i64]) -> Option<Finding> {
         let boot = seen.moment.boot;
         if let Programs::Running(_) = seen.programs {
             (self.programs, self.asked) = (seen.programs.clone(), Some(boot));
-        } else if self.asked.is_none_or(|at| boot - at >= 2 * FRESH) {
+        } else if self.asked.is_none_or(|at| boot - at >= 2 * FRESH) && !self.was_set(seen) {
             self.programs = Programs::Unknown;
         }
         let kept = seen.keeping.map_or(ClockState::Unknown, |keeping| keeping.state());
@@ -132,30 +133,21 @@ impl Steps {
                 self.shift(step);
             } else if step.abs() >= NOISE {
                 self.stepped = Some(boot);
-                self.hear_servers(seen);
-                self.take(step, &last, seen, limit);
+                Right::hear(&mut self.right, seen, self.stepped);
+                self.take(step, &last, seen, limit, batteries);
             }
         }
-        self.hear_servers(seen);
+        Right::hear(&mut self.right, seen, self.stepped);
+        if let Some(row) = &mut self.row {
+            row.named.hear(&seen.acts, Changed::Time);
+        }
         self.follow(seen, limit);
-        if seen.vouched() {
+        // The kernel believes whoever tells it so: where no time daemon runs that is none's word.
+        if seen.vouched() && !self.programs.without_keeper() {
             (self.right, self.small) = (Some(Right { apart: now.apart, at: boot, by: Witness::Keeper }), Small::default());
+            self.without_time = false;
         }
         self.tell(seen, limit)
-    }
-
-    /// Takes in what the servers say, unless a time daemon says better. As long as it is the same but for its coarseness the first word stands.
-    fn hear_servers(&mut self, seen: &Seen) {
-        let Some(server) = seen.server else { return };
-        let (apart, at) = (server.apart_ms.saturating_mul(1_000_000), i64::try_from(server.at_ms).unwrap_or(0).saturating_mul(1_000_000));
-        let sure = self.stepped.is_none_or(|stepped| (at - stepped).abs() > UNSURE);
-        let stands = self.right.is_some_and(|right| match right.by {
-            Witness::Keeper => at - right.at < BETTER,
-            Witness::Server => right.fits(apart, at, 0),
-        });
-        if sure && !stands {
-            self.right = Some(Right { apart, at, by: Witness::Server });
-        }
     }
 
     /// A leap second or a resume moved the clock: everything that is remembered moves along.
@@ -168,20 +160,20 @@ impl Steps {
         }
     }
 
-    fn take(&mut self, step: i64, last: &Last, seen: &Seen, limit: i64) {
+    fn take(&mut self, step: i64, last: &Last, seen: &Seen, limit: i64, batteries: &[i64]) {
         let (boot, now) = (seen.moment.boot, seen.apart());
         if let Some(row) = &mut self.row {
             (row.now, row.last, row.over, row.count) = (now, boot, None, row.count + 1);
         } else {
-            let small = if boot - self.small.at > TOGETHER { Small::default() } else { self.small };
-            let small = Small { sum: small.sum + step, count: small.count + 1, at: boot };
+            let small = self.together(boot, step);
             let before = now - small.sum;
             if small.sum.abs() < limit {
                 self.small = small;
                 return;
             }
             self.small = Small::default();
-            if without_power(boot + before) && !without_power(boot + now) {
+            let knew_none = std::mem::take(&mut self.without_time) && self.right.is_none() && now > before;
+            if without_power(boot + before) && !without_power(boot + now) || knew_none {
                 // The battery was dead, and somebody or something put it right.
                 return;
             }
@@ -196,6 +188,7 @@ impl Steps {
                 kept_before: last.kept,
                 by_daemon: false,
                 setter: None,
+                named: Named::default(),
                 over: None,
                 told: None,
             });
@@ -204,7 +197,7 @@ impl Steps {
         if let Some(row) = &mut self.row {
             let far = now - row.before;
             row.largest = if far.abs() > row.largest.abs() { far } else { row.largest };
-            row.worst = row.worst.max(severity(row.before, now, right, seen, limit));
+            row.worst = row.worst.max(severity(row.before, now, right, seen, batteries));
         }
     }
 
@@ -214,7 +207,12 @@ impl Steps {
         let Some(row) = &mut self.row else { return };
         let far = row.now - row.before;
         if row.over.is_none() {
-            let vouched = seen.vouched() && !self.programs.without_keeper();
+            let vouched = match row.named.doer(&seen.allowed) {
+                // It is on record who did it, whoever vouches for the clock meanwhile.
+                Some(Doer::Other) if row.told.is_none() => false,
+                Some(Doer::Keeper) => true,
+                _ => seen.vouched() && !self.programs.without_keeper(),
+            };
             match &row.told {
                 // Set by a time daemon. That one which kept the clock moves it by hours is worth a hint: its servers may be wrong.
                 None if vouched && row.kept_before == ClockState::Synchronised && far.abs() >= GRAVE => row.by_daemon = true,
@@ -234,7 +232,8 @@ impl Steps {
         self.due = None;
         let boot = seen.moment.boot;
         let row = self.row.as_ref()?;
-        if row.told.is_none() && !row.by_daemon && !self.programs.without_keeper() {
+        let other = row.named.doer(&seen.allowed) == Some(Doer::Other);
+        if row.told.is_none() && !row.by_daemon && !other && !self.programs.without_keeper() {
             if boot - row.first < VOUCH {
                 self.due = Some(row.first + VOUCH);
                 return None;
@@ -242,7 +241,11 @@ impl Steps {
             // What the kernel does not tell, the time daemon may well have told the kernel.
             seen.keeping?;
         }
-        let setter = self.programs.setter().map(str::to_owned).or_else(|| row.setter.clone());
+        let setter = match row.named.doer(&seen.allowed) {
+            Some(Doer::Allowed(name)) => Some(name.to_owned()),
+            Some(Doer::Keeper | Doer::Other) => None,
+            None => self.programs.setter().map(str::to_owned).or_else(|| row.setter.clone()),
+        };
         self.row.as_mut()?.setter = setter;
         let fresh = self.finding(self.row.as_ref()?, seen, limit);
         let row = self.row.as_mut()?;
@@ -270,8 +273,12 @@ impl Steps {
             evidence.push(fact("clock.after", "set back"));
         }
         evidence.push(who(row));
+        evidence.extend(row.named.evidence());
         evidence.push(fact("clock.kept-before", kept(row.kept_before)));
         evidence.push(fact("clock.kept", seen.keeping.map_or("not known", |keeping| kept(keeping.state()))));
+        if seen.hosted {
+            evidence.push(fact("clock.host", "virtual machine"));
+        }
         if let Some(right) = self.right {
             let key = if right.by == Witness::Server { "clock.server" } else { "clock.right" };
             evidence.push(fact(key, format!("{:+} s", (right.apart - row.now + SECOND / 2).div_euclid(SECOND))));
@@ -294,16 +301,32 @@ fn who(row: &Row) -> Evidence {
     }
 }
 
-/// How bad it is that the clock went from one to the other. Where it is known what is right, what counts is how wrong it is now; of a clock that was
-/// wrong all along the step itself is no more than its size.
-fn severity(before: i64, now: i64, right: Option<Right>, seen: &Seen, limit: i64) -> Severity {
+/// How bad it is that the clock went from one to the other. Where it is known what is right, what counts is how wrong it is now: nearer is a hint
+/// only, and of a clock that was wrong all along the step itself is no more than its size.
+fn severity(before: i64, now: i64, right: Option<Right>, seen: &Seen, batteries: &[i64]) -> Severity {
     let boot = seen.moment.boot;
     let by_size = gravity(boot + before, boot + now, seen.local);
-    let Some(right) = right else { return by_size };
-    if (now - right.apart).abs() < (before - right.apart).abs() && right.fits(now, boot, limit) {
-        return Severity::Info;
+    let Some(right) = right else {
+        // The machine below may have put a clock right that stood still.
+        let hosted = if seen.hosted && now > before { Severity::Low } else { Severity::Critical };
+        let local = if is_local(before, now, seen, batteries) { Severity::Medium } else { Severity::Critical };
+        return by_size.min(hosted).min(local);
+    };
+    let (was, is) = ((before - right.apart).abs(), (now - right.apart).abs());
+    match by_size.min(gravity(boot + right.apart, boot + now, seen.local)) {
+        _ if is < was && is < GRAVE => Severity::Info,
+        _ if is < was => Severity::Low,
+        severity => severity,
     }
-    by_size.min(gravity(boot + right.apart, boot + now, seen.local))
+}
+
+/// Another system keeps the battery clock in local time, this one took it for UTC at its start and was set right by as much: or it looks as if.
+fn is_local(before: i64, now: i64, seen: &Seen, batteries: &[i64]) -> bool {
+    if seen.moment.boot >= HOUR {
+        return false;
+    }
+    let local = |battery: i64| (battery - seen.local - (seen.moment.boot + now)).abs() < DRIFTED;
+    seen.local != 0 && (now - before + seen.local).abs() < DRIFTED && batteries.iter().copied().any(local)
 }
 
 /// Whether it was a leap second or a resume.

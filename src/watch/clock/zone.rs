@@ -1,7 +1,9 @@
-//! The time zone against that of the enrolment. Summer time is no change: the rules are compared, not the hour.
+//! The time zone against that of the enrolment. Summer time is no change: the rules are compared, not the hour. Nor is an update of the rules, by which
+//! a copy that was made before differs from them in years long past: such a copy counts by the hours that it makes around now.
 
 use super::judge::about;
 use crate::model::{Finding, FindingCode, Origin, Subject};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 /// The file that says it.
 pub(super) const FILE: &str = "/etc/localtime";
@@ -15,6 +17,19 @@ pub(super) struct Zone {
     pub now: Option<String>,
     /// Whether both have the same rules, where that can be seen: one zone may have several names.
     pub same_rules: Option<bool>,
+}
+
+/// Rules are compared by a year around now, month by month: summer time begins and ends in it.
+const MONTHS: std::ops::RangeInclusive<i64> = -6..=6;
+
+/// Whether two files of rules mean the same for a zone without a name: to the byte, or by the hours that they make. `None` = one is no such file.
+pub(super) fn mean_the_same(one: &[u8], other: &[u8], now: Timestamp) -> Option<bool> {
+    if one == other {
+        return Some(true);
+    }
+    let (one, other) = (TimeZone::tzif("one", one).ok()?, TimeZone::tzif("other", other).ok()?);
+    let mut moments = MONTHS.filter_map(|month| now.checked_add(SignedDuration::from_hours(month * 24 * 30)).ok());
+    Some(moments.all(|at| one.to_offset(at) == other.to_offset(at)))
 }
 
 /// Another zone than at enrolment. `at_first` = it has been so since watching began.
@@ -45,6 +60,34 @@ mod tests {
         assert_eq!(found.evidence[0].result, "Asia/Tokyo");
         assert!(changed(&zone("Asia/Shanghai", Some("Asia/Tokyo"), None), true).is_some_and(|found| found.origin == Origin::PreExisting));
         assert!(changed(&zone("Asia/Shanghai", None, Some(false)), false).is_some(), "a copy of other rules has no name");
+    }
+
+    /// Rules as they were before 2007, with one change to come at `change` from UTC+8 to UTC+9.
+    fn rules(change: i32) -> Vec<u8> {
+        let mut bytes = b"TZif".to_vec();
+        bytes.extend([0; 16]);
+        for count in [0_u32, 0, 0, 1, 2, 8] {
+            bytes.extend(count.to_be_bytes());
+        }
+        bytes.extend(change.to_be_bytes());
+        bytes.push(1);
+        for (offset, name) in [(8 * 3600_i32, 0), (9 * 3600, 4)] {
+            bytes.extend(offset.to_be_bytes());
+            bytes.extend([0, name]);
+        }
+        bytes.extend(b"CST\0JST\0");
+        bytes
+    }
+
+    #[test]
+    fn an_update_of_years_long_past_is_no_other_zone_and_another_hour_is() {
+        let now = Timestamp::from_second(1_795_154_400).expect("in range");
+        let (past, other, soon) = (rules(700_000_000), rules(600_000_000), rules(1_800_000_000));
+        assert_eq!(mean_the_same(&past, &past, now), Some(true));
+        assert_eq!(mean_the_same(&past, &other, now), Some(true));
+        assert_eq!(mean_the_same(&past, &soon, now), Some(false), "an hour apart until then");
+        assert_eq!(mean_the_same(&past, b"nothing", now), None);
+        assert_eq!(mean_the_same(b"", b"", now), Some(true));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub(crate) mod clock;
 mod disks;
 mod gadgets;
+mod keepers;
 mod usb;
 mod wireless;
 
@@ -45,7 +46,18 @@ const fn case(name: &'static str, expected: &'static str, takes: Takes, run: fn(
 
 /// In the order in which they are done.
 pub(crate) fn all() -> Vec<Case> {
-    [usb::CASES, disks::CASES, gadgets::CASES, wireless::CASES, clock::BY_THE_MINUTE, usb::RESTARTED, clock::CASES].concat()
+    let all = [
+        usb::CASES,
+        disks::CASES,
+        gadgets::CASES,
+        wireless::CASES,
+        clock::BY_THE_MINUTE,
+        usb::RESTARTED,
+        clock::CASES,
+        keepers::CASES,
+        clock::BOOTS,
+    ];
+    all.concat()
 }
 
 /// The latency, if it is within the limit.

@@ -1,4 +1,4 @@
-//! Who changed the clock, by the kernel's audit (`NETLINK_AUDIT`, the group for readers). Needs CAP_AUDIT_READ in the PC's own namespaces, and rules
+//! Who changed the clock, by the kernel's audit (`NETLINK_AUDIT`, the group for readers). Needs `CAP_AUDIT_READ` in the PC's own namespaces, and rules
 //! that somebody else has loaded: the kernel tells nothing of a call that no rule is about. Nothing is changed, no rule is loaded, and an audit daemon
 //! loses nothing by it.
 //!

@@ -58,6 +58,7 @@ pub(super) const CLOCK_CALLS: &[&[u8; 4]] =
 #[cfg(not(target_arch = "x86_64"))]
 pub(super) const CLOCK_CALLS: &[&[u8; 4]] = &[b"170 ", b"171 ", b"112 ", b"266 "];
 
+#[allow(clippy::useless_conversion, reason = "the numbers have 32 bits on some machines")]
 fn call(arch: u32, number: i64) -> Option<Call> {
     if arch == I386 {
         return I386_CALLS.iter().find(|(known, _)| *known == number).map(|(_, call)| *call);

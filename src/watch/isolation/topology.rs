@@ -202,9 +202,7 @@ fn leads_outward(route: &Route, normal: Normal<'_>) -> bool {
         let servers = normal.config.vpns.iter().filter_map(|vpn| vpn.server.as_ref()?.address());
         net.prefix_len() == net.max_prefix_len() && servers.into_iter().any(|ip| ip == net.addr())
     };
-    let multicast = net.addr().is_multicast();
-    let public = (is_wide(net) && !multicast) || is_public(net);
-    route.kind == RouteKind::Unicast && public && (is_wide(net) || !inside.any(|inside| inside.contains(net))) && !a_server()
+    route.kind == RouteKind::Unicast && is_public(net) && (is_wide(net) || !inside.any(|inside| inside.contains(net))) && !a_server()
 }
 
 /// A way in the words of evidence: `via 10.9.0.1 dev up0 table 100`; the main table goes without saying.

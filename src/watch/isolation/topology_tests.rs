@@ -195,10 +195,28 @@ fn what_the_network_hands_out_on_an_enrolled_card_is_upstreams_doing() {
 }
 
 #[test]
+fn in_a_vrf_no_rule_need_lead_to_its_table() {
+    let way = || Pc::leased().with("0.0.0.0/0", "eth0", Some("10.1.0.77"), ToldBy::ThisPc).in_table(77);
+    let vrf = way().plug(LinkKind::Other("vrf".to_owned()), virtual_card("vrf0"));
+    assert_eq!(vrf.told(), ["uplink.route 0.0.0.0/0 via 10.1.0.77 dev eth0 table 77"]);
+    assert_eq!(way().told().len(), 2);
+}
+
+#[test]
 fn a_public_prefix_is_told_and_private_and_enrolled_ones_are_not() {
     let global = Pc::leased().with("2409:8a00::/64", "eth0", None, ToldBy::Router);
     assert_eq!(global.told().first().map(String::as_str), Some("uplink.route 2409:8a00::/64 dev eth0"));
-    for private in ["192.168.8.0/24", "172.20.0.0/16", "100.64.0.0/10", "fd00:1::/64", "fe80::/64", "ff00::/8", "10.77.0.0/16"] {
+    for private in [
+        "192.168.8.0/24",
+        "172.20.0.0/16",
+        "100.64.0.0/10",
+        "fd00:1::/64",
+        "fc00::/7",
+        "fe80::/64",
+        "ff00::/8",
+        "224.0.0.0/4",
+        "10.77.0.0/16",
+    ] {
         Pc::leased().with(private, "eth0", None, ToldBy::Kernel).is_silent();
     }
     let mut enrolled = Pc::leased().with("59.0.0.0/24", "eth0", Some("10.1.0.2"), ToldBy::ThisPc);

@@ -233,6 +233,7 @@ fn first_minute(ground: &mut Ground<'_>) -> Done<Got> {
 }
 
 /// What explains that the clock is behind.
+#[derive(Clone, Copy)]
 enum Excuse {
     None,
     File,

@@ -47,7 +47,8 @@ fn serve_time(ahead: i64) -> Done {
     let now = || {
         let elapsed = shown + pace().saturating_sub(began);
         let seconds = (elapsed.as_secs() + NTP_BEGINS).saturating_add_signed(ahead);
-        ((seconds << 32) | (u64::from(elapsed.subsec_nanos()) << 32) / 1_000_000_000).to_be_bytes()
+        let fraction = (u64::from(elapsed.subsec_nanos()) << 32) / 1_000_000_000;
+        ((seconds << 32) | fraction).to_be_bytes()
     };
     let mut asked = [0; 512];
     loop {

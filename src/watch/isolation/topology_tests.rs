@@ -223,6 +223,10 @@ fn a_public_prefix_is_told_and_private_and_enrolled_ones_are_not() {
     assert_eq!(enrolled.told().len(), 1);
     enrolled.baseline.prefixes.allowed.push("59.0.0.0/16".parse().unwrap());
     enrolled.is_silent();
+    // However much is called inside, a way to everywhere is one.
+    let mut everywhere = Pc::leased().with("0.0.0.0/0", "eth0", Some("10.1.0.2"), ToldBy::ThisPc);
+    everywhere.baseline.prefixes.allowed.push("0.0.0.0/0".parse().unwrap());
+    assert_eq!(everywhere.told().len(), 1);
 }
 
 #[test]

@@ -166,6 +166,22 @@ fn time_daemons_that_follow_a_poor_server_or_are_not_configured_vouch_as_any_oth
 }
 
 #[test]
+fn a_leap_second_among_steps_is_not_counted_as_one() {
+    for leaps in [true, false] {
+        let mut desk = Desk::new();
+        quiet(&mut desk);
+        desk.set(7200);
+        assert_eq!(told(&mut desk).len(), 1);
+        desk.run(10);
+        desk.moment.real -= SECOND;
+        desk.keeping.as_mut().expect("told").leap = if leaps { 3 } else { 5 };
+        desk.look();
+        desk.run(10);
+        assert_eq!(results(&mut desk, "clock.steps").len(), usize::from(!leaps));
+    }
+}
+
+#[test]
 fn a_hand_that_tells_the_kernel_that_the_clock_is_right_makes_nothing_right() {
     let mut desk = Desk::new();
     quiet(&mut desk);

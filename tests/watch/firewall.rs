@@ -1,24 +1,15 @@
 //! The firewall: what protects is taken away for real, by nftables and by the old packet filter; and what containers, bans, traffic and services
 //! that are started anew do to its rules must stay silent.
 
-use crate::ground::{Daemon, Ground, wait_for};
+use crate::ground::{Daemon, Ground, has, wait_for};
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::Command;
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(15);
 /// For what is looked at once a minute.
 const MINUTES: Duration = Duration::from_secs(150);
-
-fn has(program: &str) -> bool {
-    let there = Command::new("sh").args(["-c", &format!("command -v {program}")]).output().is_ok_and(|out| out.status.success());
-    if !there {
-        println!("SKIPPED: no `{program}`");
-    }
-    there
-}
 
 fn lines(record: &Value, kind: &str) -> Vec<String> {
     let lines = record["evidence"].as_array().cloned().unwrap_or_default();

@@ -18,6 +18,15 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 /// Between two looks at something that is waited for.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
+/// Whether a program is there; says so where it is not.
+pub fn has(program: &str) -> bool {
+    let there = Command::new("sh").args(["-c", &format!("command -v {program}")]).output().is_ok_and(|out| out.status.success());
+    if !there {
+        println!("SKIPPED: no `{program}`");
+    }
+    there
+}
+
 /// Waits until it is so. Says what was waited for when it never is.
 pub fn wait_for<T>(what: &str, patience: Duration, mut look: impl FnMut() -> Option<T>) -> T {
     let began = isonet::sys::clock::now();

@@ -2,7 +2,7 @@
 //!
 //! Not staged here: the hardware address of a built-in card and its speed, which a cable of a test does not have.
 
-use crate::ground::{Daemon, GATEWAY, Ground, TERMINAL, wait_for};
+use crate::ground::{Daemon, GATEWAY, Ground, TERMINAL, has, wait_for};
 use serde_json::Value;
 use std::fs;
 use std::process::{Child, Command, Stdio};
@@ -12,14 +12,6 @@ use std::time::Duration;
 const SOON: Duration = Duration::from_secs(15);
 /// For what is looked at once a minute.
 const MINUTES: Duration = Duration::from_secs(150);
-
-fn has(program: &str) -> bool {
-    let there = Command::new("sh").args(["-c", &format!("command -v {program}")]).output().is_ok_and(|out| out.status.success());
-    if !there {
-        println!("SKIPPED: no `{program}`");
-    }
-    there
-}
 
 /// The results of all lines of proof of this kind.
 fn results(record: &Value, kind: &str) -> Vec<String> {

@@ -34,6 +34,15 @@ const BREACH: Breach = Breach {
     says: ("outside.path", UP),
 };
 
+/// The operator's router begins to advertise IPv6.
+fn advertised(stage: &Stage) -> Vec<Outside> {
+    stage.ground.here("sysctl -qw net.ipv6.conf.t0.accept_dad=0 net.ipv6.conf.t0.accept_ra=2");
+    stage.ground.beyond_run("ip -6 route add 2409:8a00::/64 dev b0");
+    let mut services = stage.internet6();
+    services.push(("[::]:0", Service::Advertises));
+    vec![open(&stage.ground, "b0", &services)]
+}
+
 /// Routes of every kind.
 fn routes() -> Vec<Breach> {
     let second = |stage: &Stage| stage.second(&stage.internet());
@@ -68,13 +77,7 @@ fn routes() -> Vec<Breach> {
         },
         Breach {
             name: "IPv6 by a router's advertisement only",
-            then: |stage| {
-                stage.ground.here("sysctl -qw net.ipv6.conf.t0.accept_dad=0 net.ipv6.conf.t0.accept_ra=2");
-                stage.ground.beyond_run("ip -6 route add 2409:8a00::/64 dev b0");
-                let mut services = stage.internet6();
-                services.push(("[::]:0", Service::Advertises));
-                vec![open(&stage.ground, "b0", &services)]
-            },
+            then: advertised,
             origin: "upstream",
             says: ("uplink.told-by", "t0 router advertisement"),
             code: SUSPECT,
@@ -328,13 +331,7 @@ fn links() -> Vec<Breach> {
         },
         Breach {
             name: "IPv6 by advertisement only, proved",
-            then: |stage| {
-                stage.ground.here("sysctl -qw net.ipv6.conf.t0.accept_dad=0 net.ipv6.conf.t0.accept_ra=2");
-                stage.ground.beyond_run("ip -6 route add 2409:8a00::/64 dev b0");
-                let mut services = stage.internet6();
-                services.push(("[::]:0", Service::Advertises));
-                vec![open(&stage.ground, "b0", &services)]
-            },
+            then: advertised,
             origin: "upstream",
             says: ("outside.tls", "[2400:3200::1]:443 dns.alidns.com verified"),
             ..BREACH

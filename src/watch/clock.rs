@@ -15,6 +15,7 @@ mod zone;
 #[cfg(test)]
 mod desk;
 
+use super::aside::aside;
 use super::{Blind, Given, Look, Watch};
 use crate::baseline;
 use crate::model::{Unseen, Watcher};
@@ -30,7 +31,6 @@ use offline::Past;
 use std::io;
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
-use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, sleep_until};
 use who::{KEEPERS, Programs};
 use zone::Zone;
@@ -114,7 +114,7 @@ impl Clock {
         if who.is_some() || due {
             let wall = given.at.wall;
             // A panic in there is a bug of ours, and then nothing was seen.
-            let (programs, slow) = spawn_blocking(move || (programs(who), due.then(|| slow(enrolled, wall)))).await.unwrap_or_default();
+            let (programs, slow) = aside(move || (programs(who), due.then(|| slow(enrolled, wall)))).await.unwrap_or_default();
             seen.programs = programs;
             if let Some(slow) = slow {
                 seen.batteries = Some(slow.batteries.clone());
@@ -253,7 +253,7 @@ async fn past(given: &Given) -> Past {
             ..Past::default()
         }
     };
-    spawn_blocking(read).await.unwrap_or_default()
+    aside(read).await.unwrap_or_default()
 }
 
 /// `04/01/2014`, month first, in nanoseconds since 1970.

@@ -19,6 +19,7 @@ mod nat;
 mod ports;
 mod sharing;
 
+use super::aside::aside;
 use super::{Blind, Given, Look, MINUTE, Watch};
 use crate::baseline::{Baseline, Forwarding, Lent, Listing, firewall_rules};
 use crate::model::{IfName, Unseen, Watcher};
@@ -38,7 +39,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
 use std::path::Path;
 use std::time::Duration;
-use tokio::task::spawn_blocking;
 
 /// Between two looks at the counts while this PC forwards that did not at enrolment: others' packets are told of within 10 s.
 const CLOSE: Duration = Duration::from_secs(4);
@@ -197,7 +197,7 @@ impl Extension {
         if wait.is_zero() {
             // A walk that never came back leaves what the last one saw.
             let before = self.walked.clone();
-            if let Ok(walked) = spawn_blocking(move || Walked::walk(before)).await {
+            if let Ok(walked) = aside(move || Walked::walk(before)).await {
                 self.walked = walked;
             }
             (self.walked_at, self.stale) = (Some(now), false);

@@ -26,6 +26,7 @@ mod topology;
 
 pub use enrolment::{Outside, outside_now};
 
+use super::aside::aside;
 use super::{Given, Look, MINUTE, Watch};
 use crate::baseline::interfaces_now;
 use crate::config::IsolationMode;
@@ -41,7 +42,7 @@ use std::future::pending;
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 use std::time::Duration;
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 use topology::{Normal, deviations};
 
@@ -101,7 +102,7 @@ impl Isolation {
         }
         // Before reading, so that what changes meanwhile is heard.
         self.listen();
-        let read = spawn_blocking(|| {
+        let read = aside(|| {
             let (proxies, leads) = proxies::sorted(proxies::leads());
             let peers = listeners::tcp_peers().inspect_err(|why| tracing::info!(?why, "connections are not seen")).unwrap_or_default();
             Told { proxies, leads, peers }

@@ -12,8 +12,9 @@
 //! * Deciding is pure, in a function of its own: what is seen now, what was normal at enrolment ([`Baseline`](crate::baseline::Baseline)),
 //!   what the watcher remembers. Reading stands beside it and in [`sys`](crate::sys).
 //! * Before enrolment nobody is accused: watchers look, so that they know later what was there before, and tell nothing.
-//! * Looks are short. What may block (walks through `/proc`, large files) goes to a thread of its own.
+//! * Looks are short. What may block (walks through `/proc`, large files) goes to a thread beside (`aside`).
 
+mod aside;
 mod clock;
 mod extension;
 mod identity;

@@ -5,6 +5,7 @@
 
 mod judge;
 
+use super::aside::aside;
 use super::memory::{Memory, Sights, after_a_restart, once_it_stands};
 use super::{Blind, Given, Look, Watch};
 use crate::baseline::{Firewall, Seen, look_at_firewall};
@@ -140,7 +141,7 @@ impl Protection {
     async fn read(&mut self, rules: &Rules, expected: bool) -> Option<Read> {
         let installed = std::mem::take(&mut self.installed);
         let (software, programs_too) = (!rules.forbidden_software.is_empty(), !rules.antivirus.is_empty());
-        let read = tokio::task::spawn_blocking(move || {
+        let read = aside(move || {
             let firewall = expected.then(look_at_firewall);
             let open = firewall.as_ref().and_then(Seen::get).is_some_and(|firewall| firewall.guards.is_empty());
             Read {

@@ -5,6 +5,7 @@
 
 mod judge;
 
+use super::aside::aside;
 use super::memory::{Memory, REST, Sights, after_a_restart, once_it_stands};
 use super::{Blind, Given, Look, Watch};
 use crate::baseline::{Baseline, FileState, network_again, settings_again, settings_files};
@@ -139,7 +140,7 @@ struct Read {
 /// Off the loop: it walks all processes.
 async fn read(was: &Baseline, given: &Given) -> Option<Read> {
     let (was, config, at) = (was.clone(), given.config.clone(), given.at.clone());
-    let read = tokio::task::spawn_blocking(move || Read {
+    let read = aside(move || Read {
         now: settings_again(&was, &config, &at, Path::new("/")),
         leased_servers: leases::name_servers(),
         named_by_network: files::read_word(Path::new("/etc/hostname")).is_none_or(|name| name.is_empty() || name.starts_with("localhost")),

@@ -2,6 +2,7 @@
 
 mod judge;
 
+use super::aside::aside;
 use super::memory::{Memory, at_once};
 use super::{Blind, Given, Look, MINUTE, Watch};
 use crate::config::Upload;
@@ -37,7 +38,7 @@ impl Watch for Uploads {
             let Some(due) = settings.due else { return Look::of(Vec::new()) };
             let wanted = [(Kind::Upload, settings.marker), (Kind::Download, settings.download_marker)];
             // A marker may lie on a share that does not answer.
-            let read = tokio::task::spawn_blocking(move || {
+            let read = aside(move || {
                 wanted.into_iter().filter_map(|(kind, path)| path.map(|path| (kind, newest(&path), path))).collect::<Vec<_>>()
             });
             let Ok(read) = read.await else { return Look::blind("upload.marker", Unseen::Error("read the markers: gave up".to_owned())) };

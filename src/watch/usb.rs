@@ -20,6 +20,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+use super::aside::aside;
 use super::{Blind, Given, Look, MINUTE, Watch};
 use crate::model::{Unseen, Watcher};
 use crate::sys::mounts::MountEar;
@@ -57,7 +58,7 @@ impl Usb {
             self.uevents = Uevents::open();
         }
         let (root, mut known) = (self.root.clone(), std::mem::take(&mut self.known));
-        let reading = tokio::task::spawn_blocking(move || (read::read(&root, &mut known), known));
+        let reading = aside(move || (read::read(&root, &mut known), known));
         let seen = match reading.await {
             Ok((seen, known)) => {
                 self.known = known;

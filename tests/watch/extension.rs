@@ -3,7 +3,7 @@
 //! A cable of the test (a `veth`) stands for a card where it carried a default route at enrolment. Not staged here: a wireless card, and cards
 //! that come by USB; tests of whole machines have those. Open vSwitch needs a kernel that has it: only its verdict is tested.
 
-use crate::ground::{Daemon, Ground, wait_for};
+use crate::ground::{Daemon, Ground, has, wait_for};
 use serde_json::Value;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -45,14 +45,6 @@ fn severity(record: &Value) -> &str {
 fn settle(daemon: &Daemon<'_>) -> Vec<String> {
     std::thread::sleep(Duration::from_secs(6));
     daemon.brief()
-}
-
-fn has(program: &str) -> bool {
-    let there = Command::new("sh").args(["-c", &format!("command -v {program}")]).output().is_ok_and(|out| out.status.success());
-    if !there {
-        println!("SKIPPED: no `{program}`");
-    }
-    there
 }
 
 #[test]

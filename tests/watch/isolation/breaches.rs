@@ -366,22 +366,13 @@ fn found(breach: &Breach) -> Result<Took, String> {
     Err(format!("not found; told: {:#?}\n{}", daemon.brief(), daemon.errors()))
 }
 
-fn has(program: &str) -> bool {
-    let there = std::process::Command::new("sh").args(["-c", &format!("command -v {program}")]).output();
-    let there = there.is_ok_and(|out| out.status.success());
-    if !there {
-        println!("SKIPPED: `{program}` is not installed");
-    }
-    there
-}
-
 #[test]
 fn true_ways_outward_are_all_found() {
     if Stage::new("").is_none() {
         return;
     }
     let mut cases: Vec<Breach> = [routes(), others(), proxies(), canary(), links()].into_iter().flatten().collect();
-    if !has("wireguard-go") {
+    if !crate::ground::has("wireguard-go") {
         cases.retain(|case| !case.name.contains("WireGuard"));
     }
     let said = all_of(&cases, found);

@@ -1,6 +1,9 @@
 //! Sticks and telephones before an enrolled daemon. The devices are a tree of files in the place of `/sys/bus` and `/sys/block` of the
 //! terminal; that something was plugged in is told by the kernel, in the terminal's network namespace only; mounts are real ones, which name
 //! the stick as what they are made of. Real devices are plugged in by `tests/vm`.
+//!
+//! All terminals here share the machine's table of processes, in which a daemon looks for mounts out of sight: so each test's stick has a disk
+//! name of its own.
 
 use crate::ground::{Daemon, Ground, PATIENCE, wait_for};
 use crate::usb_ears::tell;
@@ -157,15 +160,15 @@ fn a_mount_out_of_sight_is_found_and_a_read_past_the_files() {
     let Some(ground) = terminal() else { return };
     let ports = Ports::new(&ground);
     ground.enroll();
-    ports.stick("1-1", "60A4", "sdq");
+    ports.stick("1-1", "60A4", "sdr");
     let daemon = ground.watch();
     let (record, _) = daemon.sees("usb.storage", "opened", PATIENCE, any);
     assert_eq!(record["origin"], "pre-existing");
-    ports.count("sdq", 200 << 20, 0);
+    ports.count("sdr", 200 << 20, 0);
     let (record, read) = daemon.sees("usb.raw-read", "opened", PATIENCE, any);
-    assert_eq!(evidence(&record)[1], format!("usb.past-files sdq {} B", 200 << 20));
+    assert_eq!(evidence(&record)[1], format!("usb.past-files sdr {} B", 200 << 20));
 
-    let hide = "mount -t tmpfs -o ro /dev/sdq1 /mnt/hidden; exec sleep 600";
+    let hide = "mount -t tmpfs -o ro /dev/sdr1 /mnt/hidden; exec sleep 600";
     let mut hider = ground.command("unshare").args(["--mount", "--propagation", "private", "sh", "-c", hide]).spawn().unwrap();
     let (record, hidden) = daemon.sees("usb.hidden-mount", "opened", PATIENCE, any);
     let line = &evidence(&record)[1];
@@ -182,15 +185,15 @@ fn a_mount_out_of_sight_is_found_and_a_read_past_the_files() {
 fn keyboards_readers_and_enrolled_sticks_bring_no_incident() {
     let Some(ground) = terminal() else { return };
     let ports = Ports::new(&ground);
-    ports.stick("1-1", "60A4", "sdq");
+    ports.stick("1-1", "60A4", "sds");
     ground.enroll();
     let daemon = ground.watch();
     for (port, class) in [("1-2", "03/01/01"), ("1-3", "0b/00/00"), ("1-4", "07/01/02"), ("1-5", "0e/01/00")] {
         ports.plug(port, port, &[class]);
     }
     tell(&ground, 4);
-    ground.here("mount -t tmpfs /dev/sdq1 /mnt/stick");
-    ports.count("sdq", 900 << 20, 900 << 20);
+    ground.here("mount -t tmpfs /dev/sds1 /mnt/stick");
+    ports.count("sds", 900 << 20, 900 << 20);
     prove_awake(&ports, &daemon);
     let others: Vec<String> = daemon.brief().into_iter().filter(|brief| !brief.contains("AWAKE")).collect();
     assert_eq!(others, [""; 0]);
@@ -205,7 +208,7 @@ fn a_flood_of_ten_thousand_events_hides_nothing_and_costs_little() {
     let daemon = ground.watch();
     let before = used(daemon.pid());
     tell(&ground, 9_000);
-    ports.stick("1-1", "60A4", "sdq");
+    ports.stick("1-1", "60A4", "sdt");
     tell(&ground, 1_000);
     daemon.sees("usb.storage", "opened", PATIENCE, any);
     wait_for("quiet", Duration::from_mins(1), || {

@@ -1,7 +1,7 @@
 //! What tests share: how many cases a property has, bytes as an enemy would send them, and the plainest card, address and route.
 //!
 //! A parser of bytes that others write has its properties in a module named `any_bytes`, by which `tests/run --full` finds them and runs
-//! each a hundred thousand times. `PROPTEST_CASES` sets the number anywhere.
+//! each twenty thousand times; `tests/run --long` a million. `PROPTEST_CASES` sets the number anywhere.
 
 use crate::model::{Address, IfName, Link, LinkKind, Route, RouteKind};
 use proptest::collection::vec;

@@ -76,6 +76,7 @@ impl Ear {
 mod tests {
     use super::*;
     use std::cell::Cell;
+    use std::net::{Ipv4Addr, UdpSocket};
 
     thread_local! {
         static FAIL: Cell<u32> = const { Cell::new(0) };
@@ -115,5 +116,26 @@ mod tests {
         assert!(!ear.hears());
         let _ = tokio::time::timeout(Duration::from_hours(1), ear.changed()).await;
         assert_eq!((ear.hears(), began.elapsed().as_secs()), (true, 60));
+    }
+
+    /// The first breaks off at once: the socket of a question to a port where nobody is. Those after it are sound.
+    fn open_broken() -> Result<Events, Unseen> {
+        if FAIL.replace(FAIL.get() + 1) > 0 {
+            return Events::open();
+        }
+        let nobody = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        socket.connect(nobody).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        socket.send(b"?").unwrap();
+        Ok(Events::over(socket.into()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn an_ear_that_breaks_off_is_opened_again_at_once_and_everything_may_have_changed() {
+        let mut ear = Ear::by(open_broken);
+        let changed = tokio::time::timeout(Duration::from_secs(20), ear.changed()).await;
+        assert!(changed.is_ok() && ear.hears());
+        assert_eq!(FAIL.get(), 2, "opened");
     }
 }

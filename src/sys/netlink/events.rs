@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::net::IpAddr;
+use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 /// Multicast groups as bits (`RTMGRP_*`, and 1 << (RTNLGRP - 1) for the rest): links, neighbours, addresses, routes, rules.
@@ -54,8 +55,12 @@ impl Events {
         let socket = rustix::net::socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None)
             .map_err(|e| failed("open rtnetlink for events", e.into()))?;
         rustix::net::bind(&socket, &SocketAddrNetlink::new(0, GROUPS)).map_err(|e| failed("listen to rtnetlink", e.into()))?;
-        let socket = watched(socket.into()).map_err(|e| failed("watch rtnetlink", e))?;
-        Ok(Self { socket, known: Known::default(), behind: false, buffer: vec![0; BUFFER] })
+        Self::over(socket.into()).map_err(|e| failed("watch rtnetlink", e))
+    }
+
+    /// Listens on a socket that does not block.
+    pub(super) fn over(socket: Socket) -> io::Result<Self> {
+        Ok(Self { socket: watched(socket)?, known: Known::default(), behind: false, buffer: vec![0; BUFFER] })
     }
 
     /// Waits for messages and gives what they say together, as soon as there is anything to say. Cancelling it loses nothing.
@@ -63,7 +68,8 @@ impl Events {
         loop {
             let mut heard = Heard::default();
             let mut caught_up = false;
-            let mut guard = self.socket.readable().await?;
+            // That messages were dropped, or that the socket is of no more use, may come without anything to read.
+            let mut guard = self.socket.ready(Interest::READABLE | Interest::ERROR).await?;
             for _ in 0..MOST_BATCHES {
                 match rustix::net::recv(guard.get_inner(), &mut self.buffer[..], RecvFlags::TRUNC) {
                     Ok((read, whole)) => {

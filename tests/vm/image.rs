@@ -21,7 +21,7 @@ const INIT: &[u8] = include_bytes!("guest/init");
 const UDHCPC: &[u8] = include_bytes!("guest/udhcpc");
 const CONFIG: &[u8] = include_bytes!("guest/isonet.toml");
 /// Taken from this machine with their libraries: what busybox does not do. Cases that need one which is not here fail.
-const PROGRAMS: &[&str] = &["iw", "unshare", "dmsetup", "fuse2fs"];
+const PROGRAMS: &[&str] = &["ip", "iw", "unshare", "dmsetup", "fuse2fs"];
 const ZONES: [&str; 2] = ["Asia/Shanghai", "UTC"];
 /// All that is in the image beside the kernel.
 pub(crate) const BUSYBOX: &str = "/bin/busybox";

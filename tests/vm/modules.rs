@@ -33,7 +33,7 @@ const WANTED: &[&str] = &[
 ];
 
 /// Those that a case loads, with what they need, in `/modules/later`.
-const LATER: &[&str] = &["mac80211_hwsim"];
+const LATER: &[&str] = &["mac80211_hwsim", "dummy", "vrf", "wireguard"];
 
 /// Puts them below `/modules`, with `/modules/order`.
 pub(crate) fn pack(tree: &Path, archive: &mut Archive) -> Done {

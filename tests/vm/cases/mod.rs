@@ -5,6 +5,7 @@ mod disks;
 mod gadgets;
 mod keepers;
 mod usb;
+mod ways;
 mod wireless;
 
 use std::time::Duration;
@@ -15,6 +16,9 @@ use crate::table::Got;
 
 /// What the kernel does, it has done within so long on a loaded machine.
 const SOON: Duration = Duration::from_secs(30);
+/// Loads the drivers that are not there from the start; the one that makes wireless cards as it is loaded is left to who wants them.
+const MORE_DRIVERS: &str = "for m in $(cat /modules/later); do \
+                            [ $m = mac80211_hwsim ] || grep -q \"^$m \" /proc/modules || insmod /modules/$m || exit 1; done";
 /// The agent has looked more than once after so long.
 const WATCHED: Duration = Duration::from_secs(3);
 
@@ -51,6 +55,7 @@ pub(crate) fn all() -> Vec<Case> {
         disks::CASES,
         gadgets::CASES,
         wireless::CASES,
+        ways::CASES,
         clock::BY_THE_MINUTE,
         usb::RESTARTED,
         clock::CASES,

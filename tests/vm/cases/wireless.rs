@@ -3,7 +3,7 @@
 use serde_json::Value;
 use std::time::Duration;
 
-use super::{Case, SOON, Takes, WATCHED, case};
+use super::{Case, MORE_DRIVERS, SOON, Takes, WATCHED, case};
 use crate::Done;
 use crate::daemon::{Ground, boot_ms, word};
 use crate::table::Got;
@@ -24,9 +24,8 @@ fn access_point(ground: &mut Ground<'_>) -> Done<Got> {
 
 fn staged(ground: &mut Ground<'_>) -> Done<Got> {
     let mark = ground.mark()?;
-    let script = "for m in $(cat /modules/later); do \
-                  case $m in mac80211_hwsim) insmod /modules/$m radios=1;; *) insmod /modules/$m;; esac || exit 1; done";
-    ground.pc.must(script)?;
+    ground.pc.must(MORE_DRIVERS)?;
+    ground.pc.must("insmod /modules/mac80211_hwsim radios=1")?;
     ground.pc.until("test -e /sys/class/net/wlan0 && ip link set wlan0 up && iw dev wlan0 info | grep -q 'type managed'", SOON)?;
     // A card that was not enrolled is another watcher's business.
     let others = ["isolation.uplink-suspect"];

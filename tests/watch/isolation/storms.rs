@@ -44,21 +44,3 @@ fn in_ten_thousand_route_changes_nothing_is_missed_and_one_incident_is_told() {
     assert!(count("updated") <= 3, "{:#?}", daemon.brief());
     assert!(busy < MOST_BUSY, "{busy} s");
 }
-
-/// A VRF is a table with a device of its own: a default route in it is a way for every program that is tied to the device.
-#[test]
-fn a_default_route_in_a_vrf_is_told_at_once() {
-    let Some(stage) = Stage::new("") else { return };
-    let daemon = stage.ground.watch();
-    let _outside = stage.second(&stage.internet());
-    let mut vrf = stage.ground.command("ip");
-    if !vrf.args(["link", "add", "vrf0", "type", "vrf", "table", "77"]).output().unwrap().status.success() {
-        println!("SKIPPED: this kernel has no VRF");
-        return;
-    }
-    stage.ground.here("ip link set vrf0 up; ip link set up0 master vrf0; ip route add default via 192.168.42.1 dev up0 table 77");
-    let is_it = |record: &Value| lines(record, "uplink.route") == ["0.0.0.0/0 via 192.168.42.1 dev up0 table 77"];
-    let (record, after) = daemon.sees(SUSPECT, "opened", AT_ONCE, is_it);
-    assert!(lines(&record, "uplink.rule").is_empty(), "{record:#}");
-    row("a default route in a VRF", SUSPECT, "local-change", &ms(after));
-}

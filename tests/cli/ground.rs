@@ -205,11 +205,15 @@ impl Ground {
     /// Runs `isonet diagnose --json` on a terminal, and `action` beside it (`$pid` is the binary) as soon as the progress line stands
     /// there. Gives all that the terminal was sent as `out`.
     pub(crate) fn watched(&self, action: &str) -> Ran {
-        let (go, pid) = (self.path("go"), self.path("pid"));
+        let (go, pid, status) = (self.path("go"), self.path("pid"), self.path("status"));
         make_fifo(&go);
-        let run = format!("echo $$ > {}; exec {} --config {} diagnose --json", pid.display(), isonet(), self.path("isonet.toml").display());
+        let run =
+            format!("echo $$ > {}; exec {} --config {} diagnose --json 2>&3", pid.display(), isonet(), self.path("isonet.toml").display());
+        // `script` does not always know how what it started has ended; the shell that waits for it does, if it does not end of the same signal;
+        // what it has to say of it is nobody's.
+        let run = format!("trap : INT; exec 3>&2 2>/dev/null; sh -c \"{}\"; echo $? > {}", run.replace('$', "\\$"), status.display());
         let beside = format!("(read line < {}; pid=$(cat {}); {action}) &", go.display(), pid.display());
-        let line = format!("{beside}\nexec script -qefc '{run}' /dev/null");
+        let line = format!("{beside}\nexec script -qfc '{run}' /dev/null");
         let mut child = self.command(&line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut terminal = child.stdout.take().unwrap();
         let (mut shown, mut some) = (Vec::new(), [0; 4096]);
@@ -226,7 +230,9 @@ impl Ground {
             }
         }
         assert!(asked, "no progress line: {}", String::from_utf8_lossy(&shown));
-        Ran { out: String::from_utf8_lossy(&shown).into_owned(), ..Ran::of(&child.wait_with_output().unwrap(), &line) }
+        let ran = Ran::of(&child.wait_with_output().unwrap(), &line);
+        let ended = fs::read_to_string(&status).ok().and_then(|status| status.trim().parse().ok());
+        Ran { status: ended, out: String::from_utf8_lossy(&shown).into_owned(), ..ran }
     }
 
     fn command(&self, line: &str) -> Command {

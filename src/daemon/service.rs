@@ -371,7 +371,7 @@ impl Service {
     /// A round has ended: it is judged, and whoever waited for it is told.
     fn take_round(&mut self, input: Input, world: World) -> Instant {
         let began_ms = if let Input::Round { began_ms, .. } = &input { *began_ms } else { 0 };
-        self.watchers.hear_of(watch::server_time(&world));
+        self.watchers.hear_of(watch::Heard::of(&world));
         self.world = world;
         let now = (self.now)();
         self.facing.at = now.wall.to_zoned(self.started.time_zone().clone());

@@ -130,7 +130,8 @@ impl Isolation {
         let around = Around { netlink: &netlink, ways: &ways, interfaces: &interfaces, normal };
         let told = Told { proxies: self.memory.proxies(&self.told.proxies), ..self.told.clone() };
         let surroundings = surroundings(around, &told).await;
-        let near = Near { macs: ways.macs.clone(), talked_to: may_be_proxies(around, &told).await };
+        let talked_to = may_be_proxies(around, &told).await;
+        let near = Near { macs: ways.macs.clone(), talked_to, known: given.known.clone() };
         self.memory.notice(&deviations, &surroundings, &near, now);
         if let Some(done) = self.done.take().or_else(|| self.round.try_join_next().and_then(Result::ok)) {
             self.memory.take(done, |ip| is_inside(ip, normal));

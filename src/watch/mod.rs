@@ -17,6 +17,7 @@
 mod aside;
 mod clock;
 mod extension;
+mod heard;
 mod identity;
 mod isolation;
 mod memory;
@@ -28,15 +29,18 @@ mod upload;
 mod usb;
 
 pub use extension::lent_now;
+pub use heard::Heard;
 pub use isolation::{Outside, outside_now};
 pub use run::Watchers;
-pub use server_time::{ServerTime, server_time};
+pub use server_time::ServerTime;
 
 use crate::baseline::{Baseline, Enrolment};
 use crate::config::Config;
 use crate::incident::Window;
 use crate::model::{Finding, Stamp, Unseen, Watcher};
 use futures_util::future::LocalBoxFuture;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,6 +59,8 @@ pub struct Given {
     pub enrolment: Arc<Enrolment>,
     /// What time the servers show; `None` = not known in this boot.
     pub server: Option<ServerTime>,
+    /// Where names of the configuration led; `None` = not known yet in this run.
+    pub known: Option<Arc<BTreeSet<IpAddr>>>,
     /// The authorised windows there are, open or over.
     pub grants: Arc<Vec<Window>>,
     /// When an earlier run was last alive; `None` = this is the first, or nothing is known of it.

@@ -1,11 +1,11 @@
 //! Keeps the watchers going, each as a task of its own beside the daemon's loop.
 
-use super::{Given, Look, MINUTE, ServerTime, Watch};
+use super::{Given, Heard, Look, MINUTE, Watch};
 use crate::baseline::Enrolment;
 use crate::config::Config;
 use crate::incident::{Covered, Window, cover};
 use crate::model::{Blind, Stamp, Watched, Watcher};
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -23,8 +23,8 @@ type Setting = (Arc<Config>, Arc<Enrolment>, Arc<Vec<Window>>, Arc<Past>);
 /// What an earlier run left: what windows covered, and when it was last alive.
 type Past = (Covered, Option<Stamp>);
 
-/// The servers' time as it was last known: each look takes it as it is, and none is made for its sake.
-type Server = Rc<Cell<Option<ServerTime>>>;
+/// What rounds brought: each look takes it as it is, and none is made for its sake.
+type Rounds = Rc<RefCell<Heard>>;
 
 /// The watchers at work; they end when this is dropped.
 pub struct Watchers {
@@ -32,7 +32,7 @@ pub struct Watchers {
     /// What each could not see when it last looked; `None` = it has not looked yet.
     blind: BTreeMap<Watcher, Option<Vec<Blind>>>,
     setting: watch::Sender<Setting>,
-    server: Server,
+    rounds: Rounds,
     /// Ends them.
     _tasks: JoinSet<()>,
 }
@@ -44,11 +44,11 @@ impl Watchers {
         let (setting, _) = watch::channel((Arc::clone(config), Arc::clone(enrolment), Arc::default(), Arc::default()));
         let began = Instant::now();
         let blind = watches.iter().map(|watch| (watch.watcher(), None)).collect();
-        let (server, mut tasks) = (Server::default(), JoinSet::new());
+        let (rounds, mut tasks) = (Rounds::default(), JoinSet::new());
         for watch in watches {
-            tasks.spawn_local(keep(watch, began, now, setting.subscribe(), Rc::clone(&server), tell.clone()));
+            tasks.spawn_local(keep(watch, began, now, setting.subscribe(), Rc::clone(&rounds), tell.clone()));
         }
-        Self { told, blind, setting, server, _tasks: tasks }
+        Self { told, blind, setting, rounds, _tasks: tasks }
     }
 
     /// From now on under another configuration: everything is looked at again.
@@ -66,9 +66,9 @@ impl Watchers {
         self.setting.send_modify(|setting| setting.2 = grants);
     }
 
-    /// What time the servers show, as last heard; `None` = they did not say this time, and what was known stays.
-    pub fn hear_of(&self, server: Option<ServerTime>) {
-        self.server.set(server.or(self.server.get()));
+    /// What a round brought. What it did not bring and was known before stays.
+    pub fn hear_of(&self, round: Heard) {
+        self.rounds.borrow_mut().and_then(round);
     }
 
     /// What is told next; waits for ever where nobody watches. Cancelling it loses nothing.
@@ -90,14 +90,15 @@ async fn keep(
     began: Instant,
     now: fn() -> Stamp,
     mut setting: watch::Receiver<Setting>,
-    server: Server,
+    rounds: Rounds,
     tell: mpsc::Sender<Watched>,
 ) {
     let (mut covered, lived) = Past::clone(&setting.borrow().3);
     loop {
         let (config, enrolment, grants, _) = setting.borrow_and_update().clone();
         let looked = Instant::now();
-        let given = Given { at: now(), config, enrolment, server: server.get(), grants, lived: lived.clone() };
+        let Heard { server, known } = rounds.borrow().clone();
+        let given = Given { at: now(), config, enrolment, server, known, grants, lived: lived.clone() };
         let Look { found, blind, again } = watch.look(&given).await;
         // Before enrolment nobody is accused.
         let found = found.map(|found| if given.baseline().is_some() { found } else { Vec::new() });

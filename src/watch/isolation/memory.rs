@@ -18,10 +18,13 @@ use crate::probe::names::Knows;
 use crate::watch::{Blind, Look, MINUTE};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Proxies in all.
 const MOST_PROXIES: usize = 4;
+/// Next hops whose hardware address is remembered although nothing goes there at the moment.
+const MOST_ROUTERS: usize = 64;
 
 /// What is seen of the neighbourhood. That it changes is no change of the ways.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +33,8 @@ pub struct Near {
     pub macs: BTreeMap<(IfName, IpAddr), String>,
     /// Who may be a proxy, and a program talks to it.
     pub talked_to: BTreeSet<SocketAddr>,
+    /// Where names of the configuration lead: centres are asked nothing. `None` = not known yet.
+    pub known: Option<Arc<BTreeSet<IpAddr>>>,
 }
 
 /// What is remembered from look to look.
@@ -51,6 +56,8 @@ pub struct Memory {
     by_proxy: Proofs,
     by_neighbour: Proofs,
     observed: Observed,
+    /// Where names of the configuration lead; until that is known no neighbour is asked.
+    known: Option<Arc<BTreeSet<IpAddr>>>,
     /// Where leads led.
     followed: BTreeMap<Lead, BTreeMap<SocketAddr, Known>>,
     /// They led elsewhere just now: what that changes is no change of the ways.
@@ -87,6 +94,7 @@ impl Memory {
         self.by_proxy.keep_only(&surroundings.proxies.keys().copied().map(through).collect());
         self.names.retain(|resolver, _| surroundings.resolvers.contains_key(resolver));
         self.followed.retain(|lead, _| surroundings.leads.contains(lead));
+        self.known.clone_from(&near.known);
         self.notice_neighbours(first, &near.talked_to, now);
     }
 
@@ -103,16 +111,20 @@ impl Memory {
 
     /// Neighbours that count, with where they came from: what is written down is no observation.
     fn counted(&self, now: u64) -> BTreeMap<SocketAddr, Origin> {
-        let written = |at: &SocketAddr| self.surroundings.as_ref().is_some_and(|around| around.proxies.contains_key(at));
         let mut counted = self.observed.counted(now);
-        counted.retain(|at, _| !written(at));
+        counted.retain(|at, _| !self.is_written(at));
         counted
+    }
+
+    fn is_written(&self, at: &SocketAddr) -> bool {
+        self.surroundings.as_ref().is_some_and(|around| around.proxies.contains_key(at))
     }
 
     /// The neighbour that is to be asked next.
     fn neighbour(&self, now: u64) -> Option<SocketAddr> {
-        let written = |at: SocketAddr| self.surroundings.as_ref().is_some_and(|around| around.proxies.contains_key(&at));
-        self.observed.next(|at| self.by_neighbour.is_alone(&through(at)), now).filter(|at| !written(*at))
+        let known = self.known.as_ref()?;
+        let has_a_part = |at: &SocketAddr| self.is_written(at) || known.contains(&at.ip());
+        self.observed.next(|at| self.by_neighbour.is_alone(&through(at)), has_a_part, now)
     }
 
     /// Proxies that are written down, and those that leads led to.
@@ -128,8 +140,11 @@ impl Memory {
 
     /// Whether another router stands at a next hop now. One of which the kernel knows nothing at the moment is the same.
     fn exchanged(&mut self, surroundings: &Surroundings, macs: &BTreeMap<(IfName, IpAddr), String>) -> bool {
-        let hops = surroundings.paths.values().filter_map(|path| Some((path.device.clone(), path.gateway?)));
-        let known = hops.filter_map(|hop| macs.get_key_value(&hop));
+        let hops: BTreeSet<_> = surroundings.paths.values().filter_map(|path| Some((path.device.clone(), path.gateway?))).collect();
+        if self.routers.len() > MOST_ROUTERS {
+            self.routers.retain(|hop, _| hops.contains(hop));
+        }
+        let known = hops.iter().filter_map(|hop| macs.get_key_value(hop));
         known.fold(false, |exchanged, (hop, mac)| {
             let then = self.routers.insert(hop.clone(), mac.clone());
             exchanged | then.is_some_and(|then| then != *mac)
@@ -260,3 +275,7 @@ fn approval(config: &Config) -> Option<Evidence> {
 #[cfg(test)]
 #[path = "memory_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "ending_tests.rs"]
+mod endings;

@@ -13,17 +13,17 @@ fn hop(mac: &str) -> Near {
     Near { macs: BTreeMap::from([((IfName::new("eth0"), "10.1.0.1".parse().unwrap()), mac.to_owned())]), ..Near::default() }
 }
 
-fn talks_to(list: &[&str]) -> Near {
-    Near { talked_to: list.iter().map(|at| at.parse().unwrap()).collect(), ..Near::default() }
+pub(super) fn talks_to(list: &[&str]) -> Near {
+    Near { talked_to: list.iter().map(|at| at.parse().unwrap()).collect(), known: Some(Arc::default()), ..Near::default() }
 }
 
-fn around() -> Surroundings {
+pub(super) fn around() -> Surroundings {
     let path = Path { device: IfName::new("eth0"), gateway: Some("10.1.0.1".parse().unwrap()), table: 254, v6: false };
     let all = ["223.5.5.5:443", "1.12.12.12:443", "203.0.113.1:443"].map(|at| (at.parse().unwrap(), path.clone()));
     Surroundings { paths: all.into(), ..Surroundings::default() }
 }
 
-fn done(of: Surroundings, round: Round) -> Done {
+pub(super) fn done(of: Surroundings, round: Round) -> Done {
     Done {
         round,
         by_proxy: Round::default(),
@@ -37,21 +37,21 @@ fn done(of: Surroundings, round: Round) -> Done {
     }
 }
 
-fn nobody(_: IpAddr) -> bool {
+pub(super) fn nobody(_: IpAddr) -> bool {
     false
 }
 
-fn path() -> Path {
+pub(super) fn path() -> Path {
     around().paths.into_values().next().unwrap()
 }
 
-fn said(path: &Path, answer: &Answer) -> Vec<Said> {
+pub(super) fn said(path: &Path, answer: &Answer) -> Vec<Said> {
     let anchors = Config::default().isolation.anchors;
     anchors.into_iter().map(|anchor: Anchor| Said { anchor, path: path.clone(), answer: answer.clone() }).collect()
 }
 
 /// Both operators prove who they are.
-fn proved(path: &Path) -> Vec<Said> {
+pub(super) fn proved(path: &Path) -> Vec<Said> {
     let certificate = |n: u8| crate::model::CertificateFacts {
         subject: String::new(),
         issuer: String::new(),
@@ -68,7 +68,7 @@ fn proved(path: &Path) -> Vec<Said> {
     said
 }
 
-fn codes(look: &Look) -> Vec<&'static str> {
+pub(super) fn codes(look: &Look) -> Vec<&'static str> {
     look.found.iter().flatten().map(|finding| finding.code.code()).collect()
 }
 
@@ -82,7 +82,7 @@ fn with_canary() -> (Config, Surroundings, SocketAddr) {
     (config, around, at)
 }
 
-fn config() -> Config {
+pub(super) fn config() -> Config {
     let mut config = Config::default();
     config.network.access = Access::LeasedLine;
     config
@@ -108,6 +108,31 @@ fn a_round_asks_two_operators_and_nobody_and_by_the_clock_no_more_than_three() {
         assert_eq!((plan.anchors.len(), plan.controls.len(), plan.size()), (2, 1, 3));
     }
     assert_eq!(memory.plan(&config(), &around(), Why::Clock(1), 0).size(), 1);
+}
+
+#[test]
+fn two_addresses_of_one_operator_are_not_two_operators() {
+    let (mut config, mut around) = (config(), around());
+    let second: SocketAddr = "223.6.6.6:443".parse().unwrap();
+    config.isolation.anchors.insert(0, Anchor { address: second, ..config.isolation.anchors[0].clone() });
+    around.paths.insert(second, path());
+    let mut memory = Memory::default();
+    memory.notice(&[], &around, &Near::default(), 0);
+    let plan = memory.plan(&config, &around, Why::Change(12), 500);
+    assert_eq!((plan.anchors.len(), plan.anchors[0].0.operator == plan.anchors[1].0.operator), (2, false));
+}
+
+#[test]
+fn who_proved_itself_once_is_asked_first() {
+    let mut memory = Memory::default();
+    memory.notice(&[], &around(), &Near::default(), 0);
+    let mut said = proved(&path());
+    let last = said.last().unwrap().anchor.operator.clone();
+    assert_ne!(said[0].anchor.operator, last);
+    said.retain(|one| one.anchor.operator == last);
+    memory.take(done(around(), Round { said, ..Round::default() }), nobody);
+    let plan = memory.plan(&config(), &around(), Why::Clock(1), 10_200);
+    assert_eq!(plan.anchors.iter().map(|(anchor, _)| &anchor.operator).collect::<Vec<_>>(), [&last]);
 }
 
 #[test]
@@ -235,36 +260,6 @@ fn a_silent_canary_does_not_end_a_burst() {
     let heard = Heard { at, path: path(), echo: Echo::Nothing };
     memory.take(done(around, Round { canary: Some(heard), ..Round::default() }), nobody);
     assert!(memory.pace.due().is_some());
-}
-
-#[test]
-fn a_neighbour_that_is_talked_to_is_asked_once_and_told_only_when_it_leads_outward() {
-    let neighbour: SocketAddr = "10.1.0.9:3128".parse().unwrap();
-    for leads in [false, true] {
-        let mut memory = Memory::default();
-        memory.notice(&[], &around(), &Near::default(), 0);
-        memory.pace.send(500, Why::Change(12), 12, None);
-        memory.take(done(around(), Round::default()), nobody);
-        memory.notice(&[], &around(), &talks_to(&["10.1.0.9:3128"]), 1000);
-        assert!(codes(&memory.look(&[], &config(), &[], 1000)).is_empty(), "a connection is nothing");
-        let why = memory.pace.may(1000).expect("asked");
-        let plan = memory.plan(&config(), &around(), why, 1000);
-        assert!(plan.anchors.is_empty() && plan.proxies.is_empty() && plan.size() == 2);
-        assert!(plan.seen.iter().all(|it| it.proxy == neighbour && it.speaks == Speaks::Http));
-        memory.pace.send(1000, why, plan.size(), None);
-        let by_neighbour = if leads { proved(&through(neighbour)) } else { said(&through(neighbour), &Answer::Nothing) };
-        memory.take(Done { by_neighbour: Round { said: by_neighbour, ..Round::default() }, ..done(around(), Round::default()) }, nobody);
-        memory.notice(&[], &around(), &talks_to(&["10.1.0.9:3128"]), 60_000);
-        let look = memory.look(&[], &config(), &[], 60_000);
-        assert_eq!(codes(&look), if leads { vec!["isolation.proxy-path"] } else { Vec::new() });
-        assert_eq!(memory.pace.may(60_000), None, "once");
-        if leads {
-            let told = &look.found.unwrap()[0];
-            assert_eq!((told.origin, told.evidence[0].result.as_str()), (Origin::LocalChange, "connection seen"));
-            memory.notice(&[], &around(), &Near::default(), 60_000 + 11 * 60_000);
-            assert!(codes(&memory.look(&[], &config(), &[], 0)).is_empty(), "nobody talks to it any more");
-        }
-    }
 }
 
 #[test]

@@ -71,23 +71,28 @@ impl Observed {
     /// Notes whom programs talk to now. `led` says who proved to lead outward.
     pub fn notice(&mut self, talked_to: &BTreeSet<SocketAddr>, origin: Origin, led: impl Fn(SocketAddr) -> bool, now: u64) {
         for at in talked_to {
-            let room = self.0.len() < MOST;
-            match self.0.get_mut(at) {
-                Some(neighbour) => neighbour.seen = now,
-                None if room => drop(self.0.insert(*at, Neighbour { seen: now, asked: None, tries: 0, origin })),
-                None => {}
+            if let Some(neighbour) = self.0.get_mut(at) {
+                neighbour.seen = now;
+            } else if self.0.len() < MOST || self.forget_one(now) {
+                self.0.insert(*at, Neighbour { seen: now, asked: None, tries: 0, origin });
             }
         }
         self.0.retain(|at, one| now < one.seen + LINGERS || (!led(*at) && one.asked.is_some_and(|asked| now < asked + LEFT_ALONE)));
     }
 
-    /// Who is to be asked now. `alone` says by way of whom somebody proved itself once and not yet twice.
-    pub fn next(&self, alone: impl Fn(SocketAddr) -> bool, now: u64) -> Option<SocketAddr> {
+    /// Makes room: one that does not count any more, and may be asked once more should it come again.
+    fn forget_one(&mut self, now: u64) -> bool {
+        let gone = self.0.iter().filter(|(_, one)| now >= one.seen + LINGERS).min_by_key(|(_, one)| one.seen);
+        gone.map(|(at, _)| *at).is_some_and(|at| self.0.remove(&at).is_some())
+    }
+
+    /// Who is to be asked now. `alone` says by way of whom somebody proved itself once and not yet twice, `has_a_part` who is passed over.
+    pub fn next(&self, alone: impl Fn(SocketAddr) -> bool, has_a_part: impl Fn(&SocketAddr) -> bool, now: u64) -> Option<SocketAddr> {
         let due = |(at, one): &(&SocketAddr, &Neighbour)| {
             let again = one.tries < MOST_TRIES && alone(**at);
             now < one.seen + LINGERS && one.asked.is_none_or(|asked| again || now >= asked + LEFT_ALONE)
         };
-        self.0.iter().find(due).map(|(at, _)| *at)
+        self.0.iter().filter(|(at, _)| !has_a_part(at)).find(due).map(|(at, _)| *at)
     }
 
     /// It is being asked.
@@ -117,6 +122,7 @@ mod tests {
     }
 
     const NEVER: fn(SocketAddr) -> bool = |_| false;
+    const NOBODY: fn(&SocketAddr) -> bool = |_| false;
 
     #[test]
     fn usual_ports_are_known_and_those_of_services_are_not() {
@@ -151,7 +157,7 @@ mod tests {
         let mut asked = Vec::new();
         for now in (0..3 * LEFT_ALONE).step_by(60_000) {
             observed.notice(&talked, Origin::LocalChange, NEVER, now);
-            if let Some(next) = observed.next(NEVER, now) {
+            if let Some(next) = observed.next(NEVER, NOBODY, now) {
                 observed.asked(next, now);
                 asked.push((next, now / LEFT_ALONE));
             }
@@ -169,7 +175,7 @@ mod tests {
         observed.notice(&set(&[]), Origin::LocalChange, NEVER, 2 * LINGERS);
         assert!(observed.counted(2 * LINGERS).is_empty());
         observed.notice(&talked, Origin::LocalChange, NEVER, 3 * LINGERS);
-        assert_eq!(observed.next(NEVER, 3 * LINGERS), None);
+        assert_eq!(observed.next(NEVER, NOBODY, 3 * LINGERS), None);
     }
 
     #[test]
@@ -178,7 +184,7 @@ mod tests {
         let (talked, led) = (set(&["10.1.0.5:3128"]), |_: SocketAddr| true);
         observed.notice(&talked, Origin::PreExisting, led, 0);
         observed.asked(at("10.1.0.5:3128"), 0);
-        assert_eq!(observed.next(NEVER, 0), None);
+        assert_eq!(observed.next(NEVER, NOBODY, 0), None);
         for now in [LINGERS / 2, LINGERS, 2 * LINGERS - 1] {
             observed.notice(&if now == LINGERS { talked.clone() } else { set(&[]) }, Origin::LocalChange, led, now);
             assert_eq!(observed.counted(now), BTreeMap::from([(at("10.1.0.5:3128"), Origin::PreExisting)]), "{now}");
@@ -186,7 +192,7 @@ mod tests {
         observed.notice(&set(&[]), Origin::LocalChange, led, 2 * LINGERS);
         assert!(observed.counted(2 * LINGERS).is_empty());
         observed.notice(&talked, Origin::LocalChange, led, 2 * LINGERS + 1);
-        assert_eq!(observed.next(NEVER, 2 * LINGERS + 1), Some(at("10.1.0.5:3128")));
+        assert_eq!(observed.next(NEVER, NOBODY, 2 * LINGERS + 1), Some(at("10.1.0.5:3128")));
     }
 
     #[test]
@@ -194,7 +200,7 @@ mod tests {
         let mut observed = Observed::default();
         observed.notice(&set(&["10.1.0.5:3128"]), Origin::LocalChange, NEVER, 0);
         let mut times = 0;
-        while let Some(next) = observed.next(|_| true, 0) {
+        while let Some(next) = observed.next(|_| true, NOBODY, 0) {
             observed.asked(next, 0);
             times += 1;
         }
@@ -207,5 +213,27 @@ mod tests {
         let crowd: BTreeSet<SocketAddr> = (0..=u8::MAX).map(|n| SocketAddr::from(([10, 1, 0, n], 8080))).collect();
         observed.notice(&crowd, Origin::LocalChange, NEVER, 0);
         assert_eq!(observed.counted(0).len(), MOST);
+    }
+
+    #[test]
+    fn whoever_has_a_part_is_passed_over_and_holds_up_nobody() {
+        let mut observed = Observed::default();
+        observed.notice(&set(&["10.1.0.5:3128", "10.1.0.6:3128"]), Origin::LocalChange, NEVER, 0);
+        assert_eq!(observed.next(NEVER, |one| *one == at("10.1.0.5:3128"), 0), Some(at("10.1.0.6:3128")));
+    }
+
+    #[test]
+    fn those_who_refused_and_are_gone_make_room_for_others_and_those_who_are_talked_to_do_not() {
+        let mut observed = Observed::default();
+        let crowd: BTreeSet<SocketAddr> = (0..64).map(|n| SocketAddr::from(([10, 1, 0, n], 8080))).collect();
+        observed.notice(&crowd, Origin::LocalChange, NEVER, 0);
+        while let Some(next) = observed.next(NEVER, NOBODY, 0) {
+            observed.asked(next, 0);
+        }
+        let other = set(&["10.1.1.1:8080"]);
+        observed.notice(&crowd.union(&other).copied().collect(), Origin::LocalChange, NEVER, 1);
+        assert_eq!(observed.next(NEVER, NOBODY, 1), None, "no room");
+        observed.notice(&other, Origin::LocalChange, NEVER, 1 + LINGERS);
+        assert_eq!((observed.next(NEVER, NOBODY, 1 + LINGERS), observed.0.len()), (Some(at("10.1.1.1:8080")), MOST));
     }
 }

@@ -310,6 +310,29 @@ mod tests {
     }
 
     #[test]
+    fn no_neighbour_is_asked_beyond_what_may_leave_in_a_minute() {
+        let mut pace = Pace::default();
+        for now in [500, 2000, 4000] {
+            pace.changed(now - 500);
+            pace.send(now, Why::Change(12), 12, None);
+        }
+        pace.seen(true, 5000);
+        assert_eq!((pace.may(5000), pace.due()), (None, Some(60_500)));
+        pace.seen(true, 60_500);
+        assert_eq!(pace.may(60_500), Some(Why::Seen(2)));
+    }
+
+    #[test]
+    fn half_a_round_by_the_clock_waits_until_the_minute_is_over() {
+        let mut pace = Pace::default();
+        pace.by_clock(Some(0));
+        let why = pace.may(0).expect("due");
+        pace.send(0, why, 2, Some(30_000));
+        assert_eq!((pace.may(30_000), pace.due()), (None, Some(60_000)));
+        assert_eq!(pace.may(60_000), Some(Why::Clock(3)));
+    }
+
+    #[test]
     fn neighbours_are_asked_one_by_one_and_only_when_nothing_else_is() {
         let mut pace = Pace::default();
         pace.changed(0);

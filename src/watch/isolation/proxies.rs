@@ -132,11 +132,18 @@ async fn script_at(url: &str, resolvers: &[IpAddr], inside: &[IpNet]) -> Option<
         "file" => files::read_text(Path::new(url.path()), LARGEST_SCRIPT as u64).ok(),
         "http" => {
             let ip = known(url.host_str()?, resolvers).await?;
-            let may = !is_public(&ip.into()) || inside.iter().any(|net| net.contains(&ip));
-            if may { text_at(SocketAddr::new(ip, url.port_or_known_default()?), &url, LARGEST_SCRIPT).await } else { None }
+            if may_be_fetched_from(ip, inside) {
+                text_at(SocketAddr::new(ip, url.port_or_known_default()?), &url, LARGEST_SCRIPT).await
+            } else {
+                None
+            }
         }
         _ => None,
     }
+}
+
+fn may_be_fetched_from(ip: IpAddr, inside: &[IpNet]) -> bool {
+    !is_public(&ip.into()) || inside.iter().any(|net| net.contains(&ip))
 }
 
 async fn known(host: &str, resolvers: &[IpAddr]) -> Option<IpAddr> {
@@ -175,6 +182,13 @@ mod tests {
         let all = (1..200).flat_map(|n| [proxy(&format!("10.1.0.{n}")), proxy(&format!("p{n}.invalid")), lead(Says::Discover)]).collect();
         let (found, further) = sorted(all);
         assert_eq!((found.len(), further.len()), (MOST, MOST));
+    }
+
+    #[test]
+    fn scripts_are_fetched_from_inside_only() {
+        let (outside, inside): (IpAddr, IpAddr) = ("223.5.5.5".parse().expect("an address"), "10.1.0.9".parse().expect("an address"));
+        assert!(may_be_fetched_from(inside, &[]) && !may_be_fetched_from(outside, &[]));
+        assert!(may_be_fetched_from(outside, &["223.5.5.0/24".parse().expect("a prefix")]), "enrolled as inside");
     }
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 //! not be seen now is marked as unseen and differs from nothing.
 
 use super::files::Root;
-use super::gather::{TIME_PLACES, host, hosts_entries, time_keeping};
+use super::gather::{TIME_PLACES, host, hosts_entries, names, time_keeping};
 use super::{Baseline, FileState, HostsEntry, Seen, TimeKeeping, network};
 use crate::config::Config;
 use crate::model::{Outcome, Stamp};
@@ -17,7 +17,10 @@ pub fn settings_again(was: &Baseline, config: &Config, stamp: &Stamp, root: &Pat
     let readable = matches!(host.hosts, FileState::Sha256(_) | FileState::Absent);
     // A name that was configured since then was not looked up then.
     let known = |entry: &HostsEntry| host.hosts != was.host.hosts || was.hosts_entries.iter().any(|then| then.name == entry.name);
-    let entries = if readable { hosts_entries(below, config).into_iter().filter(known).collect() } else { was.hosts_entries.clone() };
+    // One that is not configured any more is still to be found there.
+    let mut names = names(config);
+    names.extend(was.hosts_entries.iter().map(|then| then.name.as_str()));
+    let entries = if readable { hosts_entries(below, &names).into_iter().filter(known).collect() } else { was.hosts_entries.clone() };
     let kept = TimeKeeping {
         // So was a daemon.
         daemons: was.time.daemons.iter().filter(|name| !config.clock.time_daemons.contains(name)).cloned().collect(),
@@ -148,6 +151,20 @@ mod tests {
         config.dns.names.push("other.centre.example".to_owned());
         config.clock.time_daemons.clear();
         assert_eq!(aspects(&was, &config, pc.path()), []);
+    }
+
+    #[test]
+    fn what_the_configuration_does_not_speak_of_any_more_is_still_there() {
+        let pc = pc();
+        let (was, _) = enrolled(pc.path());
+        let add = |line: &str| {
+            let hosts = fs::read_to_string(pc.path().join("etc/hosts")).expect("read");
+            fs::write(pc.path().join("etc/hosts"), hosts + line).expect("written");
+        };
+        add("10.1.0.77 printer\n");
+        assert_eq!(aspects(&was, &Config::default(), pc.path()), [Aspect::HostsFile]);
+        add("10.66.6.6 settle.centre.example\n");
+        assert_eq!(aspects(&was, &Config::default(), pc.path()), [Aspect::HostsEntry, Aspect::HostsFile], "it leads elsewhere now");
     }
 
     #[test]

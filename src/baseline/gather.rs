@@ -71,7 +71,7 @@ pub fn gather(given: Circumstances<'_>) -> Result<Baseline, GatherError> {
         gateways: network::gateways(&kernel.routes.defaults(), &macs),
         prefixes: network::prefixes(&config.network.allowed_prefixes, kernel.addresses, &kernel.routes.routes),
         resolvers: resolvers(given.sightings),
-        hosts_entries: hosts_entries(root, config),
+        hosts_entries: hosts_entries(root, &names(config)),
         owners: owners::owners(root),
         usb: usb::devices(root),
         time: time_keeping(root, &config.clock.time_daemons),
@@ -155,14 +155,19 @@ fn timezone(root: Root<'_>) -> Option<String> {
     name.or_else(|| root.word("/etc/timezone"))
 }
 
-/// Names that the configuration speaks of, as the hosts file has them.
-pub(super) fn hosts_entries(root: Root<'_>, config: &Config) -> Vec<HostsEntry> {
+/// Names that the configuration speaks of.
+pub(super) fn names(config: &Config) -> BTreeSet<&str> {
     let mut names: BTreeSet<&str> = config.dns.names.iter().map(String::as_str).collect();
     names.extend(config.centres.iter().map(|centre| centre.host.as_str()));
     names.extend(config.vpns.iter().filter_map(|vpn| vpn.server.as_ref()).map(|server| server.host.as_str()));
+    names
+}
+
+/// Names as the hosts file has them.
+pub(super) fn hosts_entries(root: Root<'_>, names: &BTreeSet<&str>) -> Vec<HostsEntry> {
     let places = Places { hosts: root.at("/etc/hosts"), ..Places::default() };
     let addresses = |name: &str| resolv::hosts(&places, name).unwrap_or_default();
-    let entries = names.into_iter().map(|name| HostsEntry { name: name.to_owned(), addresses: addresses(name) });
+    let entries = names.iter().map(|name| HostsEntry { name: (*name).to_owned(), addresses: addresses(name) });
     entries.filter(|entry| !entry.addresses.is_empty()).collect()
 }
 

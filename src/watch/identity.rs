@@ -89,3 +89,22 @@ fn due(finding: &Finding, since_ms: u64) -> u64 {
     };
     once_it_stands(since_ms, for_ms)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Origin, Subject};
+    use crate::watch::memory::fact;
+
+    #[test]
+    fn what_may_pass_is_waited_out_and_another_machine_is_told_at_once() {
+        let waits = |code, line: &str| {
+            let found = Finding::new(code, Subject::Terminal, Origin::LocalChange).because([fact(line, "eth0", "")]);
+            due(&found, 1_000_000) - 1_000_000
+        };
+        assert_eq!(waits(FindingCode::IdentityChanged, "identity.now"), 0);
+        assert_eq!(waits(FindingCode::MovedGateway, "mac.now"), ANSWERS_MS);
+        assert_eq!(waits(FindingCode::MovedLink, "link.gone"), LEADS_MS);
+        assert_eq!(waits(FindingCode::MovedLink, "speed.now"), HOLDS_MS);
+    }
+}

@@ -152,11 +152,14 @@ async fn read(was: &Baseline, given: &Given) -> Option<Read> {
 
 fn around(was: &Baseline, config: &Config, snapshot: &Snapshot, leased: BTreeSet<(IfName, IpAddr)>, read: &Read) -> Around {
     let links = snapshot.links.ok().cloned().unwrap_or_default();
-    let other_tunnels = config.vpns.iter().any(|vpn| {
-        let then = was.interfaces.iter().any(|interface| vpn.interface.matches(interface.name.as_str()));
-        let now = links.iter().any(|link| vpn.interface.matches(link.name.as_str()) && link.up);
-        then != now
-    });
+    let differs = |is_it: &dyn Fn(&str) -> bool| {
+        let then = was.interfaces.iter().any(|interface| is_it(interface.name.as_str()));
+        then != links.iter().any(|link| is_it(link.name.as_str()) && link.up)
+    };
+    // Not every client that was connected at enrolment is configured.
+    let mut owned = was.owners.get().into_iter().flatten().map(|owner| owner.interface.as_str());
+    let other_tunnels =
+        config.vpns.iter().any(|vpn| differs(&|name| vpn.interface.matches(name))) || owned.any(|tunnel| differs(&|name| name == tunnel));
     let addresses = snapshot.addresses.ok().cloned().unwrap_or_default();
     let (leased_servers, named_by_network, processes) = (read.leased_servers.clone(), read.named_by_network, read.processes);
     Around { links, addresses, leased, leased_servers, other_tunnels, named_by_network, processes }
@@ -176,4 +179,46 @@ fn cannot_see_network(snapshot: &Snapshot, seen: &mut Sights, blind: &mut Vec<Bl
     seen.unseen.push(FindingCode::SettingsNetwork);
     let lists = [why(&snapshot.links), why(&snapshot.addresses), why(&snapshot.routes), why(&snapshot.neighbours)];
     blind.extend(lists.into_iter().flatten().next().map(|why| Blind { what: "settings.network", why }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::baseline::{Owner, Seen};
+    use crate::config::Vpn;
+    use crate::model::{Link, LinkKind};
+    use crate::testing::link;
+
+    /// Whether name servers may have come or gone with a tunnel.
+    fn excused(was: &Baseline, config: &Config, links: Vec<Link>) -> bool {
+        let snapshot = Snapshot { links: Outcome::Ok(links), ..Snapshot::unknown(&Unseen::Skipped) };
+        let (leased_servers, now) = (BTreeSet::new(), was.clone());
+        let read = Read { now, leased_servers, named_by_network: false, processes: true };
+        around(was, config, &snapshot, BTreeSet::new(), &read).other_tunnels
+    }
+
+    #[test]
+    fn name_servers_come_and_go_with_a_tunnel_that_is_configured_or_was_somebodys_at_enrolment() {
+        let (eth0, tun0) = (|| link("eth0", LinkKind::Ethernet), || link("tun0", LinkKind::Tun));
+        let down = || vec![eth0(), Link { up: false, ..tun0() }];
+        let mut was = crate::baseline::tests::baseline();
+        let mut config = Config::default();
+        was.owners = Seen::Seen(Vec::new());
+        assert!(!excused(&was, &config, vec![eth0()]), "nobody knows of a tunnel");
+        was.owners = Seen::Seen(vec![Owner { interface: IfName::new("tun0"), process: "client".to_owned(), unit: None }]);
+        assert!(excused(&was, &config, vec![eth0()]) && excused(&was, &config, down()) && !excused(&was, &config, vec![eth0(), tun0()]));
+        was.owners = Seen::Unseen(Unseen::Skipped);
+        config.vpns = vec![toml::from_str::<Vpn>("name = 'v'\ninterface = 'tun*'\n").expect("a VPN")];
+        assert!(excused(&was, &config, down()) && !excused(&was, &config, vec![eth0(), tun0()]));
+    }
+
+    #[test]
+    fn a_daemon_has_time_to_start_anew_and_the_network_to_settle() {
+        let told = |code, subject: Subject| due(&Finding::new(code, subject, crate::model::Origin::LocalChange), 1_000_000) - 1_000_000;
+        assert_eq!(told(FindingCode::SettingsTime, Subject::Program("chronyd".to_owned())), 30_000);
+        assert_eq!(told(FindingCode::SettingsTime, Subject::File("/etc/chrony.conf".to_owned())), 0);
+        for code in [FindingCode::SettingsResolver, FindingCode::SettingsNetwork] {
+            assert_eq!(told(code, Subject::Terminal), STANDS_MS);
+        }
+    }
 }

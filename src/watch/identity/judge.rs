@@ -38,7 +38,7 @@ pub fn machine(was: &Baseline, now: &Now) -> Option<Finding> {
 
 /// Everything about the network.
 pub fn network(was: &Baseline, now: &Now, speeds: &mut Speeds) -> Sights {
-    let mut seen = Sights { found: was.interfaces.iter().filter_map(|then| card(then, now)).collect(), unseen: Vec::new() };
+    let mut seen = Sights { found: was.interfaces.iter().filter_map(|then| card(was, then, now)).collect(), unseen: Vec::new() };
     for gateway in &was.gateways {
         match router(gateway, now) {
             Router::Other(finding) => seen.found.push(finding),
@@ -50,14 +50,21 @@ pub fn network(was: &Baseline, now: &Now, speeds: &mut Speeds) -> Sights {
     seen
 }
 
-/// A built-in card with another address of its own: where the enrolled card sat there is another one.
-fn card(then: &Interface, now: &Now) -> Option<Finding> {
+/// A built-in card with another address of its own: where the enrolled card sat there is another one. One card may have several interfaces, each
+/// with an address of its own (two ports, a wireless one and its group): they all sit in one place, and any of them may come and go.
+fn card(was: &Baseline, then: &Interface, now: &Now) -> Option<Finding> {
     let place = place(then).filter(|place| !place.contains("/usb"))?;
-    let current = now.interfaces.iter().find(|interface| interface.device.as_ref() == Some(place))?;
     let own = |interface: &Interface| interface.mac.clone().filter(|_| interface.mac_origin == MacOrigin::Permanent);
-    let (old, new) = (own(then)?, own(current)?);
+    let old = own(then)?;
+    let here: Vec<&Interface> = now.interfaces.iter().filter(|interface| interface.device.as_ref() == Some(place)).collect();
+    let known = |interface: &&&Interface| was.interfaces.iter().any(|enrolled| own(enrolled) == own(interface));
+    if here.iter().any(|interface| own(interface).as_ref() == Some(&old)) {
+        return None;
+    }
+    let current = here.iter().find(|interface| interface.name == then.name).or_else(|| here.iter().find(|interface| !known(interface)))?;
+    let new = own(current)?;
     let lines = [fact("mac.enrolled", &then.name, &old), fact("mac.now", &current.name, &new)];
-    (old != new).then(|| Finding::new(FindingCode::IdentityChanged, Subject::Link(then.name.clone()), Origin::LocalChange).because(lines))
+    Some(Finding::new(FindingCode::IdentityChanged, Subject::Link(then.name.clone()), Origin::LocalChange).because(lines))
 }
 
 /// Where a card sits; what is no hardware sits nowhere.
@@ -188,6 +195,27 @@ mod tests {
     }
 
     #[test]
+    fn a_card_with_several_interfaces_is_the_same_whichever_of_them_are_there() {
+        let port =
+            |name: &str, mac: &str| Interface { name: IfName::new(name), mac: Some(mac.to_owned()), ..enrolled().interfaces[0].clone() };
+        let (first, second, group) =
+            (port("eth0", "52:54:00:00:00:01"), port("eth1", "52:54:00:00:00:02"), port("a0", "02:00:00:00:00:01"));
+        let (mut was, now) = as_enrolled();
+        was.interfaces = vec![first.clone(), second.clone()];
+        for there in [vec![&first, &second], vec![&second, &first], vec![&second], vec![&group, &first, &second], vec![]] {
+            let now = Now { interfaces: there.iter().map(|one| (*one).clone()).collect(), ..now.clone() };
+            assert_eq!(
+                network(&was, &now, &mut Speeds::new()).found.iter().filter(|found| found.code == FindingCode::IdentityChanged).count(),
+                0,
+                "{there:?}"
+            );
+        }
+        let hidden = Interface { mac_origin: MacOrigin::Set, ..port("eth0", "52:54:00:00:00:77") };
+        let now = Now { interfaces: vec![group, hidden, second], ..now };
+        assert_eq!(told(&was, &now, &mut Speeds::new()), NONE, "its own address is covered by another, and beside it is a new interface");
+    }
+
+    #[test]
     fn an_address_set_over_the_cards_own_and_an_exchanged_usb_adapter_are_no_other_machine() {
         let found = after(|now| {
             now.interfaces[0].mac = Some("52:54:00:00:00:99".to_owned());
@@ -226,6 +254,27 @@ mod tests {
         now.neighbours = vec![NeighbourEntry { state: Neighbour::Failed, ..neighbour("aa:bb:cc:00:00:02") }];
         let seen = network(&was, &now, &mut Speeds::new());
         assert_eq!((seen.found.len(), seen.unseen), (0, vec![FindingCode::MovedGateway]));
+    }
+
+    #[test]
+    fn the_same_address_behind_another_card_is_another_router_and_not_ours() {
+        let elsewhere = |mac| NeighbourEntry { link: IfName::new("wlan0"), ..neighbour(mac) };
+        assert_eq!(after(|now| now.neighbours = vec![elsewhere("aa:bb:cc:00:00:02"), neighbour("aa:bb:cc:00:00:01")]), NONE);
+    }
+
+    #[test]
+    fn of_two_enrolled_ports_one_that_is_out_has_not_moved_and_an_idle_card_is_in_nobodys_place() {
+        let (mut was, mut now) = as_enrolled();
+        let second = KnownGateway { device: Some(IfName::new("eth1")), ..was.gateways[0].clone() };
+        was.gateways.push(second.clone());
+        now.links.push(link("eth1", LinkKind::Ethernet));
+        now.gateways = vec![second];
+        assert_eq!(told(&was, &now, &mut Speeds::new()), NONE);
+        let idle = after(|now| {
+            now.gateways.clear();
+            now.links.push(link("eth1", LinkKind::Ethernet));
+        });
+        assert_eq!(idle, NONE);
     }
 
     fn through(now: &mut Now, name: &str) {

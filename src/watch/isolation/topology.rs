@@ -221,7 +221,9 @@ fn described(link: &Link, interface: &Interface) -> String {
         LinkKind::Other(kind) => kind.clone(),
         LinkKind::Ethernet | LinkKind::Loopback | LinkKind::Bridge => "card".to_owned(),
     };
-    let parts = [Some(kind), interface.driver.clone(), interface.mac.clone().filter(|_| is_hardware(interface))];
+    // One that is drawn at random is drawn anew time and again.
+    let lasting = is_hardware(interface) && matches!(interface.mac_origin, MacOrigin::Permanent | MacOrigin::Unknown);
+    let parts = [Some(kind), interface.driver.clone(), interface.mac.clone().filter(|_| lasting)];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 

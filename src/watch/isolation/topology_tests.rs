@@ -102,6 +102,8 @@ fn what_was_there_at_enrolment_is_silent_whatever_the_access() {
 fn a_new_card_is_told_and_the_same_card_under_another_name_or_in_another_port_is_not() {
     let new = Pc::leased().plug(LinkKind::Ethernet, card("usb0", "pci0000:00/usb1/1-2", "00:e0:4c:00:00:01"));
     assert_eq!(new.told(), ["uplink.link usb0 card, r8152, 00:e0:4c:00:00:01"]);
+    let drawn = |mac| Pc::leased().plug(LinkKind::Wifi, Interface { mac_origin: MacOrigin::Set, ..card("wlan0", "usb1/1-2", mac) }).told();
+    assert_eq!(drawn("02:00:00:00:00:01"), drawn("02:00:00:00:00:02"), "a wireless card that draws its address anew is told once");
     let mut renamed = Pc::leased();
     renamed.ways.links[1].name = IfName::new("enp0s3");
     renamed.interfaces = vec![card("enp0s3", CARD, "00:11:22:33:44:55")];

@@ -112,6 +112,8 @@ fn another_name_server_is_found_and_its_origin_is_what_handed_it_out() {
     assert_eq!(of_settings(change, &other), and("local-change", "10.8.8.8"), "it is not what the network handed out");
     let dynamic = Around { leased: [(IfName::new("eth0"), ip("10.1.0.7"))].into(), ..around() };
     assert_eq!(of_settings(change, &dynamic), told("upstream"), "the card lives on a lease, and its file cannot be read");
+    let beside = of_settings(|now| now.resolvers = servers(&["10.9.9.9", "10.66.6.6"]), &leased);
+    assert!(beside[0].contains(" local-change:"), "one of two was handed out: {beside:?}");
 }
 
 #[test]
@@ -156,6 +158,12 @@ fn another_time_configuration_is_found_and_a_time_daemon_only_where_processes_ca
     assert_eq!(of_settings(gone, &around()), ["settings.time program:chronyd local-change: time.daemon chronyd not running"]);
     assert_eq!(of_settings(gone, &Around { processes: false, ..around() }), NONE);
     assert_eq!(of_settings(|now| now.time.daemons.push("ntpd".to_owned()), &around()), NONE, "one more keeps the clock");
+    let (was, mut unread) = (enrolled(), enrolled());
+    unread.time.files[0].state = FileState::Unreadable("refused".to_owned());
+    for (now, processes) in [(&was, false), (&unread, true)] {
+        let seen = settings(&was, now, &Around { processes, ..around() });
+        assert_eq!((seen.found.len(), seen.unseen), (0, vec![FindingCode::SettingsTime]), "what was found of it is not over");
+    }
 }
 
 fn reached_by(now: &mut Baseline, gateway: &str) {
@@ -206,6 +214,17 @@ fn a_bridge_of_containers_another_address_of_the_tunnel_or_of_the_same_prefix_an
         around.addresses.push(address("veth12ab", "172.18.0.1/16"));
     });
     assert_eq!(found, NONE, "docker");
+    let (mut was, mut now) = (enrolled(), enrolled());
+    for side in [&mut was, &mut now] {
+        let bridge = Interface { name: IfName::new("docker0"), device: Some("virtual".to_owned()), ..side.interfaces[0].clone() };
+        side.interfaces.push(bridge);
+    }
+    let mut moved = around();
+    moved.links.push(link("docker0", LinkKind::Bridge));
+    moved.addresses.push(address("docker0", "172.30.0.1/16"));
+    assert_eq!(told(&network(&was, &now, &moved)), NONE, "docker moved its enrolled bridge");
+    let found = of_network(|_, around| around.addresses.push(address("eth0", "10.9.0.1/32")));
+    assert_eq!(found, NONE, "an address for itself alone");
     let found = of_network(|_, around| around.addresses = vec![address("eth0", "10.1.0.99/24"), address("tun0", "10.30.1.1/24")]);
     assert_eq!(found, NONE, "a lease renewed with another address, another session");
     let found = of_network(|now, around| {
@@ -215,6 +234,9 @@ fn a_bridge_of_containers_another_address_of_the_tunnel_or_of_the_same_prefix_an
     assert_eq!(found, NONE, "nothing is handed out: a disconnection");
     let found = of_network(|_, around| around.addresses.push(address("eth0", "2001:db8::7/64")));
     assert_eq!(found, NONE, "what a router announces is looked at elsewhere");
+    let mut offline = enrolled();
+    offline.gateways.clear();
+    assert_eq!(told(&network(&offline, &enrolled(), &around())), NONE, "there was none at enrolment: a way out, told elsewhere");
 }
 
 #[test]
@@ -232,6 +254,16 @@ fn a_hardware_address_set_over_the_cards_own_is_found_and_that_of_a_bonds_member
         now.interfaces[0].mac_origin = MacOrigin::Set;
         now.interfaces[0].mac = Some("02:00:00:00:00:01".to_owned());
     };
+    let mut drawn = enrolled();
+    drawn.interfaces[0].mac_origin = MacOrigin::Random;
+    let mut now = drawn.clone();
+    set(&mut now);
+    assert_eq!(told(&network(&drawn, &now, &around())), NONE, "it never had one of its own");
+    let found = of_network(|now, _| {
+        set(now);
+        now.interfaces[0].mac_origin = MacOrigin::Random;
+    });
+    assert_eq!(found, NONE, "nobody set it");
     let found = of_network(|now, _| set(now));
     let lines = "mac.enrolled eth0 52:54:00:00:00:01; mac.set eth0 02:00:00:00:00:01";
     assert_eq!(found, [format!("settings.network link:eth0 local-change: {lines}")]);

@@ -219,14 +219,17 @@ fn local_battery() -> bool {
 fn zone(enrolled: Option<String>, wall: jiff::Timestamp) -> Zone {
     let rules = |path: &Path| files::read(path, LARGEST).ok();
     let now = baseline::time_zone_now();
-    let same_rules = enrolled.as_ref().filter(|name| !name.split('/').any(|part| part == "..")).and_then(|name| {
+    let compared = || {
+        let name = enrolled.as_ref().filter(|name| !name.split('/').any(|part| part == ".."))?;
         let then = rules(&Path::new("/usr/share/zoneinfo").join(name.trim_start_matches('/')))?;
         let is = rules(Path::new(zone::FILE))?;
         match &now {
             Some(_) => Some(is == then),
             None => zone::mean_the_same(&is, &then, wall),
         }
-    });
+    };
+    // The rules may have been replaced between the one and the other.
+    let same_rules = compared().filter(|same| *same).or_else(compared);
     Zone { enrolled, now, same_rules }
 }
 

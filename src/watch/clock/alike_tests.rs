@@ -167,18 +167,61 @@ fn time_daemons_that_follow_a_poor_server_or_are_not_configured_vouch_as_any_oth
 
 #[test]
 fn a_leap_second_among_steps_is_not_counted_as_one() {
-    for leaps in [true, false] {
+    // By how much, the kernel's state, and what UTC and the atoms' time differ by.
+    for (by, leap, tai_s, leaps) in [
+        (-SECOND, 3, 37, true),
+        (-SECOND, 1, 37, true),
+        (-SECOND, 0, 38, true),
+        (-SECOND, 0, 37, false),
+        (-SECOND, 5, 37, false),
+        (-SECOND * 3 / 2, 3, 38, false),
+    ] {
         let mut desk = Desk::new();
         quiet(&mut desk);
         desk.set(7200);
         assert_eq!(told(&mut desk).len(), 1);
         desk.run(10);
-        desk.moment.real -= SECOND;
-        desk.keeping.as_mut().expect("told").leap = if leaps { 3 } else { 5 };
+        desk.moment.real += by;
+        let keeping = desk.keeping.as_mut().expect("told");
+        (keeping.leap, keeping.tai_s) = (leap, tai_s);
         desk.look();
         desk.run(10);
-        assert_eq!(results(&mut desk, "clock.steps").len(), usize::from(!leaps));
+        assert_eq!(results(&mut desk, "clock.steps").len(), usize::from(!leaps), "{by} {leap} {tai_s}");
+        assert_eq!(results(&mut desk, "clock.step") == ["terminal forward 7200.000 s"], leaps, "{by} {leap} {tai_s}");
+        desk.set(10);
+        desk.look();
+        desk.run(10);
+        assert_eq!(results(&mut desk, "clock.step") == ["terminal forward 7210.000 s"], leaps, "{by} {leap} {tai_s}");
     }
+}
+
+#[test]
+fn the_kernels_word_counts_only_where_it_says_that_the_clock_is_kept() {
+    let mut desk = Desk::new().running(&["chronyd"]);
+    quiet(&mut desk);
+    desk.set(600);
+    let keeping = desk.keeping.as_mut().expect("told");
+    (keeping.status, keeping.maxerror_us) = (libc::STA_UNSYNC, 20_000);
+    quiet(&mut desk);
+    desk.run(10);
+    assert_eq!(told(&mut desk), [(STEPPED, Severity::High)]);
+}
+
+#[test]
+fn another_time_zone_was_there_before_if_it_was_so_at_the_first_look_and_ever_since() {
+    let zone = |now: &str| Zone { enrolled: Some("Asia/Shanghai".to_owned()), now: Some(now.to_owned()), same_rules: None };
+    let origins = |now: [&str; 4]| {
+        let mut desk = Desk::new();
+        now.map(|now| {
+            desk.zone = zone(now);
+            desk.run(60);
+            desk.look().first().map(|found| found.origin)
+        })
+    };
+    let (same, other) = ("Asia/Shanghai", "Asia/Tokyo");
+    let (before, here) = (Some(Origin::PreExisting), Some(Origin::LocalChange));
+    assert_eq!(origins([other, other, same, other]), [before, before, None, here]);
+    assert_eq!(origins([same, other, other, same]), [None, here, here, None]);
 }
 
 #[test]

@@ -32,6 +32,8 @@ pub(super) struct Desk {
     hosted: bool,
     /// A second battery clock, which never ran.
     dead_second: bool,
+    /// The time zone.
+    pub zone: Zone,
     /// How often it was looked for programs.
     pub walks: u32,
 }
@@ -56,6 +58,7 @@ impl Desk {
             local_battery: false,
             hosted: false,
             dead_second: false,
+            zone: Zone::default(),
             walks: 0,
         }
     }
@@ -134,11 +137,12 @@ impl Desk {
         self.judged().found
     }
 
-    pub fn judged(&mut self) -> Judged {
+    /// What a look reads.
+    pub fn seen(&mut self) -> Seen {
         let name = "rtc0".to_owned();
         let battery = self.battery.map(|at| BatteryClock { name, since_epoch: (self.pace() + at).div_euclid(SECOND) });
         let second = self.dead_second.then(|| BatteryClock { name: "rtc1".to_owned(), since_epoch: self.pace() / SECOND });
-        let mut seen = Seen {
+        Seen {
             moment: self.moment,
             keeping: self.keeping,
             programs: Programs::Unknown,
@@ -149,12 +153,16 @@ impl Desk {
             allowed: self.allowed.clone(),
             local_battery: self.local_battery,
             hosted: self.hosted,
-        };
+        }
+    }
+
+    pub fn judged(&mut self) -> Judged {
+        let mut seen = self.seen();
         if self.judge.asks_for_programs(&seen, LEAST) {
             self.walks += 1;
             seen.programs = self.programs.clone();
         }
-        self.judge.look(&seen, &Zone::default(), LEAST)
+        self.judge.look(&seen, &self.zone, LEAST)
     }
 
     pub fn run(&mut self, seconds: i64) {

@@ -53,8 +53,9 @@ impl Rate {
         if by_keeper || seen.vouched() || seen.programs != Programs::Unknown && !nobody {
             self.left = Some(set);
         }
-        let by_tick = set.abs() > MOST_PPM && nobody && !by_keeper && self.left != Some(set);
-        let by_pace = self.measured_ppm.abs() > MOST_PPM && seen.programs.without_keeper();
+        let by_tick = set.abs() > MOST_PPM && nobody && self.left != Some(set);
+        let unexplained = (self.measured_ppm - self.left.unwrap_or(0)).abs() > MOST_PPM;
+        let by_pace = self.measured_ppm.abs() > MOST_PPM && unexplained && seen.programs.without_keeper();
         let unknown = seen.programs == Programs::Unknown;
         if !(by_tick || by_pace) {
             // Who runs could not be seen: what was found stays, and nothing new is.
@@ -169,7 +170,7 @@ mod tests {
         for vouched in [false, true] {
             let mut desk = Desk::new().running(if vouched { &[] } else { &["chronyd"] });
             desk.look();
-            desk.tick(10_006);
+            desk.tick(10_007);
             desk.run(60);
             if vouched {
                 desk.vouch();
@@ -182,9 +183,56 @@ mod tests {
                 assert_eq!(codes(&mut desk), []);
                 desk.run(10);
             }
-            desk.tick(10_007);
+            for _ in 0..3 {
+                // By the pace of the hardware it runs fast, and that is what was left.
+                desk.run(60);
+                assert_eq!(codes(&mut desk), []);
+            }
+            desk.tick(10_008);
             assert_eq!(codes(&mut desk), [FindingCode::ClockRate]);
         }
+    }
+
+    #[test]
+    fn a_time_daemon_that_does_not_move_the_tick_explains_no_tick_and_one_that_does_ends_the_matter() {
+        let mut desk = Desk::new().running(&["systemd-timesyncd"]);
+        desk.look();
+        desk.tick(11_000);
+        assert_eq!(codes(&mut desk), [FindingCode::ClockRate]);
+        desk = desk.running(&["chronyd"]);
+        assert_eq!(codes(&mut desk), []);
+    }
+
+    #[test]
+    fn what_was_found_stays_while_nobody_can_be_seen_and_ends_when_it_is_put_right() {
+        let mut desk = Desk::new();
+        desk.look();
+        desk.tick(11_000);
+        assert_eq!(codes(&mut desk), [FindingCode::ClockRate]);
+        desk = desk.blind();
+        desk.run(60);
+        assert_eq!(codes(&mut desk), [FindingCode::ClockRate]);
+        desk.tick(10_000);
+        desk.run(60);
+        desk.look();
+        desk.run(60);
+        assert_eq!(codes(&mut desk), []);
+    }
+
+    #[test]
+    fn who_set_an_earlier_tick_is_not_named_for_a_later_one() {
+        let mut desk = Desk::new();
+        desk.look();
+        desk.tick(11_000);
+        desk.named(Changed::Rate, "/usr/sbin/adjtimex");
+        assert!(desk.look()[0].evidence.iter().any(|line| line.k == "clock.program"));
+        desk.tick(10_000);
+        desk.run(60);
+        desk.look();
+        desk.run(60);
+        assert_eq!(codes(&mut desk), []);
+        desk.tick(11_000);
+        assert!(desk.look()[0].evidence.iter().all(|line| line.k != "clock.program"));
     }
 
     #[test]
@@ -194,10 +242,17 @@ mod tests {
             desk.look();
             desk.run(30);
             desk.set(1);
-            desk.sleep(3600);
             desk.run(31);
         }
         assert!(desk.look().iter().all(|found| found.code != FindingCode::ClockRate));
+        let mut sleeper = Desk::new();
+        for _ in 0..4 {
+            sleeper.look();
+            sleeper.run(30);
+            sleeper.sleep(3600);
+            sleeper.run(31);
+        }
+        assert_eq!(codes(&mut sleeper), []);
     }
 
     #[test]

@@ -50,3 +50,55 @@ impl Right {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::desk::{Desk, MORNING};
+    use super::*;
+
+    /// The desk's clock less its time since boot.
+    const APART: i64 = MORNING - 600 * SECOND;
+
+    fn known_by(by: Witness) -> Right {
+        Right { apart: APART, at: 600 * SECOND, by }
+    }
+
+    /// What is known after the servers said, so many seconds later, that this PC is behind by so many.
+    fn after(known: Right, seconds: i64, behind: i64, stepped: Option<i64>) -> Right {
+        let mut desk = Desk::new();
+        desk.run(seconds);
+        desk.served(behind);
+        let mut known = Some(known);
+        Right::hear(&mut known, &desk.seen(), stepped);
+        known.expect("stays known")
+    }
+
+    #[test]
+    fn a_clock_may_drift_and_servers_are_coarse() {
+        let (keeper, server, limit) = (known_by(Witness::Keeper), known_by(Witness::Server), 2 * SECOND);
+        let fits = |right: Right, off: i64, later: i64| right.fits(APART + off, right.at + later, limit);
+        assert!(fits(keeper, limit - 1, 0) && !fits(keeper, limit, 0) && fits(server, limit, 0) && !fits(server, 2 * limit, 0));
+        assert!(!fits(keeper, 3 * SECOND, HOUR) && fits(keeper, 3 * SECOND, 2 * HOUR), "a second in 5000");
+    }
+
+    #[test]
+    fn a_time_daemons_word_is_better_for_a_day_and_the_servers_first_word_stands_while_they_agree() {
+        let (keeper, server) = (known_by(Witness::Keeper), known_by(Witness::Server));
+        let other = |known: Right, seconds, behind: i64| {
+            let heard = after(known, seconds, behind, None);
+            let replaced = Right { apart: APART + behind * SECOND, at: (600 + seconds) * SECOND, by: Witness::Server };
+            assert!(heard == known || heard == replaced);
+            heard != known
+        };
+        assert!(!other(keeper, 60, 3600) && !other(keeper, 23 * 3600, 3600) && other(keeper, 24 * 3600, 3600));
+        assert!(!other(server, 60, 1) && other(server, 60, 60));
+    }
+
+    #[test]
+    fn what_servers_say_around_a_step_is_not_taken_in() {
+        let known = known_by(Witness::Server);
+        for (stepped, taken) in [(660, false), (646, false), (644, true), (674, false), (676, true)] {
+            assert_eq!(after(known, 60, 60, Some(stepped * SECOND)) != known, taken, "{stepped}");
+        }
+    }
+}

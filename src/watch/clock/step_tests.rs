@@ -51,11 +51,10 @@ fn four_hundred_days_back_and_a_small_step_have_their_weight() {
 
 #[test]
 fn another_day_is_grave_and_seconds_around_midnight_are_not() {
-    // 23:58 in China.
-    let evening = 15 * HOUR + 58 * MINUTE - 6 * HOUR;
-    for (by, severity) in [(180, Severity::Critical), (30, Severity::Medium), (-180, Severity::High)] {
+    // Seconds before midnight in China.
+    for (before, by, severity) in [(120, 180, Severity::Critical), (20, 30, Severity::Medium), (120, -180, Severity::High)] {
         let mut desk = Desk::new();
-        desk.moment.real = MORNING + evening;
+        desk.moment.real = MORNING + 10 * HOUR - before * SECOND;
         quiet(&mut desk);
         desk.set(by);
         assert_eq!(told(&mut desk)[0].1, severity, "{by}");
@@ -76,6 +75,14 @@ fn what_sets_nothing_is_silent() {
     desk.sleep(60);
     desk.set_by(-SECOND * 3 / 2);
     quiet(&mut desk);
+    // Clocks drift apart while it sleeps; whoever sets one meanwhile is told of.
+    desk.sleep(20_000);
+    desk.set(5);
+    quiet(&mut desk);
+    let mut set = desk.clone();
+    set.sleep(20_000);
+    set.set(7200);
+    assert_eq!(told(&mut set).len(), 1);
     // Summer time begins: the hour changes, the clock does not.
     desk.local += HOUR;
     desk.run(60);
@@ -247,6 +254,11 @@ fn a_clock_that_the_battery_lost_is_put_right_without_a_word() {
     quiet(&mut desk);
     desk.set(532_000);
     assert_eq!(told(&mut desk).len(), 1, "what is set after that is told");
+    let mut from_wrong_to_wrong = Desk::new();
+    from_wrong_to_wrong.moment.real = 1_262_304_000 * SECOND;
+    quiet(&mut from_wrong_to_wrong);
+    from_wrong_to_wrong.set(864_000);
+    assert_eq!(told(&mut from_wrong_to_wrong).len(), 1, "nothing was put right");
 }
 
 #[test]

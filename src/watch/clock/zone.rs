@@ -59,7 +59,10 @@ mod tests {
         assert_eq!((found.code, found.origin), (FindingCode::ClockTimezone, Origin::LocalChange));
         assert_eq!(found.evidence[0].result, "Asia/Tokyo");
         assert!(changed(&zone("Asia/Shanghai", Some("Asia/Tokyo"), None), true).is_some_and(|found| found.origin == Origin::PreExisting));
-        assert!(changed(&zone("Asia/Shanghai", None, Some(false)), false).is_some(), "a copy of other rules has no name");
+        for now in [None, Some("Asia/Shanghai")] {
+            let found = changed(&zone("Asia/Shanghai", now, Some(false)), false).expect("a copy of other rules, whatever it is called");
+            assert_eq!(found.evidence[0].result, "without a name");
+        }
     }
 
     /// Rules as they were before 2007, with one change to come at `change` from UTC+8 to UTC+9.
@@ -86,6 +89,8 @@ mod tests {
         assert_eq!(mean_the_same(&past, &past, now), Some(true));
         assert_eq!(mean_the_same(&past, &other, now), Some(true));
         assert_eq!(mean_the_same(&past, &soon, now), Some(false), "an hour apart until then");
+        let (spring, never) = (rules(1_805_000_000), rules(2_100_000_000));
+        assert_eq!((mean_the_same(&spring, &never, now), mean_the_same(&never, &rules(2_000_000_000), now)), (Some(false), Some(true)));
         assert_eq!(mean_the_same(&past, b"nothing", now), None);
         assert_eq!(mean_the_same(b"", b"", now), Some(true));
     }
@@ -96,6 +101,7 @@ mod tests {
         assert_eq!(changed(&zone("Asia/Shanghai", Some("PRC"), Some(true)), false), None);
         assert_eq!(changed(&zone("Asia/Shanghai", None, Some(true)), false), None, "a copy of the same rules");
         assert_eq!(changed(&zone("Asia/Shanghai", None, None), false), None, "nothing could be read");
+        assert_eq!(changed(&zone("Asia/Shanghai", Some("Asia/Shanghai"), None), false), None, "its name is all that could be read");
         assert_eq!(changed(&Zone { now: Some("Asia/Tokyo".to_owned()), ..Zone::default() }, false), None, "nothing was known at enrolment");
     }
 }

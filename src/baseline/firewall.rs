@@ -9,14 +9,16 @@ use super::identity::sha256;
 use super::ruleset::{Base, Rule, Ruleset, as_nftables, read};
 use super::{Firewall, Guard, Seen};
 use crate::model::Unseen;
-use crate::sys::files;
+use crate::sys::{clock, files};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::mpsc;
-use std::thread;
 use std::time::Duration;
 
 /// Where the tool lives; a PC's search path is not trusted.
@@ -78,7 +80,7 @@ const GUEST_CARDS: [&str; 16] =
 const HOOKS: [&str; 4] = ["input", "output", "prerouting", "ingress"];
 
 /// Rules listed are at most so many bytes.
-const LARGEST: u64 = 4 << 20;
+const LARGEST: usize = 4 << 20;
 
 /// The tool answers in milliseconds; a kernel that is stuck must not hold up an enrolment.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -156,24 +158,53 @@ fn output(tool: &str, words: &[&str]) -> Result<String, Unseen> {
     let (Some(out), Some(err)) = (child.stdout.take(), child.stderr.take()) else {
         return failed(format!("{tool}: no output"));
     };
-    let (send, receive) = mpsc::channel();
-    thread::spawn(move || {
-        let (mut text, mut complaint) = (Vec::new(), Vec::new());
-        let read = out.take(LARGEST).read_to_end(&mut text).and_then(|_| err.take(4096).read_to_end(&mut complaint));
-        // Nobody listens any more when patience ran out.
-        let _ = send.send((read.is_ok(), text, complaint));
-    });
-    let answer = receive.recv_timeout(PATIENCE);
-    if answer.is_err() {
+    let said = said(out.into(), err.into(), PATIENCE);
+    if said.is_err() {
         // Stuck. Should it have ended just now, there is nothing to kill.
         let _ = child.kill();
     }
-    let ended = child.wait();
-    match (answer, ended) {
-        (Ok((true, text, complaint)), Ok(status)) => {
+    match (said, child.wait()) {
+        (Ok((text, complaint)), Ok(status)) => {
             judge(tool, status.success(), &String::from_utf8_lossy(&text), &String::from_utf8_lossy(&complaint))
         }
-        _ => failed(format!("{tool}: no answer")),
+        (Err(error), _) | (_, Err(error)) => failed(format!("{tool}: {error}")),
+    }
+}
+
+/// All that comes out of two pipes until both end; an error if that takes longer than `patience`, or is more than [`LARGEST`].
+fn said(out: OwnedFd, err: OwnedFd, patience: Duration) -> io::Result<(Vec<u8>, Vec<u8>)> {
+    let end = clock::now() + patience;
+    let mut pipes = [(Some(File::from(out)), Vec::new()), (Some(File::from(err)), Vec::new())];
+    let mut part = vec![0; 64 << 10];
+    loop {
+        let mut open: Vec<(&mut Option<File>, &mut Vec<u8>)> =
+            pipes.iter_mut().filter(|(pipe, _)| pipe.is_some()).map(|(pipe, text)| (pipe, text)).collect();
+        if open.is_empty() {
+            let [(_, text), (_, complaint)] = pipes;
+            return Ok((text, complaint));
+        }
+        let left = Timespec::try_from(end.saturating_duration_since(clock::now())).map_err(io::Error::other)?;
+        let mut polled: Vec<PollFd<'_>> =
+            open.iter().filter_map(|(pipe, _)| pipe.as_ref()).map(|pipe| PollFd::new(pipe, PollFlags::IN)).collect();
+        match poll(&mut polled, Some(&left)) {
+            Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
+            Err(Errno::INTR) => continue,
+            answer => answer?,
+        };
+        let ready: Vec<bool> = polled.iter().map(|one| !one.revents().is_empty()).collect();
+        for ((pipe, text), _) in open.iter_mut().zip(ready).filter(|(_, ready)| *ready) {
+            let read = match pipe.as_mut().map_or(Ok(0), |pipe| pipe.read(&mut part)) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                read => read?,
+            };
+            text.extend_from_slice(&part[..read]);
+            if text.len() > LARGEST {
+                return Err(io::ErrorKind::FileTooLarge.into());
+            }
+            if read == 0 {
+                **pipe = None;
+            }
+        }
     }
 }
 

@@ -131,3 +131,24 @@ fn a_refusal_is_no_empty_firewall() {
     assert_eq!(refused, Err(Unseen::Capability("CAP_NET_ADMIN".to_owned())));
     assert!(judge("nft", false, "", "no such thing\u{1b}").is_err());
 }
+
+/// What a shell says, with so little patience.
+fn spoken(script: &str, patience: Duration) -> io::Result<(usize, usize)> {
+    let mut shell = Command::new("/bin/sh").args(["-c", script]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a shell");
+    let (out, err) = (shell.stdout.take().expect("a pipe"), shell.stderr.take().expect("a pipe"));
+    let said = said(out.into(), err.into(), patience);
+    // Most have ended by themselves.
+    let _ = shell.kill();
+    shell.wait().expect("it ends");
+    said.map(|(text, complaint)| (text.len(), complaint.len()))
+}
+
+#[test]
+fn a_tool_is_heard_to_its_end_on_both_pipes_and_one_that_hangs_or_never_ends_is_left() {
+    let (long, short) = (Duration::from_secs(20), Duration::from_millis(50));
+    assert_eq!(spoken("echo a; echo bc >&2; echo d", long).expect("said"), (4, 3));
+    assert_eq!(spoken("exec 2>&-; head -c 200000 /dev/zero", long).expect("said"), (200_000, 0));
+    assert_eq!(spoken("exec >&-; head -c 200000 /dev/zero >&2", long).expect("said"), (0, 200_000), "neither pipe stops the other");
+    assert_eq!(spoken("echo a; exec sleep 30", short).expect_err("hangs").kind(), io::ErrorKind::TimedOut);
+    assert_eq!(spoken("exec cat /dev/zero", long).expect_err("never ends").kind(), io::ErrorKind::FileTooLarge);
+}

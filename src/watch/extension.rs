@@ -8,7 +8,7 @@
 //! | bridges | netlink (links) | nothing |
 //! | wireless cards as access points | netlink (links: another mode takes the card down and up) | nothing |
 //! | address servers, proxies | each minute, and with every change of the network | a proxy's name: `CAP_SYS_PTRACE` |
-//! | other namespaces | netlink (links that leave, numbers given), every [`HALF`] a minute while there are any | nothing |
+//! | other namespaces | netlink (links that leave, numbers given), every [`HALF`] a minute while there are any, and nothing else then | nothing |
 //!
 //! What is told and what is not is argued in [`judge`]. What cannot be staged with a card of its own is said in `tests/watch/extension.rs`.
 
@@ -83,11 +83,17 @@ impl Walked {
         if let Some(why) = now.offers.as_ref().and_then(|offers| offers.hidden.clone()) {
             now.blind.push(("extension.proxy", why));
         }
+        now.glance()
+    }
+
+    /// Looks into other namespaces only, which tell nothing by themselves. Blocks.
+    fn glance(mut self) -> Self {
+        self.blind.retain(|(what, _)| *what != "extension.namespaces");
         match namespaces::foreign(Path::new("/proc")) {
-            Ok(foreign) => now.foreign = Some(foreign),
-            Err(why) => now.blind.push(("extension.namespaces", why)),
+            Ok(foreign) => self.foreign = Some(foreign),
+            Err(why) => self.blind.push(("extension.namespaces", why)),
         }
-        now
+        self
     }
 
     fn scene(&self, kernel: &Kernel, uplinks: &BTreeSet<IfName>) -> Scene {
@@ -169,8 +175,10 @@ pub struct Extension {
     rules: Option<Murmur>,
     memory: Memory,
     walked: Walked,
-    /// When the last walk was (boottime), and whether something stirred since.
+    /// When the last walk was (boottime), and when other namespaces were last looked into.
     walked_at: Option<u64>,
+    glanced_at: u64,
+    /// Something stirred since the last walk.
     stale: bool,
     /// Nothing is held back any more of what was there at the start.
     settled: bool,
@@ -186,6 +194,7 @@ impl Extension {
             memory: Memory::default(),
             walked: Walked::default(),
             walked_at: None,
+            glanced_at: 0,
             stale: true,
             settled: false,
         }
@@ -193,14 +202,14 @@ impl Extension {
 
     async fn look_again(&mut self, given: &Given) -> Look {
         let now = given.at.boottime_ms;
-        let wait = self.until_walk(now);
-        if wait.is_zero() {
-            // A walk that never came back leaves what the last one saw.
-            let before = self.walked.clone();
-            if let Ok(walked) = aside(move || Walked::walk(before)).await {
-                self.walked = walked;
-            }
-            (self.walked_at, self.stale) = (Some(now), false);
+        // A walk that never came back leaves what the last one saw.
+        let before = self.walked.clone();
+        if self.until_walk(now).is_zero() {
+            self.walked = aside(move || Walked::walk(before)).await.unwrap_or(std::mem::take(&mut self.walked));
+            (self.walked_at, self.glanced_at, self.stale) = (Some(now), now, false);
+        } else if self.until_glance(now).is_zero() {
+            self.walked = aside(move || before.glance()).await.unwrap_or(std::mem::take(&mut self.walked));
+            self.glanced_at = now;
         }
         let kernel = match Kernel::of(&netlink::snapshot().await) {
             Ok(kernel) => kernel,
@@ -219,13 +228,16 @@ impl Extension {
 
     /// How long until the next walk is due; zero = now.
     fn until_walk(&self, now: u64) -> Duration {
-        let Some(at) = self.walked_at else { return Duration::ZERO };
-        let every = if self.stale { WALKS_APART_MS } else { u64::try_from(self.pace().as_millis()).unwrap_or(u64::MAX) };
-        // A little early is in time: the next look may be a minute away.
-        Duration::from_millis((at + every).saturating_sub(now + 500))
+        let every = if self.stale { Duration::from_millis(WALKS_APART_MS) } else { MINUTE };
+        self.walked_at.map_or(Duration::ZERO, |at| until(at, every, now))
     }
 
-    /// Between two walks when nothing stirs.
+    /// How long until other namespaces are to be looked into.
+    fn until_glance(&self, now: u64) -> Duration {
+        until(self.glanced_at, self.pace(), now)
+    }
+
+    /// Between two glances when nothing stirs.
     fn pace(&self) -> Duration {
         if self.walked.foreign.as_ref().is_some_and(|foreign| !foreign.is_empty()) { HALF } else { MINUTE }
     }
@@ -247,6 +259,11 @@ impl Extension {
         self.memory.forwarded.count(counts, &scene.inner(), judge::accepted(baseline));
         self.memory.forwarded.of_others &= scene.forwards();
     }
+}
+
+/// How long until so much time has passed since then. A little early is in time: the next look may be a minute away.
+fn until(then: u64, every: Duration, now: u64) -> Duration {
+    (Duration::from_millis(then) + every).saturating_sub(Duration::from_millis(now + 500))
 }
 
 /// What carried the default route at enrolment.
@@ -290,5 +307,50 @@ async fn hears(ear: Option<&Murmur>) -> bool {
     match ear {
         Some(ear) => ear.heard().await.is_ok(),
         None => pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Link, LinkKind};
+    use crate::testing::link;
+
+    #[tokio::test]
+    async fn beside_other_namespaces_these_are_looked_into_twice_a_minute_and_the_rest_once() {
+        let mut extension = Extension::begin();
+        let mut walk_and_glance = |now| {
+            let due = (extension.until_walk(now).is_zero(), extension.until_glance(now).is_zero());
+            if due.0 {
+                (extension.walked_at, extension.glanced_at, extension.stale) = (Some(now), now, false);
+            } else if due.1 {
+                extension.glanced_at = now;
+            }
+            extension.walked.foreign =
+                Some(vec![Foreign { id: "7".to_owned(), program: String::new(), ways: Vec::new(), addresses: Vec::new() }]);
+            due
+        };
+        assert!(walk_and_glance(100_000).0, "the first");
+        assert_eq!(
+            [110_000, 130_000, 159_600, 190_000].map(&mut walk_and_glance),
+            [(false, false), (false, true), (true, true), (false, true)]
+        );
+    }
+
+    #[test]
+    fn a_wireless_card_that_is_switched_off_has_no_network_of_its_own() {
+        for up in [true, false] {
+            let card = Link { up, ..link("wlan0", LinkKind::Wifi) };
+            let walked = Walked { access_points: Some(vec![card.index]), ..Walked::default() };
+            let kernel = Kernel {
+                links: vec![card],
+                addresses: Vec::new(),
+                below: BTreeMap::new(),
+                switches: Forwarding { v4: None, v6: None },
+                own_switches: BTreeSet::new(),
+                defaults: BTreeSet::new(),
+            };
+            assert_eq!(walked.scene(&kernel, &BTreeSet::new()).hotspots.map(|cards| cards.len()), Some(usize::from(up)));
+        }
     }
 }

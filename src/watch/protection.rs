@@ -169,3 +169,27 @@ fn due(finding: &Finding, since_ms: u64) -> u64 {
         _ => since_ms,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Origin, Subject};
+
+    #[test]
+    fn what_is_loaded_or_started_anew_has_time_for_it_and_listed_software_has_none() {
+        let waits = |code| due(&Finding::new(code, Subject::Terminal, Origin::LocalChange), 1_000_000) - 1_000_000;
+        assert_eq!(waits(FindingCode::FirewallDown), RELOAD_MS);
+        assert_eq!(waits(FindingCode::FirewallChanged), PIECES_MS);
+        assert_eq!(waits(FindingCode::AntivirusDown), 30_000);
+        assert_eq!(waits(FindingCode::SoftwareForbidden), 0);
+    }
+
+    #[test]
+    fn a_service_on_its_way_is_waited_for_half_a_minute_and_no_longer() {
+        let mut protection = Protection::default();
+        assert!(!protection.waits(false, 1000));
+        assert!(protection.waits(true, 2000) && protection.waits(true, 2000 + SERVICE_MS - 1));
+        assert!(!protection.waits(true, 2000 + SERVICE_MS), "it hangs");
+        assert!(!protection.waits(false, 90_000) && protection.waits(true, 100_000), "the next time");
+    }
+}

@@ -3,6 +3,7 @@ use crate::model::{Link, LinkKind};
 use crate::sys::listeners::Listener;
 use crate::testing::{address, link};
 use crate::watch::extension::forwarded::Sample;
+use crate::watch::extension::nat::Limits;
 use crate::watch::extension::ports::{self, Below};
 use crate::watch::extension::{namespaces, nat};
 
@@ -128,6 +129,12 @@ fn forwarding_that_was_enrolled_or_could_not_be_seen_then_is_normal() {
     let mut unseen = baseline.clone();
     unseen.forwarding.v4 = None;
     assert_eq!(pc.found(&unseen), []);
+    // Without IPv6 there was nothing to see then, and now there is.
+    let mut other = Pc::new();
+    let mut without = other.enrolled();
+    without.forwarding.v6 = None;
+    other.scene.switches.v6 = Some(true);
+    assert_eq!(other.found(&without), one("extension.forwarding terminal", Severity::Low));
 }
 
 #[test]
@@ -174,6 +181,18 @@ fn containers_do_not_hide_what_others_can_use() {
     let mut blind = baseline.clone();
     blind.lent.as_mut().expect("looked").unseen.insert("nat".to_owned());
     assert_eq!(pc.found(&blind), [], "what was not seen then is no deviation");
+}
+
+#[test]
+fn a_rule_is_the_containers_own_only_if_each_way_to_it_is() {
+    let mut pc = Pc::new();
+    let baseline = pc.enrolled();
+    pc.docker();
+    let own = Limits { sources: vec!["172.17.0.0/16".parse().expect("a prefix")], ..Limits::default() };
+    for (ways, told) in [(vec![own.clone()], 0), (vec![own, Limits::default()], 1), (Vec::new(), 1)] {
+        pc.scene.nat = Some(vec![NatRule { place: "ip nat post".to_owned(), text: "masquerade".to_owned(), ways }]);
+        assert_eq!(pc.found(&baseline).len(), told);
+    }
 }
 
 #[test]

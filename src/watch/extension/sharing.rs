@@ -62,20 +62,26 @@ pub struct Offers {
 
 /// Looks. Blocks for some milliseconds where a port of proxies is open, else for less than one.
 pub fn offers(proc: &Path) -> Result<Offers, Unseen> {
-    let outward = |listener: &Listener| !listener.address.is_loopback();
-    let mut found = Offers::default();
-    let servers = listeners::udp()?.into_iter().filter(|one| one.port == DHCP && outward(one) && is_v4(one.address));
-    found.offers.extend(servers.map(Offer::Addresses));
-    let doors: Vec<Listener> = listeners::tcp()?.into_iter().filter(|one| PROXY_PORTS.contains(&one.port) && outward(one)).collect();
-    if !doors.is_empty() {
-        let held = holders(proc, &mut found.hidden);
-        found.offers.extend(doors.into_iter().filter_map(|door| Some(Offer::Proxy(door, held.get(&door.inode)?.clone()))));
-    }
-    Ok(found)
+    let (udp, tcp) = (listeners::udp()?, listeners::tcp()?);
+    Ok(offered(&udp, &tcp, proc))
 }
 
-fn is_v4(address: IpAddr) -> bool {
-    address.is_ipv4()
+/// What of these sockets is for others.
+fn offered(udp: &[Listener], tcp: &[Listener], proc: &Path) -> Offers {
+    let mut found = Offers::default();
+    let servers = udp.iter().filter(|one| one.port == DHCP && is_for_others(one.address) && one.address.is_ipv4());
+    found.offers.extend(servers.copied().map(Offer::Addresses));
+    let doors: Vec<&Listener> = tcp.iter().filter(|one| PROXY_PORTS.contains(&one.port) && is_for_others(one.address)).collect();
+    if !doors.is_empty() {
+        let held = holders(proc, &mut found.hidden);
+        found.offers.extend(doors.into_iter().filter_map(|door| Some(Offer::Proxy(*door, held.get(&door.inode)?.clone()))));
+    }
+    found
+}
+
+/// What listens on loopback serves this PC alone, also where it is written as an address of IPv6.
+fn is_for_others(address: IpAddr) -> bool {
+    !address.to_canonical().is_loopback()
 }
 
 /// Sockets that proxy programs hold.
@@ -102,4 +108,32 @@ fn holders(proc: &Path, hidden: &mut Option<Unseen>) -> BTreeMap<u32, String> {
 /// `socket:[1234]`.
 fn socket(link: &str) -> Option<u32> {
     link.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_proxy_is_offered_where_others_can_reach_it_and_by_a_proxy_program_only() {
+        let proc = tempfile::tempdir().expect("a directory");
+        for (process, name, inode) in [("12", "squid", 77), ("13", "nginx", 78)] {
+            let fd = proc.path().join(process).join("fd");
+            std::fs::create_dir_all(&fd).expect("made");
+            std::fs::write(proc.path().join(process).join("comm"), format!("{name}\n")).expect("written");
+            symlink(format!("socket:[{inode}]"), fd.join("3")).expect("linked");
+        }
+        let offers = |udp: &[(&str, u16)], tcp: &[(&str, u16, u32)]| {
+            let at = |address: &str, port, inode| Listener { address: address.parse().expect("an address"), port, device: None, inode };
+            let udp: Vec<Listener> = udp.iter().map(|(address, port)| at(address, *port, 1)).collect();
+            let tcp: Vec<Listener> = tcp.iter().map(|(address, port, inode)| at(address, *port, *inode)).collect();
+            offered(&udp, &tcp, proc.path()).offers.len()
+        };
+        assert_eq!(offers(&[], &[("0.0.0.0", 3128, 77), ("::", 3128, 77), ("10.1.0.7", 8080, 77)]), 3);
+        assert_eq!(offers(&[], &[("127.0.0.1", 3128, 77), ("::1", 3128, 77), ("::ffff:127.0.0.1", 3128, 77)]), 0, "for this PC alone");
+        assert_eq!(offers(&[], &[("0.0.0.0", 8080, 78), ("0.0.0.0", 443, 77)]), 0, "another program, another port");
+        assert_eq!(offers(&[("0.0.0.0", 67), ("10.42.0.1", 67)], &[]), 2);
+        assert_eq!(offers(&[("127.0.0.1", 67), ("::", 67), ("0.0.0.0", 68)], &[]), 0);
+    }
 }

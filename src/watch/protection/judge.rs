@@ -306,7 +306,7 @@ mod tests {
     #[test]
     fn what_only_resembles_the_list_is_not_found() {
         let list = names(&["wine", "navicat"]);
-        let running = [program("twine", Some("twine")), program("remote-desktop-", None)];
+        let running = [program("twine", Some("twine")), program("remote-desktop-", None), program("navi", None)];
         let installed = Installed { packages: names(&["fonts-wine", "libwine"]), ..Installed::default() };
         assert_eq!(told(forbidden(&list, &running, &installed)), NONE);
         assert_eq!(told(forbidden(&[], &running, &installed)), NONE);

@@ -153,6 +153,16 @@ mod tests {
     }
 
     #[test]
+    fn what_was_made_good_once_does_not_count_for_a_marker_that_is_older_again() {
+        let mut late = Late::new();
+        let mut look = |changed: &str, now: &str| results(judge(&[marker(changed)], DUE, &at(now), None, &mut late)).len();
+        assert_eq!(look("2026-11-21T21:50:00", "2026-11-22T22:30:00"), 2);
+        assert_eq!(look("2026-11-22T22:40:00", "2026-11-22T22:41:00"), 0);
+        // The program that writes it put an older copy back.
+        assert_eq!(look("2026-11-21T21:50:00", "2026-11-23T08:00:00"), 0, "it was done");
+    }
+
+    #[test]
     fn a_marker_that_is_not_there_is_late_after_the_hour_only() {
         let absent = [Marker { mark: Mark::Absent, ..marker("2026-11-21T21:50:00") }];
         let look = |now: &str| results(judge(&absent, DUE, &at(now), None, &mut Late::new()));

@@ -17,8 +17,8 @@
 //! * Anonymous memory for each further target (goal 6 KiB): the last round's world and diagnosis are kept whole, and what was freed between
 //!   them cannot be given back.
 //! * Wakes (goal 1.5 a second with ten targets; 1.5 to 1.9 here): a pulse wakes four to seven times, as its answers come in; the minute's sign of
-//!   life waits for the disk a dozen times; the watchers' minute costs about fifteen, and as much again where other network
-//!   namespaces are in use, into which they look twice a minute.
+//!   life waits for the disk a dozen times; the watchers' minute costs about seven, and twenty where other network namespaces are
+//!   in use, into which they look twice a minute (counted against the same program without watchers, on a busy machine).
 //! * Wakes in a gap (goal none): one or two for each pulse. The timer wheel of tokio steps through its coarser levels (at 4 s and at 64 ms), and a
 //!   port with nothing behind it is watched until 0.3 s after the beginning.
 //! * The probes of a hundred targets: names that the first round could not resolve in time wait for the next one.

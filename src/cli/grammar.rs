@@ -1,6 +1,9 @@
 //! What the command line may say. Before it is understood nobody knows which language is wanted, so help and usage errors speak both.
 
-use super::{USAGE, check_config, complain, diagnose, enroll, explain, export, grant, incidents, print, run, schema, status, verify_log};
+use super::{
+    USAGE, check_config, complain, completions, diagnose, enroll, explain, export, grant, incidents, man, print, run, schema, status, verify_log,
+};
+use crate::catalogue::Lang;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -82,6 +85,10 @@ pub(super) enum Command {
     Export(export::Arguments),
     /// 打印 isonet 所写 JSON 的 JSON Schema / Print the JSON Schema of what isonet writes
     Schema(schema::Arguments),
+    /// 打印命令行补全脚本 / Print the completion script of a shell
+    Completions(completions::Arguments),
+    /// 手册页 / The man pages
+    Man(man::Arguments),
     /// 显示某个命令的帮助 / Print the help of a command
     Help(HelpArguments),
 }
@@ -106,8 +113,36 @@ pub(super) fn read() -> Result<Cli, u8> {
     }
 }
 
-fn command() -> clap::Command {
+pub(super) fn command() -> clap::Command {
     bilingual(Cli::command())
+}
+
+/// The same in one language alone, as a page of a manual has it.
+pub(super) fn command_in(lang: Lang) -> clap::Command {
+    fn in_one(command: clap::Command, lang: Lang) -> clap::Command {
+        let about = command.get_about().map(|text| half(&text.to_string(), lang)).unwrap_or_default();
+        command
+            .about(about)
+            .subcommand_help_heading(lang.pick("命令", "COMMANDS"))
+            .mut_args(|arg| {
+                let heading = if arg.is_positional() { lang.pick("参数", "ARGUMENTS") } else { lang.pick("选项", "OPTIONS") };
+                let help = arg.get_help().map(|text| half(&text.to_string(), lang)).unwrap_or_default();
+                arg.help(help).help_heading(heading)
+            })
+            .mut_subcommands(|below| in_one(below, lang))
+    }
+    let mut whole = command();
+    // Options that every command takes are handed down only here.
+    whole.build();
+    in_one(whole, lang)
+}
+
+/// One language of a text in two: "中文 / English". The Chinese half may hold a slash, the English one no Chinese.
+fn half(text: &str, lang: Lang) -> String {
+    let chinese = |text: &str| text.chars().any(|c| ('\u{3000}'..='\u{9fff}').contains(&c) || c > '\u{ff00}');
+    let seam = text.match_indices("/ ").find(|(at, _)| chinese(&text[..*at]) && !chinese(&text[*at..]));
+    let (zh, en) = seam.map_or((text, text), |(at, seam)| (&text[..at], &text[at + seam.len()..]));
+    lang.pick(zh, en).trim().to_owned()
 }
 
 /// Headings and the help option in both languages, here and in every command below.
@@ -195,6 +230,26 @@ mod tests {
         let mut whole = command();
         whole.build();
         look(&mut whole);
+    }
+
+    #[test]
+    fn every_help_text_falls_into_its_two_languages() {
+        fn look(command: &clap::Command, lang: Lang) {
+            let described = command.get_arguments().map(|arg| arg.get_help().map(ToString::to_string).unwrap_or_default());
+            for help in described.chain(command.get_about().map(ToString::to_string)) {
+                let chinese = help.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
+                assert_eq!(chinese, lang == Lang::ZhCn, "{help:?}");
+                assert!(!help.is_empty() && !help.ends_with('/') && !help.starts_with('/'), "{help:?}");
+            }
+            for below in command.get_subcommands() {
+                look(below, lang);
+            }
+        }
+        for lang in [Lang::ZhCn, Lang::En] {
+            look(&command_in(lang), lang);
+        }
+        assert_eq!(half("甲/乙 / a/b", Lang::En), "a/b");
+        assert_eq!(half("甲/乙 / a/b", Lang::ZhCn), "甲/乙");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod ask;
 mod check_config;
+mod completions;
 mod crash;
 mod diagnose;
 mod enroll;
@@ -12,6 +13,7 @@ mod grant;
 mod incidents;
 mod integrity;
 mod logging;
+mod man;
 mod run;
 mod schema;
 mod status;
@@ -61,6 +63,8 @@ fn perform(cli: grammar::Cli) -> u8 {
         Command::Grant(arguments) => grant::run(&cli.global, &arguments),
         Command::Export(arguments) => export::run(&cli.global, &arguments),
         Command::Schema(arguments) => schema::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Man(arguments) => man::run(&cli.global, &arguments),
         Command::Help(arguments) => grammar::help(&arguments),
     }
 }

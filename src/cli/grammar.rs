@@ -1,7 +1,8 @@
 //! What the command line may say. Before it is understood nobody knows which language is wanted, so help and usage errors speak both.
 
 use super::{
-    USAGE, check_config, complain, completions, diagnose, enroll, explain, export, grant, incidents, man, print, run, schema, status, verify_log,
+    USAGE, check_config, complain, completions, diagnose, enroll, explain, export, grant, incidents, man, print, run, schema, status,
+    verify_log,
 };
 use crate::catalogue::Lang;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -30,10 +31,10 @@ pub(super) struct Global {
     /// 配置文件 / Configuration file [/etc/isonet/isonet.toml]
     #[arg(long, global = true, value_name = "FILE", display_order = 100)]
     pub(super) config: Option<PathBuf>,
-    /// 语言 / Language: zh-CN, en, auto
+    /// 语言：zh-CN、en、auto / Language: zh-CN, en, auto
     #[arg(long, global = true, value_name = "LANG", hide_possible_values = true, display_order = 101)]
     pub(super) lang: Option<LangArg>,
-    /// 颜色 / Colour: auto, always, never
+    /// 颜色：auto、always、never / Colour: auto, always, never
     #[arg(
         long,
         global = true,
@@ -124,6 +125,7 @@ pub(super) fn command_in(lang: Lang) -> clap::Command {
         command
             .about(about)
             .subcommand_help_heading(lang.pick("命令", "COMMANDS"))
+            .subcommand_value_name(lang.pick("命令", "COMMAND"))
             .mut_args(|arg| {
                 let heading = if arg.is_positional() { lang.pick("参数", "ARGUMENTS") } else { lang.pick("选项", "OPTIONS") };
                 let help = arg.get_help().map(|text| half(&text.to_string(), lang)).unwrap_or_default();

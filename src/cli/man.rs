@@ -24,6 +24,9 @@ pub struct Arguments {
     dir: Option<PathBuf>,
 }
 
+/// What the library begins every section with; once a page is enough.
+const PREAMBLE: &str = ".ie \\n(.g .ds Aq \\(aq\n.el .ds Aq '\n";
+
 /// A heading of the library's, and ours in Chinese.
 const HEADINGS: [(&str, &str); 3] = [("NAME", "名称"), ("SYNOPSIS", "用法"), ("DESCRIPTION", "说明")];
 
@@ -46,14 +49,8 @@ const MORE: [[(&str, &[&str]); 2]; 4] = [
         ),
     ],
     [
-        (
-            "环境变量",
-            &["ISONET_LOG：日志级别（off、error、warn、info、debug、trace），日志写到标准错误。", "NO_COLOR：不用颜色。"],
-        ),
-        (
-            "ENVIRONMENT",
-            &["ISONET_LOG: level of the log on stderr (off, error, warn, info, debug, trace).", "NO_COLOR: no colours."],
-        ),
+        ("环境变量", &["ISONET_LOG：日志级别（off、error、warn、info、debug、trace），日志写到标准错误。", "NO_COLOR：不用颜色。"]),
+        ("ENVIRONMENT", &["ISONET_LOG: level of the log on stderr (off, error, warn, info, debug, trace).", "NO_COLOR: no colours."]),
     ],
     [
         (
@@ -122,10 +119,9 @@ fn pages(lang: Lang) -> Vec<Page> {
 }
 
 fn page(command: &clap::Command, lang: Lang) -> Page {
-    let man = Man::new(command.clone()).source(concat!("isonet ", env!("CARGO_PKG_VERSION"))).manual(lang.pick("isonet 手册", "isonet manual"));
+    let man = Man::new(command.clone());
     let mut text = Vec::new();
     let mut render = |section: fn(&Man, &mut dyn Write) -> io::Result<()>| section(&man, &mut text).expect("a vector takes everything");
-    render(Man::render_title);
     render(Man::render_name_section);
     render(Man::render_synopsis_section);
     render(Man::render_description_section);
@@ -133,7 +129,12 @@ fn page(command: &clap::Command, lang: Lang) -> Page {
     if command.has_subcommands() {
         render(Man::render_subcommands_section);
     }
-    let mut text = String::from_utf8_lossy(&text).into_owned();
+    // The library leaves out an empty date, and everything after it moves up.
+    let (file, version) = (man.get_filename(), env!("CARGO_PKG_VERSION"));
+    let title = file.trim_end_matches(".1");
+    let sections = String::from_utf8_lossy(&text).replace(PREAMBLE, "");
+    let mut text =
+        format!("{PREAMBLE}.TH {title} 1 \"\" \"isonet {version}\" \"{}\"\n{sections}", lang.pick("isonet 手册", "isonet manual"));
     if command.get_name() == "isonet" {
         text.push_str(&more(lang));
     }
@@ -142,7 +143,7 @@ fn page(command: &clap::Command, lang: Lang) -> Page {
             text = text.replace(&format!(".SH {heading}\n"), &format!(".SH {ours}\n"));
         }
     }
-    Page { file: man.get_filename(), text }
+    Page { file, text }
 }
 
 fn more(lang: Lang) -> String {
@@ -155,5 +156,37 @@ fn more(lang: Lang) -> String {
             roff.text([roman(*line)]);
         }
     }
-    roff.render()
+    roff.render().replace(PREAMBLE, "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_has_a_page_in_each_language() {
+        let [english, chinese] = [Lang::En, Lang::ZhCn].map(pages);
+        let files = |pages: &[Page]| pages.iter().map(|page| page.file.clone()).collect::<Vec<_>>();
+        assert_eq!(files(&english), files(&chinese));
+        for command in grammar::command().get_subcommands() {
+            let file = format!("isonet-{}.1", command.get_name());
+            assert!(files(&english).contains(&file), "{file}");
+        }
+        for page in english {
+            assert!(page.text.is_ascii(), "{}: {}", page.file, page.text);
+            assert!(page.text.contains(".SH NAME\n") && page.text.matches(PREAMBLE).count() == 1, "{}", page.text);
+        }
+        for page in chinese {
+            assert!(page.text.contains(".SH 名称\n") && !page.text.contains(".SH NAME"), "{}", page.text);
+        }
+    }
+
+    #[test]
+    fn the_first_page_names_the_exit_status_and_the_files() {
+        for (lang, expected) in [(Lang::En, ".SH FILES"), (Lang::ZhCn, ".SH 文件")] {
+            let first = pages(lang).pop().expect("there are pages");
+            assert_eq!(first.file, "isonet.1");
+            assert!(first.text.contains(expected) && first.text.contains("78"), "{}", first.text);
+        }
+    }
 }

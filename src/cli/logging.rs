@@ -2,30 +2,58 @@
 //!
 //! Under systemd the journal learns the priority of each line, and a journal that does not keep up never holds the program back: what it does
 //! not take is dropped.
+//!
+//! The service's level can be set while it runs ([`set`]), by the configuration; `ISONET_LOG` is stronger.
 
 use super::complain;
+use crate::config::LogLevel;
 use crate::sys::journald;
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::OnceLock;
 use tracing::{Level, Metadata};
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::Registry;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::{MakeWriter, layer};
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::reload::{self, Handle};
 use tracing_subscriber::util::SubscriberInitExt;
+
+/// What lets lines pass, to be replaced while the program runs; not there where `ISONET_LOG` has spoken.
+static FILTER: OnceLock<Handle<Targets, Registry>> = OnceLock::new();
 
 /// Says what `ISONET_LOG` asks for (`debug`, `isonet=debug`), and without it what is given: a clerk must not see logs.
 pub(super) fn start(unasked: &str) {
-    let wanted = std::env::var("ISONET_LOG").unwrap_or_else(|_| unasked.to_owned());
-    let filter = wanted.parse().unwrap_or_else(|error| {
+    let asked = std::env::var("ISONET_LOG").ok();
+    let filter = asked.as_deref().unwrap_or(unasked).parse().unwrap_or_else(|error| {
         complain(&format!("isonet: 看不懂 ISONET_LOG，已忽略 / ISONET_LOG is not understood and is ignored: {error}"));
         Targets::new()
     });
+    let (filter, handle) = reload::Layer::new(filter);
+    if asked.is_none() {
+        // It is started once.
+        let _ = FILTER.set(handle);
+    }
     let registry = tracing_subscriber::registry().with(filter);
     match journal() {
         // The journal knows time and priority itself.
         Some(journal) => registry.with(layer().with_ansi(false).without_time().with_level(false).with_writer(ToJournal(journal))).init(),
         None => registry.with(layer().with_ansi(false).with_writer(io::stderr)).init(),
     }
+}
+
+/// From now on the log says this much; nothing changes where `ISONET_LOG` has spoken.
+pub(super) fn set(level: LogLevel) {
+    let Some(filter) = FILTER.get() else { return };
+    if let Err(error) = filter.reload(targets(level)) {
+        complain(&format!("isonet: 日志级别没能改 / the level of the log could not be set: {error}"));
+    }
+}
+
+/// More than usual is said by this program only: what its libraries have to say helps nobody at a terminal.
+fn targets(level: LogLevel) -> Targets {
+    let own: LevelFilter = level.word().parse().expect("a word of tracing's own");
+    Targets::new().with_default(own.min(LevelFilter::INFO)).with_target(env!("CARGO_PKG_NAME"), own)
 }
 
 /// The way to the journal, if stderr leads there.
@@ -90,6 +118,15 @@ fn entry(priority: u8, line: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
     use std::os::unix::net::UnixDatagram;
+
+    #[test]
+    fn a_level_counts_for_this_program_and_only_info_and_less_for_what_it_uses() {
+        let says = |level, target: &str, at| targets(level).would_enable(target, &at);
+        assert!(says(LogLevel::Debug, "isonet::daemon", Level::DEBUG) && !says(LogLevel::Debug, "hyper", Level::DEBUG));
+        assert!(says(LogLevel::Trace, "isonet::daemon", Level::TRACE) && says(LogLevel::Trace, "hyper", Level::INFO));
+        assert!(says(LogLevel::Error, "hyper", Level::ERROR) && !says(LogLevel::Error, "isonet::daemon", Level::WARN));
+        assert!(!says(LogLevel::Info, "isonet::daemon", Level::DEBUG), "the usual");
+    }
 
     #[test]
     fn a_line_becomes_an_entry_with_its_priority_and_nothing_waits() {

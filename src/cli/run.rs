@@ -1,9 +1,10 @@
 //! `isonet run`: the resident service, in the foreground.
 
 use super::grammar::Global;
-use super::{INTERNAL, IO, complain, runtime};
-use crate::config::{Owner, run_dir, state_dir};
-use crate::daemon::{self, Orders, RunError};
+use super::{INTERNAL, IO, complain, logging, runtime};
+use crate::config::{self, Config, ConfigError, LanguageChoice, Loaded, Owner, Policy, run_dir, state_dir};
+use crate::daemon::{self, OnDisk, Orders, RunError};
+use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {}
@@ -14,13 +15,12 @@ pub fn run(global: &Global, _: &Arguments) -> u8 {
 }
 
 fn watch(global: &Global) -> Result<(), u8> {
-    let loaded = global.load()?;
+    let (loaded, on_disk) = load(global)?;
+    logging::set(loaded.config.log_level);
     let lang = global.lang(loaded.config.language);
-    let env = |name: &str| std::env::var(name).ok();
-    let state_dir = state_dir(&loaded.config, Owner::of_process(), env);
-    let run_dir = run_dir(&loaded.config, Owner::of_process(), env);
-    let orders = state_dir
-        .map(|state_dir| Orders { file: global.config.clone(), state_dir, run_dir, lang, loaded })
+    let run_dir = run_dir(&loaded.config, Owner::of_process(), environment);
+    let orders = state_of(&loaded.config)
+        .map(|state_dir| Orders { file: global.config.clone(), state_dir, run_dir, lang, loaded, on_disk, set_log_level: logging::set })
         .ok_or(RunError::NoStateDirectory);
     let runtime = runtime()?;
     let ended = orders.and_then(|orders| runtime.block_on(daemon::run(orders)));
@@ -35,6 +35,43 @@ fn watch(global: &Global) -> Result<(), u8> {
             RunError::System(_) => INTERNAL,
         }
     })
+}
+
+/// The configuration. Where the one on disk is not right, the one that was last in force: a slip of the pen must not leave a PC unwatched from
+/// the next boot on. Where there never was one it does not start.
+fn load(global: &Global) -> Result<(Loaded, OnDisk), u8> {
+    let error = match config::load(global.config.as_deref()) {
+        Ok(loaded) => return Ok((loaded, OnDisk::InForce)),
+        Err(error) => error,
+    };
+    let told = config::render_error(&error, global.lang(LanguageChoice::Auto));
+    // One that was asked for and is not there is a mistake in the asking.
+    let last = if let ConfigError::Missing(_) = error { None } else { last_in_force(global) };
+    let Some(config) = last else {
+        complain(&told);
+        return Err(error.exit_code());
+    };
+    tracing::error!("the configuration on disk is not right; the one that was last in force goes on:\n{told}");
+    Ok((config::remembered(config), OnDisk::Refused))
+}
+
+fn last_in_force(global: &Global) -> Option<Config> {
+    let places = config::load_places(global.config.as_deref());
+    match Policy::load(&state_of(&places)?) {
+        Ok(policy) => policy.map(|policy| policy.config),
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the configuration that was last in force is not known");
+            None
+        }
+    }
+}
+
+fn state_of(config: &Config) -> Option<PathBuf> {
+    state_dir(config, Owner::of_process(), environment)
+}
+
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// An error with all that caused it.

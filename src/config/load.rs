@@ -123,6 +123,16 @@ pub fn load_places(path: Option<&Path>) -> Config {
     Config::deserialize(plain(whole)).unwrap_or_default()
 }
 
+/// One that was in force and is remembered, with the rules that it names as far as they can be read now; no article is cited otherwise.
+pub fn remembered(config: Config) -> Loaded {
+    let own = |path: &str| {
+        let (path, bytes) = read(Path::new(path)).ok()?;
+        rule_set::own(&decode(path, bytes).ok()?).ok()
+    };
+    let rules = config.rules.set.as_deref().and_then(|set| if set == rule_set::EXAMPLE { Some(rule_set::example()) } else { own(set) });
+    Loaded { config, rules, sources: Vec::new(), notes: Vec::new(), files: Vec::new() }
+}
+
 /// A plain file, bounded; a pipe is refused and not waited for.
 fn read(path: &Path) -> Result<(PathBuf, Vec<u8>), ConfigError> {
     let owned = || path.to_owned();

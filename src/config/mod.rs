@@ -30,7 +30,7 @@ pub use duties::{
     Anchor, Canary, Clock, Firewall, IsolationMode, IsolationSettings, LogTransport, Retention, Roots, Rules, Sink, Upload, Usb,
     UsbAllowed, Web, WebListen,
 };
-pub use load::{ConfigError, DEFAULT_FILE, LARGEST_FILE, LoadNote, Loaded, load, load_from, load_places, parse};
+pub use load::{ConfigError, DEFAULT_FILE, LARGEST_FILE, LoadNote, Loaded, load, load_from, load_places, parse, remembered};
 pub use named::{FileFault, FileRole, NamedFile};
 pub use places::{Owner, run_dir, run_dirs, state_dir};
 pub use policy::Policy;
@@ -39,8 +39,8 @@ pub use render::{render_error, render_note, render_problem};
 pub use rule_set::{EXAMPLE, example};
 pub use text::{ByteSize, TextError, bytes, duration};
 pub use types::{
-    Access, Clear, Config, Contact, ContactRole, Contacts, Dns, GatewayChoice, LanguageChoice, Maintenance, Network, Probe, Raise,
-    Terminal, TerminalKind,
+    Access, Clear, Config, Contact, ContactRole, Contacts, Dns, GatewayChoice, LanguageChoice, LogLevel, Maintenance, Network, Probe,
+    Raise, Terminal, TerminalKind,
 };
 pub use vpn::{IfPattern, ServerName, Transport, Vpn, VpnKind};
 pub use weaker::weakened;

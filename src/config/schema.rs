@@ -124,6 +124,7 @@ pub const ROOT: &[Key] = &[
     may("language", Kind::Choice(&["auto", "zh-CN", "en"])),
     may("state-dir", Kind::Path),
     may("run-dir", Kind::Path),
+    may("log-level", Kind::Choice(&["error", "warn", "info", "debug", "trace"])),
     may("terminal", Kind::Table(TERMINAL)),
     may("contacts", Kind::Table(CONTACTS)),
     may("network", Kind::Table(NETWORK)),

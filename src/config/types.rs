@@ -23,6 +23,9 @@ pub struct Config {
     pub state_dir: Option<PathBuf>,
     /// Where sockets live; `None` = the default place for this user.
     pub run_dir: Option<PathBuf>,
+    /// How much the service says of itself.
+    #[serde(skip_serializing_if = "LogLevel::is_usual")]
+    pub log_level: LogLevel,
     /// Who this terminal is.
     pub terminal: Terminal,
     /// Whom to call.
@@ -90,6 +93,42 @@ pub enum LanguageChoice {
     /// English.
     #[serde(rename = "en")]
     En,
+}
+
+/// How much the service says of itself in its log. Records are no part of that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogLevel {
+    /// Only what keeps it from its work.
+    Error,
+    /// And what somebody should look at.
+    Warn,
+    /// And what happens seldom: a start, a new configuration.
+    #[default]
+    Info,
+    /// And what it does.
+    Debug,
+    /// And how.
+    Trace,
+}
+
+impl LogLevel {
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+
+    /// Left out where it is written down: the digest of a policy stays what it was before the key was there.
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+    fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Who this terminal is. Travels with every incident.

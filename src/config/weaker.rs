@@ -1,7 +1,7 @@
 //! Which keys of a configuration watch, keep or tell less than before. Pure.
 //!
 //! A key is named where the later value could let something pass that the earlier one would have shown; whether somebody wanted it is not
-//! judged. Contacts, language, names and announced maintenance are no part of the watch.
+//! judged. Contacts, language, names, the program's own log and announced maintenance are no part of the watch.
 
 use super::centre::Centre;
 use super::duties::{Firewall, IsolationMode, IsolationSettings, LogTransport, Roots, Sink, Usb};

@@ -25,4 +25,4 @@ mod status;
 mod tally;
 
 pub use recorder::RecorderError;
-pub use service::{Orders, RunError, run};
+pub use service::{OnDisk, Orders, RunError, run};

@@ -375,6 +375,7 @@ fn of_agent(event: AgentEvent, now: &Stamp) -> Draft {
 mod tests {
     use super::*;
     use crate::config::Loaded;
+    use crate::daemon::OnDisk;
     use crate::model::{Body, ClockState};
     use crate::spool::Reader;
     use tokio::task::LocalSet;
@@ -382,7 +383,15 @@ mod tests {
     fn orders(state: &Path, text: &str) -> Orders {
         let config = toml::from_str(text).expect("a configuration");
         let loaded = Loaded { config, rules: None, sources: Vec::new(), notes: Vec::new(), files: Vec::new() };
-        Orders { loaded, file: None, state_dir: state.to_owned(), run_dir: None, lang: Lang::En }
+        Orders {
+            loaded,
+            file: None,
+            state_dir: state.to_owned(),
+            run_dir: None,
+            lang: Lang::En,
+            on_disk: OnDisk::InForce,
+            set_log_level: |_| {},
+        }
     }
 
     fn now() -> Stamp {

@@ -11,7 +11,7 @@ use super::status;
 use super::tally::Tally;
 use crate::baseline::{Enrolment, Mark, mark, this_terminal};
 use crate::catalogue::Lang;
-use crate::config::{self, Config, Loaded};
+use crate::config::{self, Config, Loaded, LogLevel};
 use crate::incident::{Covered, Effect, Engine, Input};
 use crate::infer::World;
 use crate::model::{AgentEvent, Draft, Outcome, Stamp, Watched, What};
@@ -65,6 +65,19 @@ pub struct Orders {
     pub run_dir: Option<PathBuf>,
     /// The language of the status line.
     pub lang: Lang,
+    /// Whether it is the one on disk.
+    pub on_disk: OnDisk,
+    /// How much is said in the log from then on.
+    pub set_log_level: fn(LogLevel),
+}
+
+/// What became of the configuration on disk at the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnDisk {
+    /// It is in force.
+    InForce,
+    /// It is not right; one from before is in force.
+    Refused,
 }
 
 impl Orders {
@@ -167,7 +180,10 @@ impl Service {
         let mut control = sockets(orders.run_dir.as_deref())?;
         let Outside { now: clock, prober, ear, watches, phase } = outside(&config, &enrolment);
         let now = clock();
-        let (recorder, open) = Recorder::open(&orders, &now)?;
+        let (mut recorder, open) = Recorder::open(&orders, &now)?;
+        if orders.on_disk == OnDisk::Refused {
+            recorder.refuse_configuration();
+        }
         let manager = Manager::of_environment();
         control.serve(recorder.dir(), recorder.head().clone(), orders.lang);
         let facing = facing(&config, &orders, &now);
@@ -412,6 +428,7 @@ impl Service {
                     self.manager.ready();
                     return None;
                 }
+                (self.orders.set_log_level)(loaded.config.log_level);
                 tracing::info!("the configuration was read again");
                 self.config = Arc::new(loaded.config.clone());
                 self.orders.loaded = loaded;

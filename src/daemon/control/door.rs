@@ -6,7 +6,7 @@ use rustix::fs::{Gid, Mode, chown, fchmod};
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::fs::{self, Permissions};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use tokio::net::{UnixListener, UnixStream};
 
@@ -69,6 +69,8 @@ impl Door {
         let door = door(opened.map_err(io("listen at"))?);
         if view == View::Whole
             && let Some(id) = group::id()
+            // The service's own group already: its sandbox forbids even to say so.
+            && fs::metadata(path).is_ok_and(|file| file.gid() != id)
             && let Err(error) = chown(path, None, Some(Gid::from_raw(id)))
         {
             tracing::info!(%error, "the group isonet could not be given the control socket");

@@ -3,7 +3,7 @@
 //! Time moves on when everything in the loop has come to rest, and the log is waited for before, so that a day gives the same records on every
 //! machine.
 
-use super::{Orders, Outside, Service};
+use super::{OnDisk, Orders, Outside, Service};
 use crate::catalogue::Lang;
 use crate::config::Loaded;
 use crate::daemon::looks::Prober;
@@ -248,7 +248,8 @@ async fn a_day_with_outages_flaps_losses_storms_and_a_sleep_gives_these_records_
     BEGAN.set(Some(Instant::now()));
     let loaded = Loaded { config: tunnelled(), rules: None, sources: Vec::new(), notes: Vec::new(), files: Vec::new() };
     let file = Some(dir.path().join("isonet.toml"));
-    let orders = Orders { loaded, file, state_dir: state.clone(), run_dir: None, lang: Lang::En };
+    let orders =
+        Orders { loaded, file, state_dir: state.clone(), run_dir: None, lang: Lang::En, on_disk: OnDisk::InForce, set_log_level: |_| {} };
     let begun = Begun::default();
     let outside = Outside {
         now: stamp,

@@ -1,0 +1,165 @@
+//! Install, upgrade, remove, purge.
+
+use std::time::{Duration, Instant};
+
+use super::{Row, must};
+use crate::Done;
+use crate::container::{PATIENCE, until};
+use crate::ground::Ground;
+
+pub(super) const FIRST: &[Row] = &[
+    ("once installed it is active within two seconds", installed),
+    ("the unit says nothing wrong to systemd and is exposed no more than it says", analysed),
+    ("it listens at the declared sockets only", sockets),
+    ("status answers root and the group, and tells others what a clerk may see", audience),
+];
+
+pub(super) const LAST: &[Row] = &[
+    ("an upgrade with an incident open loses nothing and opens nothing again", upgraded),
+    ("removed and installed again it goes on with its own log", reinstalled),
+    ("a purge leaves nothing of it", purged),
+    ("a first start with a bad file waits for a good one, and needs no hand then", first_start),
+];
+
+fn installed(ground: &mut Ground) -> Done<String> {
+    let begin = Instant::now();
+    ground.install(&ground.old)?;
+    let took = begin.elapsed();
+    // Whatever is left to wait for after dpkg is done.
+    until("the service", || (ground.property("ActiveState").ok()? == "active").then_some(()))?;
+    let late = begin.elapsed().saturating_sub(took);
+    let stamp = |name: &str| ground.property(name)?.parse::<u64>().map_err(|e| format!("{name}: {e}"));
+    let start = Duration::from_micros(stamp("ActiveEnterTimestampMonotonic")?.saturating_sub(stamp("InactiveExitTimestampMonotonic")?));
+    must(late + start < Duration::from_secs(2), || format!("started in {start:?}, {late:?} after dpkg"))?;
+    ground.container.run("systemctl is-enabled isonet")?;
+    ground.container.run("isonet status")?;
+    Ok(format!("dpkg took {} ms, of which the start {} ms; active when it was done", took.as_millis(), start.as_millis()))
+}
+
+fn analysed(ground: &mut Ground) -> Done<String> {
+    let said = ground.container.tried("systemd-analyze verify /lib/systemd/system/isonet.service")?;
+    must(said.code == 0 && said.out.is_empty() && said.err.is_empty(), || format!("verify: {}{}", said.out, said.err))?;
+    let security = ground.container.run("systemd-analyze security --no-pager isonet")?;
+    let level = security.lines().find_map(|line| line.split("isonet.service: ").nth(1)).unwrap_or_default();
+    let figure: f64 = level.split(' ').next().unwrap_or_default().parse().map_err(|e| format!("{security}: {e}"))?;
+    must(figure <= 2.5, || security.clone())?;
+    let asked: Vec<String> =
+        security.lines().filter_map(|line| line.strip_prefix("✗ ")?.split_whitespace().next().map(str::to_owned)).collect();
+    Ok(format!("verify is silent; security: {figure}, counted: {}", asked.join(" ")))
+}
+
+fn sockets(ground: &mut Ground) -> Done<String> {
+    let pid = ground.pid()?;
+    let listening = ground.container.run(&format!("ss -Hlxtunp | grep 'pid={pid},'"))?;
+    let mut told: Vec<String> = Vec::new();
+    for line in listening.lines() {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        // A datagram socket without a name only speaks.
+        if let ["u_dgr", "UNCONN", _, _, "*", ..] = fields.as_slice() {
+            continue;
+        }
+        told.push(format!("{} {}", fields[0], fields[4]));
+    }
+    told.sort();
+    must(told == ["u_str /run/isonet/control.sock", "u_str /run/isonet/public.sock"], || listening.clone())?;
+    let files = ground.container.run(&format!("lsof -nP -p {pid} -a -i -sTCP:LISTEN || true"))?;
+    must(files.trim().is_empty(), || files.clone())?;
+    let modes = ground.container.run("stat -c '%a %U:%G %n' /run/isonet/*.sock /var/lib/isonet")?;
+    let wanted =
+        "660 isonet:isonet /run/isonet/control.sock\n666 isonet:isonet /run/isonet/public.sock\n750 isonet:isonet /var/lib/isonet\n";
+    must(modes == wanted, || modes.clone())?;
+    Ok("control.sock 0660, public.sock 0666; no port; the state 0750".to_owned())
+}
+
+fn audience(ground: &mut Ground) -> Done<String> {
+    ground.watching()?;
+    let asks = |identity: &[&str]| -> Done<serde_json::Value> {
+        let said = crate::container::tried(&mut ground.container.command_of(identity, "isonet status --json"))?;
+        serde_json::from_str(&said.out).map_err(|e| format!("{identity:?}: {e}: {}{}", said.out, said.err))
+    };
+    let root = asks(&[])?;
+    let member = asks(&["--reuid=li", "--regid=li", "--groups=isonet"])?;
+    let clerk = asks(&["--reuid=clerk", "--regid=clerk", "--clear-groups"])?;
+    for (who, status) in [("root", &root), ("a member of isonet", &member)] {
+        must(status["view"] == "whole" && status["agent"].is_object(), || format!("{who}: {status}"))?;
+    }
+    must(clerk["view"] == "clerk" && clerk["agent"].is_null(), || format!("a clerk: {clerk}"))?;
+    Ok("root and a member of isonet: all; a clerk: the answer alone".to_owned())
+}
+
+fn upgraded(ground: &mut Ground) -> Done<String> {
+    ground.watching()?;
+    ground.network.cut()?;
+    let before = ground.recorded("an incident", PATIENCE, |records| {
+        records.incidents("disconnection:settlement", "opened").len() > records.incidents("disconnection:settlement", "resolved").len()
+            || records.incidents("disconnection:settlement", "updated").iter().any(|record| record.pointer("/incident/change").is_some())
+    })?;
+    let opened = before.incidents("disconnection:settlement", "opened").len();
+    let version = |ground: &Ground| ground.container.run("dpkg-query -W -f '${Version}' isonet");
+    let from = version(ground)?;
+    ground.install(&ground.new)?;
+    let to = version(ground)?;
+    must(from != to, || format!("{from} and {to}"))?;
+    ground.watching()?;
+    ground.network.mend()?;
+    let after = ground.recorded("its end", PATIENCE, |records| {
+        records.continues(&before)
+            && records.incidents("disconnection:settlement", "resolved").len()
+                > before.incidents("disconnection:settlement", "resolved").len()
+    })?;
+    must(after.epochs().len() == 1, || format!("{:?}", after.epochs()))?;
+    must(after.incidents("disconnection:settlement", "opened").len() == opened, || "opened again".to_owned())?;
+    must(after.events("stopped") > before.events("stopped") && after.events("gap") == before.events("gap"), || {
+        "it did not end in order".to_owned()
+    })?;
+    must(ground.container.run("cat /etc/isonet/conf.d/50-site.toml")?.contains("settlement"), || "the configuration is gone".to_owned())?;
+    ground.log_is_whole()?;
+    Ok(format!(
+        "{from} to {to}: {} records kept and {} more, one epoch, no gap, the incident closed under its id",
+        before.lines.len(),
+        after.lines.len() - before.lines.len()
+    ))
+}
+
+fn reinstalled(ground: &mut Ground) -> Done<String> {
+    let before = ground.records()?;
+    ground.container.run("dpkg -r isonet")?;
+    must(ground.container.tried("systemctl is-active isonet")?.out.trim() != "active", || "it is still active".to_owned())?;
+    ground.container.run("test -d /var/lib/isonet/spool && test -e /etc/isonet/isonet.toml && test -e /var/lib/isonet/baseline.json && ! test -e /run/isonet")?;
+    ground.install(&ground.new)?;
+    ground.watching()?;
+    let after = ground.recorded("the next start", PATIENCE, |records| {
+        records.continues(&before) && records.events("started") > before.events("started")
+    })?;
+    must(after.epochs() == before.epochs(), || format!("{:?}", after.epochs()))?;
+    ground.log_is_whole()?;
+    Ok(format!("{} records kept, the same epoch and chain, the baseline still there", before.lines.len()))
+}
+
+fn purged(ground: &mut Ground) -> Done<String> {
+    ground.container.run("dpkg -P isonet")?;
+    let left = ground
+        .container
+        .tried("ls -d /var/lib/isonet /etc/isonet /run/isonet /usr/bin/isonet /lib/systemd/system/isonet.service 2>/dev/null")?
+        .out;
+    must(left.is_empty(), || left.clone())?;
+    let running = ground.container.tried("systemctl show -p LoadState --value isonet; pgrep -x isonet")?.out;
+    Ok(format!("no file of it is left; the unit is {}", running.trim()))
+}
+
+fn first_start(ground: &mut Ground) -> Done<String> {
+    ground.container.write("/etc/isonet/conf.d/99-bad.toml", "nonsense = 1")?;
+    let said = ground.install(&ground.new)?;
+    let state = ground.property("ActiveState")?;
+    must(state != "active", || "it runs on a configuration that nobody wrote".to_owned())?;
+    let log = ground.container.run("journalctl -u isonet --no-pager -o cat")?;
+    must(log.contains("99-bad.toml:1:1"), || log.clone())?;
+    ground.container.run("rm /etc/isonet/conf.d/99-bad.toml")?;
+    let begin = Instant::now();
+    until("the service", || (ground.property("ActiveState").ok()? == "active").then_some(()))?;
+    Ok(format!(
+        "dpkg ends with {}, the journal names file and line; {} ms after the file is mended it is active",
+        said.code,
+        begin.elapsed().as_millis()
+    ))
+}

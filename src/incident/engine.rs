@@ -205,6 +205,9 @@ impl Engine {
                     let (needed, lesser): (BTreeMap<_, _>, BTreeMap<_, _>) =
                         services.into_iter().partition(|(name, _)| self.services.contains(name));
                     self.take((now, began_ms), &needed, None, &mut effects);
+                    if self.tells_more(&needed) {
+                        self.round.wish(at, STALE_ROUND);
+                    }
                     if lesser.values().any(|usable| *usable == Some(false)) && !self.ledger.troubled() {
                         self.round.wish(at, LIVELY);
                     }
@@ -275,6 +278,12 @@ impl Engine {
         };
         let named = diagnosis.services.iter().map(|service| (name(&service.chain), service.usable));
         named.filter(|(name, _)| self.services.contains(name) || self.services.is_empty()).collect()
+    }
+
+    /// This pulse saw a service work of which the last round could not tell: that round must not stand for minutes.
+    fn tells_more(&self, pulse: &BTreeMap<String, Option<bool>>) -> bool {
+        let told = self.latest.as_ref().map(|latest| self.judged(latest)).unwrap_or_default();
+        pulse.iter().any(|(name, usable)| *usable == Some(true) && told.get(name) == Some(&None))
     }
 
     fn take(

@@ -1,6 +1,7 @@
 //! What all cases stand on: the container with its network, the packages, and the words to ask the service.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::container::{Container, FILES, Said, until, within};
-use crate::network::{CENTRE, Network, PORT};
+use crate::network::{CENTRES, Network, PORT, address};
 use crate::records::Records;
 use crate::{Done, run, tree};
 
@@ -60,7 +61,10 @@ impl Ground {
         // Who sits at the PC, who may ask, and who may do nothing; the first has a home that others may enter, as old desktops make them.
         container.run(
             "useradd -m li && chmod 755 /home/li && useradd -M clerk && printf 'nameserver 10.79.1.1\\n' >/etc/resolv.conf && \
-             printf '127.0.0.1 localhost\\n127.0.1.1 till\\n' >/etc/hosts && chmod 644 /etc/resolv.conf /etc/hosts",
+             printf '127.0.0.1 localhost\\n127.0.1.1 till\\n' >/etc/hosts && chmod 644 /etc/resolv.conf /etc/hosts && \
+             hostname till && echo till >/etc/hostname && ln -sf /usr/share/zoneinfo/Etc/UTC /etc/localtime && \
+             nft add table inet guard && nft 'add chain inet guard in { type filter hook input priority 0; }' && \
+             nft add rule inet guard in tcp dport 9 drop",
         )?;
         Ok(Ground { container, network, old: packages.old.clone(), new: packages.new.clone() })
     }
@@ -70,14 +74,18 @@ impl Ground {
         if said.code == 0 { Ok(said) } else { Err(format!("dpkg: {}{}", said.out, said.err)) }
     }
 
-    /// A centre, quick to open and to close; records go to the journal as well.
+    /// Centres, quick to open and to close; records go to the journal as well.
     pub(crate) fn configure(&self) -> Done {
-        let text = format!(
+        let mut text = String::from(
             "language = \"en\"\n[terminal]\nname = \"Till\"\nkind = \"pharmacy\"\n[network]\naccess = \"leased-line\"\n[probe]\ninterval = \"1s\"\n\
-             timeout = \"1500ms\"\nraise = {{ failures = 1, within = \"15s\" }}\nclear = {{ successes = 1, within = \"10s\" }}\n\
-             [[centre]]\nname = \"settlement\"\nhost = \"{CENTRE}\"\ntcp = [{PORT}]\nhttp = {{ url = \"http://{CENTRE}:{PORT}/\", status = [200] }}\n\
-             [rules]\nset = \"example\"\nforbidden-software = [\"teamviewer\"]\n[[sink]]\nname = \"journal\"\nkind = \"journal\""
+             timeout = \"1500ms\"\nraise = { failures = 1, within = \"15s\" }\nclear = { successes = 1, within = \"10s\" }\n\
+             [rules]\nset = \"example\"\nforbidden-software = [\"teamviewer\"]\n[[sink]]\nname = \"journal\"\nkind = \"journal\"",
         );
+        for name in CENTRES {
+            let at = address(name);
+            let http = format!("{{ url = \"http://{at}:{PORT}/\", status = [200] }}");
+            let _ = writeln!(text, "\n[[centre]]\nname = \"{name}\"\nhost = \"{at}\"\ntcp = [{PORT}]\nhttp = {http}");
+        }
         self.container.write("/etc/isonet/conf.d/50-site.toml", &text)
     }
 

@@ -5,8 +5,8 @@ use std::process::{Child, Command, Stdio};
 use crate::inside;
 use crate::{Done, run};
 
-/// The centre, beyond the router.
-pub(crate) const CENTRE: &str = "10.79.2.2";
+/// The centres, beyond the router: one for each outage, as what comes back too often is called flapping.
+pub(crate) const CENTRES: [&str; 6] = ["settlement", "explained", "frozen", "killed", "files", "upgraded"];
 pub(crate) const PORT: u16 = 8080;
 const ROUTER: &str = "10.79.1.1";
 
@@ -28,7 +28,9 @@ impl Network {
             ip(&format!("-n {place} link set {device} up"))?;
             ip(&format!("-n {place} addr add {address}/24 dev {device}"))?;
         }
-        ip(&format!("-n {beyond} addr add {CENTRE}/32 dev lo"))?;
+        for name in CENTRES {
+            ip(&format!("-n {beyond} addr add {}/32 dev lo", address(name)))?;
+        }
         ip(&format!("-n {terminal} route add default via {ROUTER}"))?;
         let mut centre = Command::new("ip");
         centre.args(["netns", "exec", &beyond]).arg(std::env::current_exe().map_err(|e| e.to_string())?).args([inside::WORD, "centre"]);
@@ -51,13 +53,13 @@ impl Network {
         ip(&format!("-n {} {words}", self.terminal()))
     }
 
-    /// The centre cannot be reached: the terminal's own route says so.
-    pub(crate) fn cut(&self) -> Done {
-        self.ip(&format!("route replace unreachable {CENTRE}/32"))
+    /// This centre cannot be reached: the terminal's own route says so.
+    pub(crate) fn cut(&self, centre: &str) -> Done {
+        self.ip(&format!("route replace unreachable {}/32", address(centre)))
     }
 
-    pub(crate) fn mend(&self) -> Done {
-        self.ip(&format!("route del unreachable {CENTRE}/32"))
+    pub(crate) fn mend(&self, centre: &str) -> Done {
+        self.ip(&format!("route del unreachable {}/32", address(centre)))
     }
 
     /// A switch of the terminal's kernel.
@@ -76,6 +78,12 @@ impl Drop for Network {
             let _ = ip(&format!("netns delete {place}"));
         }
     }
+}
+
+/// Where a centre is.
+pub(crate) fn address(centre: &str) -> String {
+    let nth = CENTRES.iter().position(|name| *name == centre).map_or(0, |nth| nth + 2);
+    format!("10.79.2.{nth}")
 }
 
 fn ip(words: &str) -> Done {

@@ -26,16 +26,21 @@ const REST: Duration = Duration::from_millis(200);
 pub(super) async fn receive(door: Door, house: Rc<House>) {
     let mut guests = Guests::default();
     let mut pace = Pace { since: Instant::now(), count: 0 };
+    let mut refused = false;
     loop {
         pace.step().await;
         match door.accept().await {
             Ok(stream) => {
+                refused = false;
                 guests.admit(stream, &house);
                 // It gets its chance to be heard before the next may take its place.
                 yield_now().await;
             }
             Err(error) => {
-                tracing::warn!(%error, "a client could not be let in");
+                // Once, however often it is tried.
+                if !std::mem::replace(&mut refused, true) {
+                    tracing::warn!(%error, "clients cannot be let in");
+                }
                 sleep(REST).await;
             }
         }

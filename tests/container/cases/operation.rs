@@ -60,9 +60,8 @@ fn started_with_a_bad_file(ground: &mut Ground) -> Done<String> {
 
 fn relevelled(ground: &mut Ground) -> Done<String> {
     let pid = ground.pid()?;
-    // Two half requests; each is worth a line to whoever wants to know.
+    // Nonsense at the socket is worth a line to whoever wants to know.
     let lines = |ground: &Ground| -> Done<usize> {
-        ground.container.run("for i in 1 2; do timeout 0.2 sh -c 'exec 3<>/dev/null; true'; done")?;
         ground.container.run(&format!(
             "timeout 20 {}/inside {} ask /run/isonet/public.sock 'nonsense\\n\\n' >/dev/null; true",
             crate::container::FILES,
@@ -85,18 +84,18 @@ fn relevelled(ground: &mut Ground) -> Done<String> {
 
 fn explained(ground: &mut Ground) -> Done<String> {
     ground.watching()?;
-    let before = ground.records()?.incidents("disconnection:settlement", "opened").len();
-    ground.network.cut()?;
-    ground.recorded("an incident", PATIENCE, |records| records.incidents("disconnection:settlement", "opened").len() > before)?;
+    let before = ground.records()?.incidents("disconnection:explained", "opened").len();
+    ground.network.cut("explained")?;
+    ground.recorded("an incident", PATIENCE, |records| records.incidents("disconnection:explained", "opened").len() > before)?;
     let told = until("the entry with its explanation", || {
         let text = ground.container.tried("journalctl -x -u isonet --no-pager -n 200").ok()?.out;
         let at = text.rfind("Defined-By: isonet")?;
         text[at..].contains("Incident:").then_some(text)
     });
-    ground.network.mend()?;
+    ground.network.mend("explained")?;
     let told = told?;
     let subject = told.lines().rev().find_map(|line| line.split("Subject: ").nth(1)).unwrap_or_default().to_owned();
     must(told.contains("At the counter:") && told.contains("For an engineer:"), || told.clone())?;
-    ground.recorded("its end", PATIENCE, |records| records.incidents("disconnection:settlement", "resolved").len() > before)?;
+    ground.recorded("its end", PATIENCE, |records| records.incidents("disconnection:explained", "resolved").len() > before)?;
     Ok(format!("journalctl -x -u isonet: \"{subject}\", the counter's steps, the engineer's, the incident's number"))
 }

@@ -87,28 +87,26 @@ fn audience(ground: &mut Ground) -> Done<String> {
     Ok("root and a member of isonet: all; a clerk: the answer alone".to_owned())
 }
 
+const CENTRE: &str = "upgraded";
+const OUTAGE: &str = "disconnection:upgraded";
+
 fn upgraded(ground: &mut Ground) -> Done<String> {
     ground.watching()?;
-    ground.network.cut()?;
-    let before = ground.recorded("an incident", PATIENCE, |records| {
-        records.incidents("disconnection:settlement", "opened").len() > records.incidents("disconnection:settlement", "resolved").len()
-            || records.incidents("disconnection:settlement", "updated").iter().any(|record| record.pointer("/incident/change").is_some())
-    })?;
-    let opened = before.incidents("disconnection:settlement", "opened").len();
+    ground.network.cut(CENTRE)?;
+    let before = ground.recorded("an incident", PATIENCE, |records| !records.incidents(OUTAGE, "opened").is_empty())?;
+    let opened = before.incidents(OUTAGE, "opened").len();
     let version = |ground: &Ground| ground.container.run("dpkg-query -W -f '${Version}' isonet");
     let from = version(ground)?;
     ground.install(&ground.new)?;
     let to = version(ground)?;
     must(from != to, || format!("{from} and {to}"))?;
     ground.watching()?;
-    ground.network.mend()?;
+    ground.network.mend(CENTRE)?;
     let after = ground.recorded("its end", PATIENCE, |records| {
-        records.continues(&before)
-            && records.incidents("disconnection:settlement", "resolved").len()
-                > before.incidents("disconnection:settlement", "resolved").len()
+        records.continues(&before) && records.incidents(OUTAGE, "resolved").len() > before.incidents(OUTAGE, "resolved").len()
     })?;
     must(after.epochs().len() == 1, || format!("{:?}", after.epochs()))?;
-    must(after.incidents("disconnection:settlement", "opened").len() == opened, || "opened again".to_owned())?;
+    must(after.incidents(OUTAGE, "opened").len() == opened, || "opened again".to_owned())?;
     must(after.events("stopped") > before.events("stopped") && after.events("gap") == before.events("gap"), || {
         "it did not end in order".to_owned()
     })?;
@@ -125,7 +123,9 @@ fn reinstalled(ground: &mut Ground) -> Done<String> {
     let before = ground.records()?;
     ground.container.run("dpkg -r isonet")?;
     must(ground.container.tried("systemctl is-active isonet")?.out.trim() != "active", || "it is still active".to_owned())?;
-    ground.container.run("test -d /var/lib/isonet/spool && test -e /etc/isonet/isonet.toml && test -e /var/lib/isonet/baseline.json && ! test -e /run/isonet")?;
+    ground.container.run(
+        "test -d /var/lib/isonet/spool && test -e /etc/isonet/isonet.toml && test -e /var/lib/isonet/baseline && ! test -e /run/isonet",
+    )?;
     ground.install(&ground.new)?;
     ground.watching()?;
     let after = ground.recorded("the next start", PATIENCE, |records| {

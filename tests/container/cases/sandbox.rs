@@ -20,7 +20,7 @@ fn enrolled(ground: &mut Ground) -> Done<String> {
     ground.configure()?;
     ground.recorded("the new policy", PATIENCE, |records| records.events("policy-changed") > 0)?;
     ground.container.run("isonet enroll --by Li")?;
-    let owner = ground.container.run("stat -c '%a %U:%G' /var/lib/isonet/baseline.json")?;
+    let owner = ground.container.run("stat -c '%a %U:%G' /var/lib/isonet/baseline")?;
     must(owner == "640 isonet:isonet\n", || owner.clone())?;
     ground.container.run("systemctl reload isonet")?;
     let status = ground.watching()?;
@@ -37,7 +37,9 @@ fn without_sandbox(ground: &Ground, start: &str) -> Done<BTreeSet<String>> {
     ground.container.run("systemctl stop isonet")?;
     ground.container.run(start)?;
     let blind = ground.blind();
-    ground.container.run("pkill -TERM -x isonet; while pgrep -x isonet >/dev/null; do sleep 0.05; done")?;
+    ground
+        .container
+        .run("pkill -TERM -x isonet; while pgrep -x isonet >/dev/null; do sleep 0.05; done; chown -R isonet:isonet /var/lib/isonet")?;
     ground.restart()?;
     blind
 }
@@ -49,8 +51,6 @@ fn compared(ground: &mut Ground) -> Done<String> {
     // And what root sees besides: what the rights alone keep from it.
     let root = "mkdir -p /run/isonet && /usr/bin/isonet run </dev/null >/dev/null 2>&1 & echo $!";
     let all = without_sandbox(ground, root)?;
-    ground.container.run("chown -R isonet:isonet /var/lib/isonet")?;
-    ground.restart()?;
     ground.watching()?;
     let lost: Vec<&str> = inside.difference(&all).map(|line| line.split(':').next().unwrap_or_default()).collect();
     must(all.is_subset(&inside), || format!("root sees less: {all:?} against {inside:?}"))?;
@@ -71,7 +71,6 @@ const STIRRED: &[(&str, &str, &str)] = &[
         "settings.resolver",
         "cat /tmp/resolv >/etc/resolv.conf",
     ),
-    ("ln -sf /usr/share/zoneinfo/Asia/Tokyo /etc/localtime", "clock.timezone", "rm /etc/localtime"),
     (
         "ip link add u0 type veth peer name u1 && ip link set u0 up && ip link set u1 up && ip addr add 10.80.1.2/24 dev u0 && \
       ip route add default via 10.80.1.1 metric 50",
@@ -96,8 +95,9 @@ fn told(ground: &mut Ground) -> Done<String> {
     // By a look, which a start brings: programs of others, forwarding.
     ground.container.run("cp /bin/sleep /tmp/teamviewer && (setsid setpriv --reuid=li --regid=li --clear-groups /tmp/teamviewer 600 </dev/null >/dev/null 2>&1 &)")?;
     ground.network.switch("net.ipv4.ip_forward=1")?;
+    ground.container.run("ln -sf /usr/share/zoneinfo/Asia/Tokyo /etc/localtime")?;
     ground.restart()?;
-    for code in ["software.forbidden", "extension.forwarding"] {
+    for code in ["software.forbidden", "extension.forwarding", "clock.timezone"] {
         let found = ground.recorded(code, PATIENCE, |records| !records.incidents(code, "opened").is_empty());
         if let Err(why) = found {
             return Err(format!("{why}; {:?}", ground.status()?["open_incidents"]));
@@ -106,6 +106,7 @@ fn told(ground: &mut Ground) -> Done<String> {
     }
     ground.container.run("pkill -x teamviewer")?;
     ground.network.switch("net.ipv4.ip_forward=0")?;
+    ground.container.run("ln -sf /usr/share/zoneinfo/Etc/UTC /etc/localtime")?;
     // What a user has set in his home is read, where the home lets it.
     let pid = ground.pid()?;
     let enter = |script: &str| format!("nsenter -t {pid} -m setpriv --reuid=isonet --regid=isonet --clear-groups sh -c '{script}'");

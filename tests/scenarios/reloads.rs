@@ -2,7 +2,7 @@
 
 use super::play::{config, diagnosis};
 use isonet::config::Config;
-use isonet::incident::{Effect, Engine, Input};
+use isonet::incident::{Effect, Engine, Input, Look};
 use isonet::model::{ClockState, Incident, Phase, Stamp, What};
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ fn at(s: u64) -> Stamp {
 /// A round that took a fifth of a second, and what is recorded at its end.
 fn round(engine: &mut Engine, config: &Config, began: u64, state: &str) -> Vec<Phase> {
     let name = "settlement".to_owned();
-    let services = BTreeMap::from([(name.clone(), Some(state == "ok"))]);
+    let services = BTreeMap::from([(name.clone(), (state != "unknown").then_some(state == "ok"))]);
     let diagnosis = Box::new(diagnosis(&services, &BTreeMap::from([(name, state.to_owned())]), config));
     let began = at(began);
     let ended = Stamp { boottime_ms: began.boottime_ms + 200, ..began.clone() };
@@ -64,4 +64,24 @@ fn failures_before_and_after_do_not_add_up_and_neither_do_successes() {
     assert_eq!(round(&mut engine, &config, 7, "ok"), []);
     reload(&mut engine, &config, 8);
     assert_eq!([9, 10].map(|s| round(&mut engine, &config, s, "ok")), [vec![], vec![Phase::Resolved]]);
+}
+
+/// A pulse sees the service work; whether a round begins with it.
+fn pulse(engine: &mut Engine, s: u64) -> bool {
+    let services = BTreeMap::from([("settlement".to_owned(), Some(true))]);
+    let step = engine.step(&at(s), Input::Pulse { began_ms: at(s).boottime_ms - 10, services });
+    step.effects.contains(&Effect::Look(Look::Round))
+}
+
+#[test]
+fn a_round_that_could_not_tell_does_not_stand_once_pulses_can() {
+    let config = config("");
+    for (state, again) in [("unknown", true), ("ok", false)] {
+        let mut engine = begun(&config, Vec::new());
+        round(&mut engine, &config, 1, state);
+        // What began a run is over, and so is the lively pace after it.
+        let rounds: Vec<u64> = (1..=20).map(|nth| 1 + nth * 5).filter(|s| pulse(&mut engine, *s)).collect();
+        assert_eq!(!rounds.is_empty(), again, "{state}: rounds at {rounds:?} s");
+        assert!(rounds.iter().all(|s| *s <= 41), "{state}: rounds at {rounds:?} s");
+    }
 }

@@ -109,8 +109,7 @@ fn nobody_accused(before: &Records, after: &Records) -> Done {
 /// Takes away all files that are not open already; gives what was allowed before.
 fn take_files(ground: &Ground, pid: u32) -> Done<String> {
     let usual = limit(ground, &format!("--pid {pid} --nofile -o SOFT --noheadings"))?;
-    let open = ground.container.run(&format!("ls /proc/{pid}/fd | wc -l"))?;
-    limit(ground, &format!("--pid {pid} --nofile={}:", open.trim()))?;
+    limit(ground, &format!("--pid {pid} --nofile=3:"))?;
     Ok(usual.trim().to_owned())
 }
 

@@ -14,6 +14,8 @@ pub(crate) struct Case {
     pub(crate) name: &'static str,
     /// Gives what was seen.
     pub(crate) run: fn(&mut Ground) -> Done<String>,
+    /// The others stand on it.
+    pub(crate) first: bool,
 }
 
 pub(crate) fn all() -> Vec<Case> {
@@ -23,7 +25,8 @@ pub(crate) fn all() -> Vec<Case> {
     all.extend_from_slice(faults::CASES);
     all.extend_from_slice(local_user::CASES);
     all.extend_from_slice(packages::LAST);
-    all.into_iter().map(|(name, run)| Case { name, run }).collect()
+    let first = |name: &str| name == packages::FIRST[0].0 || name == sandbox::CASES[0].0;
+    all.into_iter().map(|(name, run)| Case { name, run, first: first(name) }).collect()
 }
 
 /// Name and deed.

@@ -24,6 +24,7 @@ pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod export;
+pub mod field;
 pub mod incident;
 pub mod infer;
 pub mod model;

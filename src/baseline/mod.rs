@@ -49,6 +49,7 @@ pub use firewall::{Listing, look as look_at_firewall, rules as firewall_rules};
 pub use gather::{Circumstances, GatherError, gather, time_zone_now};
 pub use identity::{machine_fingerprint, machine_id_hash, terminal_id, this_terminal};
 pub use network::{interfaces_now, is_wide};
+pub use owners::owners_now;
 pub use ruleset::{Rule, as_nftables, read as read_rules};
 pub use store::{Existing, Mark, StoreError, load, mark, save};
 pub use usb::{UsbRole, card_readers, usb_now};

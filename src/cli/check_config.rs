@@ -1,7 +1,7 @@
 //! `isonet check-config`: every problem at once; without any, what was read and what is not configured and therefore not checked. The
 //! files that the configuration names are looked at, too.
 
-mod files;
+pub(super) mod files;
 
 use super::grammar::Global;
 use super::{complain, print};

@@ -1,13 +1,14 @@
 //! `isonet enroll`: takes the baseline and prints the acceptance sheet. It writes one file. To learn who answers in place of the internet already it
-//! asks each anchor once, where the service would; `--show` sends nothing.
+//! asks each anchor once, where the service would; `--show` sends nothing. With `--profile` and `--sites` it writes the configuration first.
 
+mod field;
 mod sheet;
 
 use super::grammar::Global;
 use super::{USAGE, complain, print, runtime};
 use crate::baseline::{self, Baseline, Circumstances, Existing, GatherError, StoreError, compare, concerns, gather, load, save};
 use crate::catalogue::{Lang, unseen};
-use crate::config::{Owner, Sink, state_dir};
+use crate::config::{Owner, Sink, load_places, state_dir};
 use crate::model::{ArpAnswer, Gateway, Outcome, Sighting, Unseen};
 use crate::sys::netlink::{self, Snapshot};
 use crate::sys::{clock, resolv};
@@ -29,6 +30,8 @@ pub struct Arguments {
     /// 更新的原因 / Why the baseline is replaced
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    #[command(flatten)]
+    field: field::Arguments,
 }
 
 pub fn run(global: &Global, arguments: &Arguments) -> u8 {
@@ -36,14 +39,18 @@ pub fn run(global: &Global, arguments: &Arguments) -> u8 {
 }
 
 fn perform(global: &Global, arguments: &Arguments) -> Result<(), u8> {
-    let loaded = global.load()?;
-    let lang = global.lang(loaded.config.language);
     let fail = |text: &str, status: u8| {
         complain(text);
         status
     };
     let action = Action::from_flags(arguments.show, arguments.update, arguments.by.clone(), arguments.reason.clone())
-        .map_err(|error| fail(&error.render(lang), USAGE))?;
+        .map_err(|error| fail(&error.render(global.lang(load_places(global.config.as_deref()).language)), USAGE))?;
+    let installed = installed(global, arguments, &action)?;
+    if let (Some(installed), Action::Show) = (&installed, &action) {
+        return print(&installed.text);
+    }
+    let loaded = global.load()?;
+    let lang = global.lang(loaded.config.language);
     let no_home = || fail(lang.pick("没有主目录，请在配置中填写 state-dir", "there is no home directory: configure state-dir"), 74);
     let state_dir = state_dir(&loaded.config, Owner::of_process(), |name| std::env::var(name).ok()).ok_or_else(no_home)?;
     let snapshot = runtime()?.block_on(netlink::snapshot());
@@ -54,10 +61,30 @@ fn perform(global: &Global, arguments: &Arguments) -> Result<(), u8> {
     let given =
         Circumstances { config: &loaded.config, sightings: &sightings, firewall: &firewall, lent: Some(&lent), stamp: &stamp, root };
     let place = Place { state_dir: &state_dir, config_files: &loaded.sources, lang };
+    // A second run of a field installation finds what the first one did.
+    let again = installed.is_some() && matches!(action, Action::Take { .. }) && matches!(load(&state_dir), Ok(Some(_)));
+    let action = if again { Action::Show } else { action };
     let runtime = runtime()?;
     let outside = |baseline: &Baseline| runtime.block_on(outside_now(&loaded.config, baseline, stamp.clone()));
     let sheet = enrol(&action, given, place, outside).map_err(|error| fail(&error.render(lang), error.exit_code()))?;
-    print(&sheet)
+    let mut above = installed.map(|installed| installed.text + "\n").unwrap_or_default();
+    if again {
+        above += lang.pick(
+            "已经登记过，登记没有变。要更新登记：加上 --update --by 姓名 --reason 原因\n\n",
+            "Enrolled already; the baseline was kept. To replace it add --update --by NAME --reason TEXT.\n\n",
+        );
+    }
+    print(&(above + &sheet))
+}
+
+/// The configuration, where it is asked for; `None` = it is not.
+fn installed(global: &Global, arguments: &Arguments, action: &Action) -> Result<Option<field::Installed>, u8> {
+    if arguments.field.files().is_none() {
+        return Ok(None);
+    }
+    let snapshot = runtime()?.block_on(netlink::snapshot());
+    let mode = if *action == Action::Show { field::Mode::Show } else { field::Mode::Write };
+    field::install(global, &arguments.field, mode, &snapshot).map(Some)
 }
 
 /// The kernel's state as sightings. Nothing is sent: of the neighbours only what the kernel knows already.

@@ -91,6 +91,15 @@ pub fn load(path: Option<&Path>) -> Result<Loaded, ConfigError> {
 
 /// The same with another default place.
 pub fn load_from(path: Option<&Path>, default: &Path) -> Result<Loaded, ConfigError> {
+    load_over(path, default, &[])
+}
+
+/// As [`load`], as though these files of `conf.d` stood there already with this content: what a whole configuration would be.
+pub fn load_with(path: Option<&Path>, planned: &[(PathBuf, Vec<u8>)]) -> Result<Loaded, ConfigError> {
+    load_over(path, Path::new(DEFAULT_FILE), planned)
+}
+
+fn load_over(path: Option<&Path>, default: &Path, planned: &[(PathBuf, Vec<u8>)]) -> Result<Loaded, ConfigError> {
     let main = path.unwrap_or(default);
     let mut notes = Vec::new();
     let mut files = Vec::new();
@@ -99,8 +108,13 @@ pub fn load_from(path: Option<&Path>, default: &Path) -> Result<Loaded, ConfigEr
         Err(ConfigError::Missing(file)) if path.is_none() => notes.push(LoadNote::NoFile(file)),
         Err(error) => return Err(error),
     }
-    for file in drop_ins(main, &mut notes)? {
-        files.push(read(&file)?);
+    let mut below = drop_ins(main, &mut notes)?;
+    below.extend(planned.iter().map(|(file, _)| file.clone()));
+    below.sort();
+    below.dedup();
+    for file in below {
+        let known = planned.iter().find(|(planned, _)| *planned == file);
+        files.push(known.map_or_else(|| read(&file), |known| Ok(known.clone()))?);
     }
     let mut sources: Vec<PathBuf> = files.iter().map(|(path, _)| path.clone()).collect();
     let Understood { config, chosen, files } = understand(files)?;
@@ -145,8 +159,13 @@ fn read(path: &Path) -> Result<(PathBuf, Vec<u8>), ConfigError> {
     }
 }
 
+/// The directory of the files that are merged after this one.
+pub fn drop_in_dir(main: &Path) -> PathBuf {
+    main.parent().unwrap_or(Path::new("")).join("conf.d")
+}
+
 fn drop_ins(main: &Path, notes: &mut Vec<LoadNote>) -> Result<Vec<PathBuf>, ConfigError> {
-    let directory = main.parent().unwrap_or(Path::new("")).join("conf.d");
+    let directory = drop_in_dir(main);
     let unreadable = |source| ConfigError::Unreadable { path: directory.clone(), source };
     let entries = match std::fs::read_dir(&directory) {
         Ok(entries) => entries,

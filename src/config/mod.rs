@@ -30,7 +30,9 @@ pub use duties::{
     Anchor, Canary, Clock, Firewall, IsolationMode, IsolationSettings, LogTransport, Retention, Roots, Rules, Sink, Upload, Usb,
     UsbAllowed, Web, WebListen,
 };
-pub use load::{ConfigError, DEFAULT_FILE, LARGEST_FILE, LoadNote, Loaded, load, load_from, load_places, parse, remembered};
+pub use load::{
+    ConfigError, DEFAULT_FILE, LARGEST_FILE, LoadNote, Loaded, drop_in_dir, load, load_from, load_places, load_with, parse, remembered,
+};
 pub use named::{FileFault, FileRole, NamedFile};
 pub use places::{Owner, run_dir, run_dirs, state_dir};
 pub use policy::Policy;

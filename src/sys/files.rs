@@ -1,8 +1,8 @@
 //! Bounded reading of files that others may have damaged, replaced or written without end; writing that leaves the old or the new, whole.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use thiserror::Error;
 
@@ -80,6 +80,17 @@ pub fn read_word(path: &Path) -> Option<String> {
 /// Writes a file as a whole or not at all: a temporary file beside it, synced, then renamed over it. A link is followed. What is there
 /// and is no regular file (a device, a directory, a FIFO) is left alone and is an error.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace_with(path, bytes, None)
+}
+
+/// The same with this mode, whatever the umask says; the directory is synced as well, so that it stays after a power cut.
+pub fn replace_as(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    replace_with(path, bytes, Some(mode))?;
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(directory)?.sync_all()
+}
+
+fn replace_with(path: &Path, bytes: &[u8], mode: Option<u32>) -> io::Result<()> {
     let path = match std::fs::canonicalize(path) {
         Ok(real) => real,
         Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
@@ -95,15 +106,19 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = path.with_file_name(hidden);
     // Left behind by a run of this process id that was cut off.
     let _ = std::fs::remove_file(&temporary);
-    let written = write_new(&temporary, bytes).and_then(|()| std::fs::rename(&temporary, &path));
+    let written = write_new(&temporary, bytes, mode).and_then(|()| std::fs::rename(&temporary, &path));
     if written.is_err() {
         let _ = std::fs::remove_file(&temporary);
     }
     written
 }
 
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+/// Writes a file that must not be there yet, with this mode or as the umask has it.
+pub fn write_new(path: &Path, bytes: &[u8], mode: Option<u32>) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode.unwrap_or(0o666)).open(path)?;
+    if let Some(mode) = mode {
+        file.set_permissions(Permissions::from_mode(mode))?;
+    }
     file.write_all(bytes)?;
     file.sync_all()
 }

@@ -59,6 +59,11 @@ pub fn tcp_peers() -> Result<BTreeSet<SocketAddr>, Unseen> {
     Ok(each(libc::IPPROTO_TCP, TALKS, peer)?.into_iter().collect())
 }
 
+/// The connections by TCP that this PC began, or took: its own end and the other.
+pub fn tcp_connections() -> Result<BTreeSet<(SocketAddr, SocketAddr)>, Unseen> {
+    Ok(each(libc::IPPROTO_TCP, TALKS, |payload| Some((end(payload, 4, 8)?, peer(payload)?)))?.into_iter().collect())
+}
+
 fn both(protocol: libc::c_int, states: u32) -> Result<Vec<Listener>, Unseen> {
     each(protocol, states, listener)
 }
@@ -167,10 +172,11 @@ mod tests {
         let server = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let at = server.local_addr().expect("bound");
         let there = || tcp_peers().expect("listed").contains(&at);
+        let ends = || tcp_connections().expect("listed").into_iter().any(|(own, other)| other == at && own.port() != at.port());
         assert!(!there());
         let client = std::net::TcpStream::connect(at).expect("connected");
         let _accepted = server.accept().expect("accepted");
-        assert!(there());
+        assert!(there() && ends());
         drop(client);
         assert!(there(), "closed by this side");
     }

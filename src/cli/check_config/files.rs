@@ -15,15 +15,15 @@ const LARGEST_CREDENTIALS: u64 = 64 * 1024;
 
 /// What was found.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Found {
+pub(in super::super) struct Found {
     /// What keeps something from working.
-    pub(super) problems: Vec<Located>,
+    pub(in super::super) problems: Vec<Located>,
     /// What is worth telling.
-    pub(super) notes: Vec<Located>,
+    pub(in super::super) notes: Vec<Located>,
 }
 
 /// Looks at each.
-pub(super) fn look(named: &[NamedFile]) -> Found {
+pub(in super::super) fn look(named: &[NamedFile]) -> Found {
     let mut found = Found::default();
     for file in named {
         let Some(fault) = fault(file, named) else { continue };

@@ -19,6 +19,7 @@
 //! is never healthy and never accuses.
 
 pub mod baseline;
+pub mod bundle;
 pub mod catalogue;
 pub mod cli;
 pub mod config;

@@ -6,9 +6,10 @@ use super::ask::Daemon;
 use super::grammar::{Global, clean};
 use super::{IO, USAGE, complain, print, runtime, style};
 use crate::baseline::{Enrolment, this_terminal};
-use crate::config::{Config, Owner, state_dir};
+use crate::catalogue::Lang;
+use crate::config::{Config, Loaded, Owner, state_dir};
 use crate::infer::diagnose;
-use crate::model::FindingCode;
+use crate::model::{Diagnosis, FindingCode};
 use crate::probe::round::{self, Progress};
 use crate::report::{self, Facing, Style};
 use crate::sys::{clock, files, screen};
@@ -55,6 +56,26 @@ fn look(global: &Global, arguments: &Arguments) -> Result<u8, u8> {
     }
     let loaded = global.load()?;
     let lang = global.lang(loaded.config.language);
+    let (diagnosis, facing) = take(global, loaded, arguments.deadline, lang)?;
+    let page = arguments.html.as_deref().map(|file| (file, report::to_html(&diagnosis, &facing, lang)));
+    if let (true, Some((_, page))) = (to_stdout, &page) {
+        print(page)?;
+        return Ok(report::exit_status(&diagnosis));
+    }
+    // Whatever becomes of the file, the answer is printed.
+    let kept = page.map_or(Ok(()), |(file, page)| keep(file, &page));
+    let text = if arguments.json {
+        format!("{}\n", report::to_json(&diagnosis, &facing, lang))
+    } else {
+        report::render(&diagnosis, &facing, lang, Style { verbose: arguments.verbose, ..style(global) })
+    };
+    print(&text)?;
+    kept?;
+    Ok(report::exit_status(&diagnosis))
+}
+
+/// One look at everything, and what it is shown with.
+pub(super) fn take(global: &Global, loaded: Loaded, deadline: Duration, lang: Lang) -> Result<(Diagnosis, Facing), u8> {
     let config = Arc::new(loaded.config);
     let state_dir = state_dir(&config, Owner::of_process(), |name| std::env::var(name).ok());
     let enrolment = Arc::new(Enrolment::of(state_dir.as_deref()));
@@ -71,7 +92,7 @@ fn look(global: &Global, arguments: &Arguments) -> Result<u8, u8> {
     }
     let progress = |at: Progress| show(&report::progress(at.done, at.begun, lang));
     let runtime = runtime()?;
-    let round = round::run(Arc::clone(&config), Arc::clone(&enrolment), arguments.deadline, progress);
+    let round = round::run(Arc::clone(&config), Arc::clone(&enrolment), deadline, progress);
     let (world, watch) = runtime.block_on(watch::beside(&Daemon::of(&config), lang, round));
     // Name look-ups of the C library cannot be cancelled; nobody waits for them.
     runtime.shutdown_background();
@@ -81,21 +102,7 @@ fn look(global: &Global, arguments: &Arguments) -> Result<u8, u8> {
     let findings = watch.open.iter().flatten().filter_map(|open| Some((FindingCode::from_code(&open.cause)?, open.severity)));
     diagnosis.isolation = diagnosis.isolation.told(findings);
     let facing = Facing { rules: loaded.rules, open: watch.open, help: watch.help, ..facing(&config, global, began.elapsed()) };
-    let page = arguments.html.as_deref().map(|file| (file, report::to_html(&diagnosis, &facing, lang)));
-    if let (true, Some((_, page))) = (to_stdout, &page) {
-        print(page)?;
-        return Ok(report::exit_status(&diagnosis));
-    }
-    // Whatever becomes of the file, the answer is printed.
-    let kept = page.map_or(Ok(()), |(file, page)| keep(file, &page));
-    let text = if arguments.json {
-        format!("{}\n", report::to_json(&diagnosis, &facing, lang))
-    } else {
-        report::render(&diagnosis, &facing, lang, Style { verbose: arguments.verbose, ..style(global) })
-    };
-    print(&text)?;
-    kept?;
-    Ok(report::exit_status(&diagnosis))
+    Ok((diagnosis, facing))
 }
 
 /// Writes the page; says why when that fails.

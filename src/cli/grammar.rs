@@ -2,7 +2,7 @@
 
 use super::{
     USAGE, check_config, complain, completions, diagnose, enroll, explain, export, grant, incidents, man, print, run, schema, status,
-    verify_log,
+    support_bundle, verify_log,
 };
 use crate::catalogue::Lang;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -84,6 +84,8 @@ pub(super) enum Command {
     Grant(grant::Arguments),
     /// 导出本地记录：jsonl、csv、ocsf、ecs / Export the local records: jsonl, csv, ocsf, ecs
     Export(export::Arguments),
+    /// 把供应商排查要看的打成一个包（已遮盖密码），不发送 / Pack what the vendor needs to see into one file, secrets masked; sends nothing
+    SupportBundle(support_bundle::Arguments),
     /// 打印 isonet 所写 JSON 的 JSON Schema / Print the JSON Schema of what isonet writes
     Schema(schema::Arguments),
     /// 打印命令行补全脚本 / Print the completion script of a shell

@@ -17,6 +17,7 @@ mod man;
 mod run;
 mod schema;
 mod status;
+mod support_bundle;
 mod verify_log;
 
 use crate::catalogue::Lang;
@@ -62,6 +63,7 @@ fn perform(cli: grammar::Cli) -> u8 {
         Command::Enroll(arguments) => enroll::run(&cli.global, &arguments),
         Command::Grant(arguments) => grant::run(&cli.global, &arguments),
         Command::Export(arguments) => export::run(&cli.global, &arguments),
+        Command::SupportBundle(arguments) => support_bundle::run(&cli.global, &arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&cli.global, &arguments),

@@ -36,7 +36,7 @@ fn verify(global: &Global, arguments: &Arguments) -> Result<u8, u8> {
     Ok(integrity::status(&report))
 }
 
-fn told(report: &Report, lang: Lang) -> String {
+pub(super) fn told(report: &Report, lang: Lang) -> String {
     let n = report.records;
     let head = match (report.damages.is_empty(), report.unreadable.is_empty()) {
         (true, true) => lang.pick(

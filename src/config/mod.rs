@@ -7,6 +7,7 @@
 mod agreement;
 mod centre;
 mod duties;
+mod known;
 mod load;
 mod meaning;
 mod named;
@@ -30,6 +31,7 @@ pub use duties::{
     Anchor, Canary, Clock, Firewall, IsolationMode, IsolationSettings, LogTransport, Retention, Roots, Rules, Sink, Upload, Usb,
     UsbAllowed, Web, WebListen,
 };
+pub use known::{Known, known};
 pub use load::{
     ConfigError, DEFAULT_FILE, LARGEST_FILE, LoadNote, Loaded, drop_in_dir, load, load_from, load_places, load_with, parse, remembered,
 };

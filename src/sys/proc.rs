@@ -9,10 +9,10 @@ mod log;
 mod running;
 mod unit;
 
-pub use journal::read_journal;
+pub use journal::{read_journal, unit_log};
 pub use log::read_log;
 pub use running::{Ends, Program, programs};
-pub use unit::{unit_state, unit_words};
+pub use unit::{systemd_version, unit_facts, unit_state, unit_words};
 
 use super::files;
 use crate::model::{IfName, ProcessState};

@@ -5,6 +5,7 @@
 //! Needs root, `ip`, `unshare`, `nsenter` and `socat`; without them it prints `SKIPPED` and the reason.
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
+mod bundle;
 #[allow(dead_code, reason = "made for the watchers' tests, which need more of it")]
 #[path = "../watch/ground.rs"]
 mod ground;

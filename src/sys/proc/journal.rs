@@ -10,6 +10,8 @@ use std::time::Duration;
 
 /// Longest that it may take.
 const ANSWER: Duration = Duration::from_secs(1);
+/// The same where a person waits for it.
+const LONG_ANSWER: Duration = Duration::from_secs(5);
 /// How many of the unit's last lines are asked for.
 const LINES: &str = "--lines=200";
 /// Where the journal lies: kept over a restart, or until the next one.
@@ -33,6 +35,20 @@ pub fn read_journal(name: &str) -> Result<VpnLog, Unseen> {
     let words = [unit.as_str(), "--boot", LINES, "--output=cat", "--no-pager", "--quiet"];
     let text = child::output("/usr/bin/journalctl", &words, ANSWER, TAIL);
     text.map(|text| judge(&text)).ok_or_else(|| Unseen::Error("read the journal of the VPN's unit: journalctl gave nothing".to_owned()))
+}
+
+/// The last lines that a unit of our own logged within so long, at most `most` bytes, for people. Blocks for a few seconds at most.
+pub fn unit_log(name: &str, within: Duration, most: u64) -> Result<String, Unseen> {
+    let unit = unit::full_name(name).ok_or_else(|| Unseen::Error(format!("read the journal: {name:?} is no name of a unit")))?;
+    match access(&PLACES.map(Path::new)) {
+        Access::NoJournal => return Err(Unseen::NotMounted(JOURNAL.to_owned())),
+        Access::Denied => return Err(Unseen::Capability(READERS.to_owned())),
+        Access::Readable => {}
+    }
+    let (unit, since) = (format!("--unit={unit}"), format!("--since=-{}s", within.as_secs()));
+    let words = [unit.as_str(), since.as_str(), "--lines=5000", "--output=short-iso", "--no-pager", "--quiet"];
+    let text = child::output("/usr/bin/journalctl", &words, LONG_ANSWER, most);
+    text.ok_or_else(|| Unseen::Error("read the journal: journalctl gave nothing".to_owned()))
 }
 
 /// Whether this user may read what the system's services have logged. `journalctl` itself shows others only their own lines, of which

@@ -35,6 +35,25 @@ pub fn unit_words(units: &[&str]) -> Option<Vec<(String, String)>> {
     child::output("/usr/bin/systemctl", &words, ANSWER, 4096).map(|text| known(&text))
 }
 
+/// What systemd says of a unit's state and its files, `Key=value` a line. `None` = it does not answer. Blocks for at most half a second.
+pub fn unit_facts(name: &str) -> Option<String> {
+    let unit = full_name(name)?;
+    let words = [
+        "show",
+        "--property=Id,LoadState,ActiveState,SubState,Result,UnitFileState,NRestarts,ExecMainStartTimestamp,ExecMainCode,ExecMainStatus",
+        "--property=MemoryCurrent,TasksCurrent,WatchdogTimestamp,FragmentPath,DropInPaths,NeedDaemonReload",
+        "--",
+        &unit,
+    ];
+    child::output("/usr/bin/systemctl", &words, ANSWER, 16 << 10)
+}
+
+/// The version of systemd, as it says it.
+pub fn systemd_version() -> Option<String> {
+    let text = child::output("/usr/bin/systemctl", &["--version"], ANSWER, 4096)?;
+    text.lines().next().map(str::to_owned)
+}
+
 /// Blocks of `Key=value`, one for each unit.
 fn known(text: &str) -> Vec<(String, String)> {
     let unit = |block: &str| {

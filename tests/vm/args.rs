@@ -10,9 +10,15 @@ vm: does to an emulated PC what is done to real ones, and holds the record log o
   --list     name the cases
   --full     make the image if there is none, and fail instead of skipping when something is missing
   --quick    only the most telling cases, each of a few seconds
+  --installed  a PC with a Debian on its disk, on which the package is installed: the most telling of the same cases inside the service's
+             sandbox, and what needs such a PC
+  --long     as --full, and of the installed PC all cases
   --tcg      emulate the processor even where KVM works
   --run SH   run this by the shell of the PC instead of the cases, and print what it says
   --json     print the records of each case that fails
+
+ISONET_SLACK=4 allows each latency four times its limit, for a machine that has other work; ISONET_CUTS, ISONET_SEED: how many power cuts, and which;
+ISONET_DEB installs this package instead of one made of the program that was built for the test.
 ";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,8 +37,10 @@ pub(crate) enum Depth {
     Quick,
     /// All of it, where the image was made before.
     Usual,
-    /// All of it, and it fails where something is missing.
+    /// All of it, and it fails where something is missing. Of the installed PC only the most telling.
     Full,
+    /// All of it.
+    Long,
 }
 
 #[derive(Debug, Clone)]
@@ -40,6 +48,7 @@ pub(crate) struct Args {
     pub(crate) task: Task,
     pub(crate) depth: Depth,
     pub(crate) tcg: bool,
+    pub(crate) installed: bool,
     pub(crate) json: bool,
     pub(crate) script: Option<String>,
     pub(crate) filters: Vec<String>,
@@ -47,13 +56,16 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Done<Args> {
-        let mut args = Args { task: Task::Pass, depth: Depth::Usual, tcg: false, json: false, script: None, filters: Vec::new() };
+        let mut args =
+            Args { task: Task::Pass, depth: Depth::Usual, tcg: false, installed: false, json: false, script: None, filters: Vec::new() };
         while let Some(word) = words.next() {
             let mut value = |what: &str| words.next().ok_or(format!("{what} needs a value"));
             match word.as_str() {
                 "--help" | "-h" => args.task = Task::Help,
                 "--list" => args.task = Task::List,
                 "--full" => args.depth = Depth::Full,
+                "--installed" => args.installed = true,
+                "--long" => args.depth = Depth::Long,
                 "--quick" => args.depth = Depth::Quick,
                 "--tcg" => args.tcg = true,
                 "--run" => args.script = Some(value("--run")?),

@@ -8,13 +8,12 @@ use serde_json::Value;
 
 use crate::Done;
 use crate::cases::clock::SLOW;
-use crate::image::Image;
+use crate::image::{Disk, Image};
 use crate::pc::{Accel, Pc};
+use crate::place::{Install, Place};
 
 /// Whatever the agent does, it has done within so long on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(40);
-/// From power to the first word where the processor is emulated.
-const BOOT: Duration = Duration::from_secs(90);
 const POLL: Duration = Duration::from_millis(100);
 
 /// The PC, what it starts from, and what its agent has written so far.
@@ -28,31 +27,50 @@ pub(crate) struct Ground<'a> {
     read: usize,
     /// Where the log stood when that was staged which the agent sees by the minute.
     pub(crate) slow: Option<usize>,
+    pub(crate) place: Place,
+    /// How the package was installed, where there is one.
+    pub(crate) install: Option<Install>,
+    /// What is done many times is done very many times.
+    pub(crate) thorough: bool,
 }
 
 impl<'a> Ground<'a> {
     /// Switched on for the first time, enrolled, with the agent at work.
     pub(crate) fn new(image: &'a Image, work: &Path, accel: Accel, rtc: &str) -> Done<Ground<'a>> {
-        crate::sticks::state(&work.join("state.img"))?;
-        let pc = Pc::on(image, work, accel, rtc, BOOT)?;
-        let mut ground = Ground { pc, image, work: work.to_owned(), accel, records: Vec::new(), read: 0, slow: None };
+        let place = Place::of(&image.disk);
+        if place == Place::Memory {
+            crate::sticks::state(&work.join("state.img"))?;
+        }
+        let mut pc = Pc::on(image, work, accel, rtc, place.boot())?;
+        let install = if place == Place::Installed { Some(crate::place::install(&mut pc)?) } else { None };
+        let mut ground =
+            Ground { pc, image, work: work.to_owned(), accel, records: Vec::new(), read: 0, slow: None, place, install, thorough: false };
         ground.pc.must("isonet enroll --by tests")?;
         ground.start()?;
+        if place == Place::Installed {
+            ground.pc.must("sync")?;
+            ground.pc.snapshot("savevm")?;
+        }
         Ok(ground)
     }
 
-    /// The power fails, and comes back with the battery clock at `rtc`. The agent is not started.
+    /// The power fails, and comes back with the battery clock at `rtc`. An agent that is no service is not started.
     pub(crate) fn power_cut(&mut self, rtc: &str) -> Done {
         let work = self.work.clone();
         self.pc.cut();
-        self.pc = Pc::on(self.image, &work, self.accel, rtc, BOOT)?;
+        self.pc = Pc::on(self.image, &work, self.accel, rtc, self.place.boot())?;
         Ok(())
     }
 
     /// Starts the agent and waits until it has looked around.
     pub(crate) fn start(&mut self) -> Done {
         let mark = self.mark()?;
-        self.pc.must("ISONET_LOG=isonet=info isonet run >>/state/daemon.log 2>&1 & echo $! >/run/daemon.pid")?;
+        self.start_since(mark)
+    }
+
+    /// The same where it may have been started since this mark, as a service is at boot.
+    pub(crate) fn start_since(&mut self, mark: usize) -> Done {
+        self.pc.must(self.place.start())?;
         self.wait("the agent's start", mark, |record| record.pointer("/agent/event").is_some_and(|event| event == "started"))?;
         // It has looked around when it rests.
         let rests =
@@ -71,13 +89,13 @@ impl<'a> Ground<'a> {
 
     /// Keeps what the agent has left so far, to be found by later starts.
     pub(crate) fn keep(&mut self) -> Done {
-        self.pc.must("rm -rf /state/kept && cp -a /state/isonet /state/kept && date +%s >/state/kept.at && sync").map(drop)
+        self.pc.must("rm -rf /state/kept && cp -a /state/isonet/ /state/kept && date +%s >/state/kept.at && sync").map(drop)
     }
 
     /// The agent's files are again as they were kept, this has been done to the PC, and it starts.
     pub(crate) fn start_from_kept(&mut self, done: &str) -> Done<usize> {
         self.stop()?;
-        self.pc.must(&format!("rm -rf /state/isonet && cp -a /state/kept /state/isonet; {done}"))?;
+        self.pc.must(&format!("cd /state/isonet/ && rm -rf * && cp -a /state/kept/* .; {done}"))?;
         (self.read, self.slow) = (0, None);
         let mark = self.mark()?;
         self.start()?;
@@ -86,22 +104,49 @@ impl<'a> Ground<'a> {
 
     /// The agent is killed, and has no time for anything.
     pub(crate) fn kill(&mut self) -> Done {
-        self.pc.must("kill -9 $(cat /run/daemon.pid)")?;
+        self.pc.must(self.place.kill())?;
         self.pc.until("! kill -0 $(cat /run/daemon.pid)", PATIENCE).map(drop)
     }
 
     /// Ends the agent in good order.
     pub(crate) fn stop(&mut self) -> Done {
-        self.pc.must("kill $(cat /run/daemon.pid)")?;
+        self.pc.must(self.place.stop())?;
         self.pc.until("! kill -0 $(cat /run/daemon.pid)", PATIENCE).map(drop)
     }
 
     /// After a case that failed: nothing plugged in, nothing mounted, the agent at work.
     pub(crate) fn tidy(&mut self) -> Done {
         self.pc.unplug_all();
+        if self.place == Place::Installed {
+            return self.restore();
+        }
         self.pc.must("kill $(pidof sleep); umount -l /media/* /mnt 2>/dev/null; losetup -d /dev/loop0 2>/dev/null; dmsetup remove_all 2>/dev/null; true")?;
         let _ = self.pc.monitor("netdev_del", &serde_json::json!({ "id": "tether" }));
         if self.pc.run("kill -0 $(cat /run/daemon.pid)")?.status == 0 { Ok(()) } else { self.start() }
+    }
+
+    pub(crate) fn image(&self) -> &Image {
+        self.image
+    }
+
+    pub(crate) fn accel(&self) -> Accel {
+        self.accel
+    }
+
+    /// The disk on which the system is.
+    pub(crate) fn disk(&self) -> Option<PathBuf> {
+        match &self.image.disk {
+            Disk::System(disk) => Some(disk.clone()),
+            Disk::State(_) | Disk::Forgetful { .. } => None,
+        }
+    }
+
+    /// The whole PC is again as it was when the agent had begun to watch.
+    pub(crate) fn restore(&mut self) -> Done {
+        self.pc.snapshot("loadvm")?;
+        // What was read before stays for those who look back.
+        (self.read, self.slow) = (0, None);
+        self.mark().map(drop)
     }
 
     /// How many records there are.
@@ -123,7 +168,7 @@ impl<'a> Ground<'a> {
         self.wait_within(PATIENCE, what, mark, fits)
     }
 
-    fn wait_within(&mut self, patience: Duration, what: &str, mark: usize, fits: impl Fn(&Value) -> bool) -> Done<Value> {
+    pub(crate) fn wait_within(&mut self, patience: Duration, what: &str, mark: usize, fits: impl Fn(&Value) -> bool) -> Done<Value> {
         let deadline = Instant::now() + patience;
         loop {
             self.mark()?;

@@ -18,7 +18,8 @@ use crate::pc::hex;
 /// Changes with what is made of the ingredients.
 const RECIPE: &[u8] = concat!(include_str!("modules.rs"), include_str!("cpio.rs"), include_str!("image.rs")).as_bytes();
 const INIT: &[u8] = include_bytes!("guest/init");
-const UDHCPC: &[u8] = include_bytes!("guest/udhcpc");
+const LISTEN: &[u8] = include_bytes!("guest/listen");
+pub(crate) const UDHCPC: &[u8] = include_bytes!("guest/udhcpc");
 const CONFIG: &[u8] = include_bytes!("guest/isonet.toml");
 /// Taken from this machine with their libraries: what busybox does not do. Cases that need one which is not here fail.
 const PROGRAMS: &[&str] = &["ip", "iw", "unshare", "dmsetup", "fuse2fs"];
@@ -31,12 +32,30 @@ const PACKAGED: &[(&str, &str)] = &[("chrony", "usr/sbin/chronyd")];
 const KEEP: usize = 2;
 
 /// Ready to be started.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Image {
     pub(crate) kernel: PathBuf,
     pub(crate) initrd: PathBuf,
     /// Where what belongs to this image is kept.
     pub(crate) folder: PathBuf,
+    pub(crate) disk: Disk,
+}
+
+/// The disk of the PC.
+#[derive(Debug, Clone)]
+pub(crate) enum Disk {
+    /// For what the agent keeps only: the system is in memory.
+    State(PathBuf),
+    /// A system is installed on it.
+    System(PathBuf),
+    /// The same; whatever was not flushed may be lost with the power, which the log tells.
+    Forgetful { disk: PathBuf, log: PathBuf },
+}
+
+impl Disk {
+    pub(crate) fn has_system(&self) -> bool {
+        !matches!(self, Disk::State(_))
+    }
 }
 
 /// Whether a package may be downloaded for it.
@@ -48,37 +67,42 @@ pub(crate) enum Fetch {
 
 /// Makes it, or takes what was made before. `work` gets what is made for this run only.
 pub(crate) fn image(work: &Path, fetch: Fetch) -> Done<Image> {
-    let cache = cache();
-    let folder = base(&cache, fetch)?;
+    let busybox = read(Path::new(BUSYBOX))?;
+    let recipe = [RECIPE, INIT, LISTEN, &busybox].map(digest).concat();
+    let folder = cached("vm", &recipe, fetch, |folder, package| make(folder, package, &busybox))?;
+    let initrd = together(work, &folder, overlay(work)?)?;
+    Ok(Image { kernel: folder.join("vmlinuz"), initrd, folder, disk: Disk::State(work.join("state.img")) })
+}
+
+/// What was made once, and what is made for this run.
+pub(crate) fn together(work: &Path, folder: &Path, overlay: Vec<u8>) -> Done<PathBuf> {
     let initrd = work.join("initrd");
     let mut bytes = read(&folder.join("base.cpio"))?;
-    bytes.extend(overlay(work)?);
+    bytes.extend(overlay);
     std::fs::write(&initrd, bytes).map_err(|e| format!("cannot write {}: {e}", initrd.display()))?;
-    Ok(Image { kernel: folder.join("vmlinuz"), initrd, folder })
+    Ok(initrd)
 }
 
-/// The target directory is above this program: `TARGET/debug/deps/vm-...`.
-fn cache() -> PathBuf {
+/// The folder of what is made by this recipe, from a kernel package, by `make`; kept below the target directory, which is above this program:
+/// `TARGET/debug/deps/vm-...`.
+pub(crate) fn cached(kind: &str, recipe: &str, fetch: Fetch, make: impl FnOnce(&Path, &str) -> Done) -> Done<PathBuf> {
     let program = std::env::current_exe().unwrap_or_default();
-    program.ancestors().nth(3).unwrap_or(Path::new("target")).join("vm")
-}
-
-fn base(cache: &Path, fetch: Fetch) -> Done<PathBuf> {
-    let busybox = read(Path::new(BUSYBOX))?;
-    let recipe = [RECIPE, INIT, &busybox].map(digest).concat();
+    let cache = program.ancestors().nth(3).unwrap_or(Path::new("target")).join(kind);
+    let name = &digest(recipe.as_bytes())[..16];
     // Without the network whichever kernel was taken last will do.
-    if let Some(folder) = newest(cache, &digest(recipe.as_bytes())[..16]) {
+    if let Some(folder) = newest(&cache, name) {
         return Ok(folder);
     }
     if fetch == Fetch::OnlyCached {
         return Err("no image is cached yet; tests/run --full makes it".to_owned());
     }
     let package = kernel_package()?;
-    let folder = cache.join(format!("{}-{package}", &digest(recipe.as_bytes())[..16]));
+    let folder = cache.join(format!("{name}-{package}"));
     let making = cache.join(format!("making-{}", std::process::id()));
-    make(&making, &package, &busybox)?;
+    std::fs::create_dir_all(&making).map_err(|e| format!("cannot make {}: {e}", making.display()))?;
+    make(&making, &package)?;
     std::fs::rename(&making, &folder).map_err(|e| format!("cannot name {}: {e}", folder.display()))?;
-    forget_old(cache);
+    forget_old(&cache);
     Ok(folder)
 }
 
@@ -108,7 +132,8 @@ fn kernel_package() -> Done<String> {
     name.map(|name| format!("linux-image-{name}")).ok_or_else(|| format!("no kernel package is known: {said}"))
 }
 
-fn make(folder: &Path, package: &str, busybox: &[u8]) -> Done {
+/// `vmlinuz` of the package in `folder`, and all that is in it in a tree below.
+pub(crate) fn kernel(folder: &Path, package: &str) -> Done<PathBuf> {
     let tree = folder.join("tree");
     std::fs::create_dir_all(&tree).map_err(|e| format!("cannot make {}: {e}", tree.display()))?;
     // As root apt would fetch as another user, who may not write here.
@@ -119,25 +144,34 @@ fn make(folder: &Path, package: &str, busybox: &[u8]) -> Done {
     let kernel = folders(&tree.join("boot")).into_iter().find(|path| path.to_string_lossy().contains("/vmlinuz-"));
     let kernel = kernel.ok_or_else(|| format!("no kernel in {package}"))?;
     std::fs::rename(&kernel, folder.join("vmlinuz")).map_err(|e| format!("cannot move {}: {e}", kernel.display()))?;
+    std::fs::remove_file(&deb).map_err(|e| format!("cannot remove {}: {e}", deb.display()))?;
+    Ok(tree)
+}
 
+/// What every first tree has: busybox, and this as the first program.
+pub(crate) fn first_tree(busybox: &[u8], init: &[u8]) -> Archive {
     let mut archive = Archive::default();
     archive.folder("dev");
     // Before /dev is there the first program has to speak somewhere.
     archive.device("dev/console", 5, 1);
-    for folder in ["proc", "sys", "etc", "bin", "sbin"] {
+    for folder in ["proc", "sys", "etc", "bin", "sbin", "root"] {
         archive.folder(folder);
     }
     archive.program("bin/busybox", busybox);
-    archive.program("init", INIT);
+    archive.program("init", init);
+    archive
+}
+
+fn make(folder: &Path, package: &str, busybox: &[u8]) -> Done {
+    let tree = kernel(folder, package)?;
+    let mut archive = first_tree(busybox, INIT);
+    archive.program("bin/listen", LISTEN);
     modules::pack(&tree, &mut archive)?;
     for (package, program) in PACKAGED {
         pack_program(folder, package, program, &mut archive)?;
     }
     std::fs::write(folder.join("base.cpio"), archive.finish()).map_err(|e| format!("cannot write the image: {e}"))?;
-    for gone in [&tree, &deb] {
-        let _ = if gone.is_dir() { std::fs::remove_dir_all(gone) } else { std::fs::remove_file(gone) };
-    }
-    Ok(())
+    std::fs::remove_dir_all(&tree).map_err(|e| format!("cannot remove {}: {e}", tree.display()))
 }
 
 /// A program of a package, downloaded and unpacked in a place of its own below `folder`.
@@ -188,14 +222,14 @@ fn overlay(work: &Path) -> Done<Vec<u8>> {
 }
 
 /// Without what only a debugger reads: a third of the size to unpack at each start.
-fn stripped(program: &Path, work: &Path) -> PathBuf {
+pub(crate) fn stripped(program: &Path, work: &Path) -> PathBuf {
     let smaller = work.join("smaller");
     let done = Command::new("strip").arg("-o").args([&smaller, program]).output().is_ok_and(|out| out.status.success());
     if done { smaller } else { program.to_owned() }
 }
 
 /// By `ldd`: the absolute paths in what it says.
-fn libraries(program: &Path) -> Done<BTreeSet<PathBuf>> {
+pub(crate) fn libraries(program: &Path) -> Done<BTreeSet<PathBuf>> {
     let said = run(Command::new("ldd").arg(program))?;
     Ok(said.split_whitespace().filter(|word| word.starts_with('/')).map(PathBuf::from).collect())
 }
@@ -215,10 +249,10 @@ pub(crate) fn run(command: &mut Command) -> Done<String> {
     Err(format!("{command:?} ended with {}: {}", out.status, String::from_utf8_lossy(&out.stderr).trim()))
 }
 
-fn read(path: &Path) -> Done<Vec<u8>> {
+pub(crate) fn read(path: &Path) -> Done<Vec<u8>> {
     std::fs::read(path).map_err(|e| format!("cannot read {}: {e}", path.display()))
 }
 
-fn digest(bytes: &[u8]) -> String {
+pub(crate) fn digest(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }

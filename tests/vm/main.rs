@@ -16,14 +16,17 @@ mod args;
 mod cases;
 mod cpio;
 mod daemon;
+mod forgetful;
 mod image;
 mod inside;
 mod modules;
 mod pass;
 mod pc;
+mod place;
 mod qmp;
 mod redir;
 mod sticks;
+mod system;
 mod table;
 
 use std::process::ExitCode;
@@ -58,7 +61,7 @@ fn main() -> ExitCode {
     match args.task {
         Task::Help => print!("{}", args::HELP),
         Task::ListForRunner => {}
-        Task::List => cases::all().iter().for_each(|case| println!("{}", case.name)),
+        Task::List => pass::cases(&args).iter().for_each(|case| println!("{}", case.name)),
         Task::Pass => return perform(&args),
     }
     ExitCode::SUCCESS
@@ -69,7 +72,7 @@ fn perform(args: &Args) -> ExitCode {
         Ok(work) => work,
         Err(e) => return unable(args, &format!("no place to work: {e}")),
     };
-    let image = match can_run().and_then(|()| pass::prepare(args, work.path())) {
+    let image = match can_run(args).and_then(|()| pass::prepare(args, work.path())) {
         Ok(image) => image,
         Err(why) => return unable(args, &why),
     };
@@ -83,7 +86,7 @@ fn perform(args: &Args) -> ExitCode {
 
 /// It cannot run here.
 fn unable(args: &Args, why: &str) -> ExitCode {
-    if args.depth == Depth::Full {
+    if args.depth >= Depth::Full {
         println!("FAIL vm: {why}\n0 passed, 1 failed, 0 skipped");
         return ExitCode::FAILURE;
     }
@@ -91,11 +94,16 @@ fn unable(args: &Args, why: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn can_run() -> Done {
+fn can_run(args: &Args) -> Done {
     if std::env::consts::ARCH != "x86_64" {
         return Err("the emulated PC is an x86-64 one, and runs what was built here".to_owned());
     }
-    let mut missing: Vec<&str> = NEEDS.iter().filter(|(program, _)| image::find(program).is_none()).map(|(_, package)| *package).collect();
+    let mut missing: Vec<&str> = NEEDS
+        .iter()
+        .chain(system::NEEDS.iter().filter(|_| args.installed))
+        .filter(|(program, _)| image::find(program).is_none())
+        .map(|(_, package)| *package)
+        .collect();
     missing.dedup();
     if missing.is_empty() {
         // Where there are libraries to list there is need of them.

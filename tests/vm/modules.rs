@@ -35,24 +35,95 @@ const WANTED: &[&str] = &[
 /// Those that a case loads, with what they need, in `/modules/later`.
 const LATER: &[&str] = &["mac80211_hwsim", "dummy", "vrf", "wireguard"];
 
+/// Those besides that the PC with a disk has on it.
+const ON_DISK: &[&str] = &[
+    "af_packet_diag",
+    "inet_diag",
+    "raw_diag",
+    "tcp_diag",
+    "udp_diag",
+    "unix_diag",
+    "autofs4",
+    "bridge",
+    "cdc_ncm",
+    "dummy",
+    "ip6_udp_tunnel",
+    "l2tp_ppp",
+    "nf_conntrack",
+    "nf_tables",
+    "nfnetlink",
+    "nft_chain_nat",
+    "nft_ct",
+    "nft_masq",
+    "nft_reject_inet",
+    "ppp_async",
+    "ppp_deflate",
+    "ppp_generic",
+    "ppp_synctty",
+    "pppoe",
+    "tun",
+    "veth",
+    "wireguard",
+    "bsd_comp",
+];
+/// What finds the disk.
+const DISK: &[&str] = &["virtio_pci", "virtio_blk", "crc32c_generic", "ext4"];
+
 /// Puts them below `/modules`, with `/modules/order`.
 pub(crate) fn pack(tree: &Path, archive: &mut Archive) -> Done {
+    let at_start = ordered(tree, WANTED)?.len();
+    let all = place(&ordered(tree, &[WANTED, LATER].concat())?, archive)?;
+    let (order, later) = all.split_at(at_start);
+    archive.file("modules/order", (order.join("\n") + "\n").as_bytes());
+    archive.file("modules/later", (later.join("\n") + "\n").as_bytes());
+    Ok(())
+}
+
+/// Those that find the disk, in the same places.
+pub(crate) fn pack_for_disk(tree: &Path, archive: &mut Archive) -> Done {
+    let order = place(&ordered(tree, DISK)?, archive)?;
+    archive.file("modules/order", (order.join("\n") + "\n").as_bytes());
+    Ok(())
+}
+
+/// Those of the PC with a disk into this folder, with the kernel's own lists of what is built in.
+pub(crate) fn copy(tree: &Path, version: &str, folder: &Path) -> Done {
+    let told = |path: &Path, e: &std::io::Error| format!("cannot copy {}: {e}", path.display());
+    let at_start = ordered(tree, WANTED)?.len();
+    let all = ordered(tree, &[WANTED, LATER, ON_DISK].concat())?;
+    for (name, path) in &all {
+        std::fs::copy(path, folder.join(format!("{name}.ko"))).map_err(|e| told(path, &e))?;
+    }
+    for list in ["modules.builtin", "modules.builtin.modinfo", "modules.order"] {
+        let path = tree.join("lib/modules").join(version).join(list);
+        std::fs::copy(&path, folder.join(list)).map_err(|e| told(&path, &e))?;
+    }
+    let later = ordered(tree, &[WANTED, LATER].concat())?;
+    let later: Vec<&str> = later[at_start..].iter().map(|(name, _)| name.as_str()).collect();
+    std::fs::write(folder.join("later"), later.join("\n") + "\n").map_err(|e| told(folder, &e))
+}
+
+/// With what they need, in an order in which they can be loaded.
+fn ordered(tree: &Path, wanted: &[&str]) -> Done<Vec<(String, PathBuf)>> {
     let mut files = BTreeMap::new();
     walk(&tree.join("lib/modules"), &mut files)?;
     if files.is_empty() {
         return Err(format!("no drivers below {}", tree.display()));
     }
     let mut order = Vec::new();
-    for wanted in WANTED {
-        add(wanted, &files, &mut order, archive)?;
+    for wanted in wanted {
+        add(wanted, &files, &mut order)?;
     }
-    archive.file("modules/order", (order.join("\n") + "\n").as_bytes());
-    let at_start = order.len();
-    for later in LATER {
-        add(later, &files, &mut order, archive)?;
+    Ok(order)
+}
+
+/// Their names.
+fn place(order: &[(String, PathBuf)], archive: &mut Archive) -> Done<Vec<String>> {
+    for (name, path) in order {
+        let bytes = std::fs::read(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
+        archive.file(&format!("modules/{name}"), &bytes);
     }
-    archive.file("modules/later", (order[at_start..].join("\n") + "\n").as_bytes());
-    Ok(())
+    Ok(order.iter().map(|(name, _)| name.clone()).collect())
 }
 
 fn walk(folder: &Path, files: &mut BTreeMap<String, PathBuf>) -> Done {
@@ -69,17 +140,16 @@ fn walk(folder: &Path, files: &mut BTreeMap<String, PathBuf>) -> Done {
     Ok(())
 }
 
-fn add(name: &str, files: &BTreeMap<String, PathBuf>, order: &mut Vec<String>, archive: &mut Archive) -> Done {
+fn add(name: &str, files: &BTreeMap<String, PathBuf>, order: &mut Vec<(String, PathBuf)>) -> Done {
     let Some(path) = files.get(name) else { return Ok(()) };
-    if order.iter().any(|other| other == name) {
+    if order.iter().any(|(other, _)| other == name) {
         return Ok(());
     }
     let bytes = std::fs::read(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
     for need in needs(&bytes) {
-        add(&need, files, order, archive)?;
+        add(&need, files, order)?;
     }
-    archive.file(&format!("modules/{name}"), &bytes);
-    order.push(name.to_owned());
+    order.push((name.to_owned(), path.clone()));
     Ok(())
 }
 

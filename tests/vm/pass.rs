@@ -10,6 +10,7 @@ use crate::cases::{self, Case, Takes};
 use crate::daemon::{Ground, shown};
 use crate::image::{Fetch, Image, image};
 use crate::pc::{Accel, Pc};
+use crate::system::system;
 use crate::table::{self, Ending};
 
 /// The battery clock at the first start: whatever the day is here, the same day there, and after this program was built.
@@ -20,7 +21,8 @@ const KVM_BOOT: Duration = Duration::from_secs(8);
 /// What the PC starts from, made in `work`. An error = it cannot run here.
 pub(crate) fn prepare(args: &Args, work: &Path) -> Done<Image> {
     let begin = Instant::now();
-    let image = image(work, if args.depth == Depth::Full { Fetch::Allowed } else { Fetch::OnlyCached })?;
+    let fetch = if args.depth >= Depth::Full { Fetch::Allowed } else { Fetch::OnlyCached };
+    let image = if args.installed { system(work, fetch)? } else { image(work, fetch)? };
     println!("image: {} ({} ms)", image.folder.display(), begin.elapsed().as_millis());
     Ok(image)
 }
@@ -28,22 +30,27 @@ pub(crate) fn prepare(args: &Args, work: &Path) -> Done<Image> {
 /// Runs what is wanted; whether nothing failed.
 pub(crate) fn pass(args: &Args, image: &Image, work: &Path) -> Done<bool> {
     let accel = accel(args, image, work);
-    let wanted: Vec<Case> = cases::all().into_iter().filter(|case| args.wants(case.name)).collect();
+    let wanted: Vec<Case> = cases(args).into_iter().filter(|case| args.wants(case.name)).collect();
     let begin = Instant::now();
     let mut ground = Ground::new(image, work, accel, RTC)?;
+    ground.thorough = args.depth == Depth::Long;
     println!("switched on, enrolled and watching, by {accel:?} ({} ms)", begin.elapsed().as_millis());
     if let Some(script) = &args.script {
         let said = ground.pc.run(script)?;
         println!("{}", said.out);
         return Ok(said.status == 0);
     }
-    if args.depth != Depth::Quick && wanted.iter().any(|case| case.takes == Takes::Minute) {
+    if wanted.iter().any(|case| case.takes == Takes::Minute && !left_out(case, args)) {
         // What the agent sees by the minute only is done first and looked for later.
         cases::clock::stage_slow(&mut ground)?;
     }
     let mut rows = Vec::new();
     for case in wanted {
-        let ending = if args.depth == Depth::Quick && case.takes != Takes::Little {
+        let ending = if left_out(&case, args) {
+            // A pass of the installed PC that is not the long one is whole without it.
+            if args.installed {
+                continue;
+            }
             Ending::Skipped("takes long; tests/run --full does it".to_owned())
         } else {
             perform(&case, &mut ground, args)
@@ -51,6 +58,21 @@ pub(crate) fn pass(args: &Args, image: &Image, work: &Path) -> Done<bool> {
         rows.push((case, ending));
     }
     Ok(table::print(&rows))
+}
+
+/// Those of this PC.
+pub(crate) fn cases(args: &Args) -> Vec<Case> {
+    if args.installed { cases::installed() } else { cases::all() }
+}
+
+/// A pass of this depth goes without it.
+fn left_out(case: &Case, args: &Args) -> bool {
+    match (args.installed, args.depth) {
+        // Whoever names cases wants just these.
+        (true, _) if !args.filters.is_empty() => false,
+        (true, depth) => depth < Depth::Long && !case.is_smoke(),
+        (false, depth) => depth == Depth::Quick && case.takes != Takes::Little,
+    }
 }
 
 fn perform(case: &Case, ground: &mut Ground<'_>, args: &Args) -> Ending {
@@ -90,7 +112,8 @@ fn accel(args: &Args, image: &Image, work: &Path) -> Accel {
         Ok(_) => return Accel::Tcg,
         Err(_) => {}
     }
-    let tried = crate::sticks::state(&work.join("state.img")).and_then(|()| Pc::on(image, work, Accel::Kvm, RTC, KVM_BOOT));
+    let patience = if args.installed { KVM_BOOT * 2 } else { KVM_BOOT };
+    let tried = crate::sticks::state(&work.join("state.img")).and_then(|()| Pc::on(image, work, Accel::Kvm, RTC, patience));
     let accel = if tried.is_ok() { Accel::Kvm } else { Accel::Tcg };
     let _ = fs::write(known, if accel == Accel::Kvm { "kvm" } else { "tcg" });
     accel

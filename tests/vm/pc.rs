@@ -13,11 +13,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::Done;
-use crate::image::{Image, find};
+use crate::image::{Disk, Image, find};
 use crate::qmp::Qmp;
 
-/// From power to the first word, at the very most.
-const BOOT: Duration = Duration::from_secs(90);
 /// One command inside.
 const COMMAND: Duration = Duration::from_mins(1);
 pub(crate) const QEMU: &str = "qemu-system-x86_64";
@@ -59,21 +57,21 @@ impl Pc {
         }
         let mut command = command(accel)?;
         command.arg("-kernel").arg(&image.kernel).arg("-initrd").arg(&image.initrd);
-        command.args(["-append", "console=ttyS0 quiet panic=-1", "-no-reboot"]);
+        let memory = if image.disk.has_system() { "768" } else { "512" };
+        command.args(["-m", memory, "-append", "console=ttyS0 quiet panic=-1 net.ifnames=0 systemd.show_status=0", "-no-reboot"]);
         command.args(["-rtc", &format!("base={rtc},clock=vm")]);
         command.args(["-serial", &format!("file:{}", console.display())]);
         command.args(["-qmp", &format!("unix:{},server=on,wait=off", monitor.display())]);
         command.args(["-chardev", &format!("socket,id=agent,path={},server=on,wait=off", agent.display())]);
         command.args(["-device", "virtio-serial-pci", "-device", "virtserialport,chardev=agent,name=agent"]);
-        command.args(["-drive", &format!("if=none,id=state,format=raw,file={}", work.join("state.img").display())]);
-        command.args(["-device", "virtio-blk-pci,drive=state,serial=TILL0001"]);
+        plug_in_disk(&mut command, &image.disk, work);
         // The centre is a port that answers; `restrict` keeps everything else in.
         command.args(["-netdev", "user,id=lan,restrict=on,ipv6=off,net=10.77.1.0/24,host=10.77.1.2,guestfwd=tcp:10.77.1.100:8080-cmd:cat"]);
         command.args(["-device", "virtio-net-pci,netdev=lan,mac=52:54:00:12:34:56", "-device", "qemu-xhci,id=usb,p2=8,p3=8"]);
         let errors = File::create(work.join("qemu")).map_err(|e| format!("cannot write beside the PC: {e}"))?;
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors).spawn();
         let mut child = child.map_err(|e| format!("cannot start {QEMU}: {e}"))?;
-        let deadline = Instant::now() + patience.min(BOOT);
+        let deadline = Instant::now() + patience;
         match connect(&mut child, &monitor, &agent, deadline) {
             Ok((qmp, agent)) => Ok(Pc { child, qmp, agent, work: work.to_owned(), count: 0, plugged: Vec::new() }),
             Err(e) => {
@@ -121,6 +119,33 @@ impl Pc {
 
     pub(crate) fn monitor(&mut self, command: &str, arguments: &Value) -> Done<Value> {
         self.qmp.execute(command, arguments)
+    }
+
+    /// Keeps all of it (`savevm`), or makes it again what was kept (`loadvm`), which it does while nothing is plugged in.
+    pub(crate) fn snapshot(&mut self, what: &str) -> Done {
+        // What sticks were made of is still there for a moment when they are pulled out.
+        let deadline = Instant::now() + COMMAND;
+        while let Some(name) = self.leftover()? {
+            let gone = self.monitor("blockdev-del", &json!({ "node-name": name }));
+            if gone.is_err() && Instant::now() > deadline {
+                return gone.map(drop);
+            }
+            sleep(Duration::from_millis(20));
+        }
+        let said = self.monitor("human-monitor-command", &json!({ "command-line": format!("{what} kept") }))?;
+        if said.as_str().is_none_or(|said| said.trim().is_empty()) {
+            return Ok(());
+        }
+        // It stands still where it failed.
+        self.monitor("cont", &json!({}))?;
+        Err(format!("{what}: {said}"))
+    }
+
+    /// A disk that is not the PC's own.
+    fn leftover(&mut self) -> Done<Option<String>> {
+        let nodes = self.monitor("query-named-block-nodes", &json!({ "flat": true }))?;
+        let mut names = nodes.as_array().into_iter().flatten().filter_map(|node| node.get("node-name")?.as_str());
+        Ok(names.find(|name| !name.starts_with('#') && *name != "disk").map(str::to_owned))
     }
 
     /// Plugs a device in; `extra` are its properties beside driver and id. Gives the id to unplug it by.
@@ -188,10 +213,34 @@ fn command(accel: Accel) -> Done<Command> {
     let qemu = find(QEMU).ok_or_else(|| format!("{QEMU} is missing"))?;
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL"]).arg(qemu);
-    command.args(["-machine", "q35", "-m", "512", "-smp", "2", "-nodefaults", "-no-user-config", "-display", "none", "-cpu", "max"]);
+    command.args(["-machine", "q35", "-smp", "2", "-nodefaults", "-no-user-config", "-display", "none", "-cpu", "max"]);
     command.args(["-global", "ICH9-LPC.disable_s3=0"]);
     command.args(["-accel", if accel == Accel::Kvm { "kvm" } else { "tcg,thread=multi" }]);
     Ok(command)
+}
+
+/// Its one disk; and, where a system is on it, a port for what that system tells while nobody asks it: `told`, beside the PC.
+fn plug_in_disk(command: &mut Command, disk: &Disk, work: &Path) {
+    let layers = match disk {
+        Disk::State(path) => vec![format!("driver=raw,node-name=disk,file.driver=file,file.filename={}", path.display())],
+        // Snapshots of the whole PC are kept in it. That the machine below may lose its power is not of interest.
+        Disk::System(path) => {
+            vec![format!("driver=qcow2,node-name=disk,cache.no-flush=on,file.driver=file,file.filename={}", path.display())]
+        }
+        Disk::Forgetful { disk, log } => vec![
+            format!("driver=qcow2,node-name=under,cache.no-flush=on,file.driver=file,file.filename={}", disk.display()),
+            format!("driver=file,node-name=log,cache.no-flush=on,filename={}", log.display()),
+            "driver=blklogwrites,node-name=disk,file=under,log=log".to_owned(),
+        ],
+    };
+    for layer in layers {
+        command.args(["-blockdev", &layer]);
+    }
+    command.args(["-device", "virtio-blk-pci,drive=disk,serial=TILL0001"]);
+    if disk.has_system() {
+        command.args(["-chardev", &format!("file,id=told,path={}", work.join("told").display())]);
+        command.args(["-device", "virtserialport,chardev=told,name=told"]);
+    }
 }
 
 fn connect(child: &mut Child, monitor: &Path, agent: &Path, deadline: Instant) -> Done<(Qmp, BufReader<UnixStream>)> {

@@ -10,6 +10,7 @@ use super::clock::{apart, exact, size};
 use super::{Case, SOON, case};
 use crate::Done;
 use crate::daemon::{Ground, proof, word};
+use crate::place::Place;
 use crate::table::Got;
 
 #[rustfmt::skip]
@@ -141,7 +142,14 @@ fn ntp_stepped(ground: &mut Ground<'_>, mark: usize, before: i64, battery: i64) 
     if moved < 3600 { Err(format!("the kernel has not set the battery clock: {moved} s")) } else { Ok((by, moved)) }
 }
 
+/// As the README says it.
+const MAY_READ_AUDIT: &str = "mkdir -p /run/systemd/system/isonet.service.d && printf '[Service]\nAmbientCapabilities=CAP_NET_RAW CAP_AUDIT_READ\n\
+     CapabilityBoundingSet=CAP_NET_RAW CAP_AUDIT_READ\n' >/run/systemd/system/isonet.service.d/audit.conf && systemctl daemon-reload";
+
 fn audited(ground: &mut Ground<'_>) -> Done<Got> {
+    if ground.place == Place::Installed {
+        ground.pc.must(MAY_READ_AUDIT)?;
+    }
     ground.pc.must("inside audit && cp /bin/busybox /run/date")?;
     ground.pc.must("cp /proc/cpuinfo /run/real; sed 's/^flags.*/& hypervisor/' /run/real >/run/hosted; cat /run/hosted >/run/cpuinfo")?;
     let started = ground.afresh();

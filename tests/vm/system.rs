@@ -92,7 +92,7 @@ fn delivery(work: &Path) -> Done<Vec<u8>> {
 /// Of the program that was built for this test.
 fn package(work: &Path) -> Done<PathBuf> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/packages/build");
-    let said = run(Command::new(script).args(["--deb-only", "--binary", env!("CARGO_BIN_EXE_isonet"), "--out"]).arg(work))?;
+    let said = run(Command::new(script).args(["--deb-only", "--fast", "--binary", env!("CARGO_BIN_EXE_isonet"), "--out"]).arg(work))?;
     let path = said
         .lines()
         .rev()

@@ -2,7 +2,7 @@
 
 use super::{Netlink, Unnamed, dump, map};
 use crate::model::{IfName, Link, Outcome, Route, Unseen};
-use rtnetlink::packet_route::route::{RouteMessage, RouteProtocol};
+use rtnetlink::packet_route::route::{RouteAttribute, RouteMessage, RouteProtocol};
 use rtnetlink::packet_route::rule::{RuleAttribute, RuleMessage};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,22 +24,26 @@ pub struct Ways {
 /// Who set a route, as the kernel noted it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ToldBy {
-    /// The kernel itself: it follows from an address.
+    /// The kernel itself: it follows from an address that stays.
     Kernel,
     /// A person or a program on this PC.
     ThisPc,
     /// An address server of the network.
     Dhcp,
-    /// A router of the network, by its advertisement (IPv6).
+    /// A router of the network, by its advertisement (IPv6): the way itself, or a prefix from which the kernel made an address that runs out.
     Router,
 }
 
 impl ToldBy {
-    fn of(protocol: RouteProtocol) -> Self {
-        match protocol {
-            RouteProtocol::Kernel => Self::Kernel,
-            RouteProtocol::Dhcp => Self::Dhcp,
-            RouteProtocol::Ra | RouteProtocol::IcmpRedirect => Self::Router,
+    fn of(message: &RouteMessage) -> Self {
+        // Of an advertisement that is acted on the prefix may be seen first, and its default route only with the next one.
+        let runs_out =
+            message.attributes.iter().any(|attribute| matches!(attribute, RouteAttribute::CacheInfo(cache) if cache.expires != 0));
+        match (message.header.protocol, message.header.address_family) {
+            (RouteProtocol::Kernel, AddressFamily::Inet6) if runs_out => Self::Router,
+            (RouteProtocol::Kernel, _) => Self::Kernel,
+            (RouteProtocol::Dhcp, _) => Self::Dhcp,
+            (RouteProtocol::Ra | RouteProtocol::IcmpRedirect, _) => Self::Router,
             _ => Self::ThisPc,
         }
     }
@@ -69,7 +73,7 @@ impl Netlink {
                 if let RouteNetlinkMessage::NewRoute(message) = entry
                     && map::is_kept(&message)
                 {
-                    let told = ToldBy::of(message.header.protocol);
+                    let told = ToldBy::of(&message);
                     found.extend(map::route(&message, names, &unnamed.ask()).into_iter().map(|route| (route, told)));
                 }
             }
@@ -96,4 +100,25 @@ fn table(message: &RuleMessage) -> u32 {
     let wide =
         message.attributes.iter().find_map(|attribute| if let RuleAttribute::Table(table) = attribute { Some(*table) } else { None });
     wide.unwrap_or_else(|| message.header.table.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rtnetlink::packet_route::route::RouteCacheInfo;
+
+    #[test]
+    fn a_prefix_that_runs_out_came_with_an_advertisement_and_one_that_stays_says_nothing() {
+        let told = |family, protocol, expires| {
+            let mut message = RouteMessage::default();
+            (message.header.address_family, message.header.protocol) = (family, protocol);
+            message.attributes.push(RouteAttribute::CacheInfo(RouteCacheInfo { expires, ..RouteCacheInfo::default() }));
+            ToldBy::of(&message)
+        };
+        let (v4, v6) = (AddressFamily::Inet, AddressFamily::Inet6);
+        assert_eq!(told(v6, RouteProtocol::Kernel, 360_000), ToldBy::Router);
+        assert_eq!([told(v6, RouteProtocol::Kernel, 0), told(v4, RouteProtocol::Kernel, 360_000)], [ToldBy::Kernel; 2]);
+        assert_eq!(told(v6, RouteProtocol::Static, 360_000), ToldBy::ThisPc, "whoever sets a route by hand may let it run out");
+        assert_eq!(told(v6, RouteProtocol::Ra, 0), ToldBy::Router);
+    }
 }

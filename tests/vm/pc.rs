@@ -82,6 +82,13 @@ impl Pc {
         }
     }
 
+    /// What its kernel says of a processor that does not go on, if one does not.
+    pub(crate) fn locked_up(&self) -> Option<String> {
+        let console = std::fs::read(self.work.join("console")).unwrap_or_default();
+        let console = String::from_utf8_lossy(&console);
+        console.lines().find(|line| line.contains("soft lockup") || line.contains("self-detected stall")).map(str::to_owned)
+    }
+
     /// Runs it by the shell inside.
     pub(crate) fn run(&mut self, script: &str) -> Done<Said> {
         let told = |e: &dyn std::fmt::Display| format!("the PC does not answer to `{script}`: {e}");

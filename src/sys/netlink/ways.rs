@@ -112,7 +112,9 @@ mod tests {
         let told = |family, protocol, expires| {
             let mut message = RouteMessage::default();
             (message.header.address_family, message.header.protocol) = (family, protocol);
-            message.attributes.push(RouteAttribute::CacheInfo(RouteCacheInfo { expires, ..RouteCacheInfo::default() }));
+            // Its third number.
+            let numbers: Vec<u8> = [0, 0, expires, 0, 0, 0, 0, 0].into_iter().flat_map(u32::to_ne_bytes).collect();
+            message.attributes.push(RouteAttribute::CacheInfo(RouteCacheInfo::parse(&numbers).expect("a cache info")));
             ToldBy::of(&message)
         };
         let (v4, v6) = (AddressFamily::Inet, AddressFamily::Inet6);

@@ -6,7 +6,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 /// What both packages hold beside directories, man pages and what their kind alone has: mode and path.
-const BOTH: [(&str, &str); 15] = [
+const BOTH: [(&str, &str); 17] = [
     ("-rw-r--r--", "/etc/isonet/isonet.toml"),
     ("-rwxr-xr-x", "/usr/bin/isonet"),
     ("-rw-r--r--", "/usr/lib/systemd/catalog/isonet.catalog"),
@@ -15,6 +15,8 @@ const BOTH: [(&str, &str); 15] = [
     ("-rw-r--r--", "/usr/share/bash-completion/completions/isonet"),
     ("-rw-r--r--", "/usr/share/doc/isonet/README.md"),
     ("-rw-r--r--", "/usr/share/doc/isonet/README.zh-CN.md"),
+    ("-rw-r--r--", "/usr/share/doc/isonet/examples/isonet-audit.conf"),
+    ("-rw-r--r--", "/usr/share/doc/isonet/examples/isonet-netadmin.conf"),
     ("-rw-r--r--", "/usr/share/doc/isonet/examples/rules.toml"),
     ("-rw-r--r--", "/usr/share/doc/isonet/third-party.txt.gz"),
     ("-rw-r--r--", "/usr/share/fish/vendor_completions.d/isonet.fish"),

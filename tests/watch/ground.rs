@@ -15,6 +15,8 @@ pub const TERMINAL: &str = "10.81.1.2";
 pub const GATEWAY: &str = "10.81.1.1";
 /// How long anything may take on a loaded machine before a test gives up on it.
 pub const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a namespace is held at the most, should nobody be left to end it: longer than any test, of which some last an hour and more.
+pub const LIVES: &str = "5h";
 /// Between two looks at something that is waited for.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
@@ -44,7 +46,7 @@ struct Holder(Child);
 
 impl Holder {
     fn new(namespaces: &[&str]) -> Option<Self> {
-        let child = Command::new("unshare").args(namespaces).args(["sleep", "3600"]).stdin(Stdio::null()).stdout(Stdio::null()).spawn();
+        let child = Command::new("unshare").args(namespaces).args(["sleep", LIVES]).stdin(Stdio::null()).stdout(Stdio::null()).spawn();
         let mut holder = Self(child.ok()?);
         let net = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/net")).ok();
         let pid = holder.0.id().to_string();

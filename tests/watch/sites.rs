@@ -4,7 +4,7 @@
 //! come and go, a printer service and name discovery that listen, and a VPN's tunnel. Each is watched for a while by the daemon
 //! (`ISONET_SITE_SECONDS`, an hour in a long run), and for a day of simulated time by the watchers themselves.
 
-use crate::ground::{GATEWAY, Ground, PATIENCE, wait_for};
+use crate::ground::{GATEWAY, Ground, LIVES, PATIENCE, wait_for};
 use isonet::baseline::Enrolment;
 use isonet::config;
 use isonet::sys::clock;
@@ -133,7 +133,7 @@ impl<'a> Desktop<'a> {
         let ground = self.ground;
         wait_for("the old cable to be gone", PATIENCE, || (!ground.here("ip -o link").contains("veth0c")).then_some(()));
         let mut command = ground.command("unshare");
-        command.args(["--net", "sleep", "3600"]);
+        command.args(["--net", "sleep", LIVES]);
         let container = Running::start(command);
         // nsenter becomes unshare, which becomes sleep.
         let pid = container.0.id();

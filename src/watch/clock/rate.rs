@@ -118,6 +118,15 @@ mod tests {
         desk.look().iter().map(|found| found.code).collect()
     }
 
+    /// The tick is as it should be, and after two minutes nothing is told any more.
+    fn put_right(desk: &mut Desk) {
+        desk.tick(10_000);
+        desk.run(60);
+        desk.look();
+        desk.run(60);
+        assert_eq!(codes(desk), []);
+    }
+
     #[test]
     fn a_tick_that_nobody_should_have_moved_is_found_at_once_and_gone_when_it_is_put_back() {
         let mut desk = Desk::new();
@@ -131,11 +140,7 @@ mod tests {
             desk.run(60);
             assert_eq!(desk.look(), found, "the same minute by minute: no new record");
         }
-        desk.tick(10_000);
-        desk.run(60);
-        desk.look();
-        desk.run(60);
-        assert_eq!(codes(&mut desk), []);
+        put_right(&mut desk);
     }
 
     #[test]
@@ -212,11 +217,7 @@ mod tests {
         desk = desk.blind();
         desk.run(60);
         assert_eq!(codes(&mut desk), [FindingCode::ClockRate]);
-        desk.tick(10_000);
-        desk.run(60);
-        desk.look();
-        desk.run(60);
-        assert_eq!(codes(&mut desk), []);
+        put_right(&mut desk);
     }
 
     #[test]
@@ -226,11 +227,7 @@ mod tests {
         desk.tick(11_000);
         desk.named(Changed::Rate, "/usr/sbin/adjtimex");
         assert!(desk.look()[0].evidence.iter().any(|line| line.k == "clock.program"));
-        desk.tick(10_000);
-        desk.run(60);
-        desk.look();
-        desk.run(60);
-        assert_eq!(codes(&mut desk), []);
+        put_right(&mut desk);
         desk.tick(11_000);
         assert!(desk.look()[0].evidence.iter().all(|line| line.k != "clock.program"));
     }

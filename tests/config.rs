@@ -207,7 +207,7 @@ fn what_is_not_utf8_is_told_with_its_byte() {
 #[test]
 fn later_files_merge_into_earlier_ones() {
     let base = "[terminal]\nname = \"a\"\nsite = \"s\"\n[dns]\nnames = [\"one\", \"two\"]\n[probe]\nraise = { failures = 5 }\n\
-        [[vpn]]\nname = \"v\"\ninterface = \"tun0\"\nkind = \"openvpn\"\n[[sink]]\nname = \"s\"\nkind = \"nats\"\nservers = [\"tls://a:1\"]\n\
+        [[vpn]]\nname = \"v\"\ninterface = \"tun0\"\nkind = \"openvpn\"\n[[sink]]\nname = \"s\"\nkind = \"nats\"\nservers = [\"nats://a:1\"]\n\
         [[maintenance]]\nfrom = \"2026-01-01T00:00:00Z\"\nto = \"2026-01-02T00:00:00Z\"\n";
     let over = "[terminal]\nname = \"b\"\n[dns]\nnames = [\"three\"]\n[probe]\nraise = { within = \"9s\" }\n\
         [[vpn]]\nname = \"v\"\ninterface = \"tun9\"\n[[vpn]]\nname = \"w\"\ninterface = \"wg0\"\n[[sink]]\nname = \"s\"\nstream = \"X\"\n\
@@ -342,5 +342,22 @@ proptest! {
         let (i, j) = (line.index(lines.len()), other.index(lines.len()));
         if twice { lines.insert(j, lines[i]); } else { lines.remove(i); }
         sound(lines.join("\n").as_bytes())?;
+    }
+}
+
+#[test]
+fn who_is_reached_over_tls_needs_an_authority() {
+    for (text, lacks) in [
+        ("kind = \"syslog\"\naddress = \"10.0.0.1:1\"\n", true),
+        ("kind = \"syslog\"\naddress = \"10.0.0.1:1\"\ntransport = \"tcp\"\n", false),
+        ("kind = \"syslog\"\naddress = \"10.0.0.1:1\"\nca = \"/a/ca.pem\"\n", false),
+        ("kind = \"nats\"\nservers = [\"nats://a:1\"]\n", false),
+        ("kind = \"nats\"\nservers = [\"nats://a:1\", \"tls://b:1\"]\n", true),
+    ] {
+        let text = format!("[[sink]]\nname = \"s\"\n{text}");
+        // Something else is wrong in any case.
+        let found = problems(&format!("{text}[web]\nlisten = 1\n"));
+        let told = found.iter().any(|located| located.key == "sink[s]" && matches!(located.problem, Problem::Missing { key: "ca", .. }));
+        assert_eq!(told, lacks, "{text}: {found:?}");
     }
 }

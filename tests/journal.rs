@@ -10,7 +10,8 @@ mod samples;
 use isonet::catalogue::{Lang, told};
 use isonet::model::Record;
 use isonet::sink::journal::{JournalSink, message_id};
-use isonet::sink::{Hindrance, Sink};
+use isonet::sink::{Cargo, Obstacle, Shipped, Sink};
+use isonet::spool::{Digest, Entry, Position};
 use samples::{day, line};
 use serde_json::Value;
 use std::os::unix::net::UnixDatagram;
@@ -21,28 +22,38 @@ use std::process::Command;
 const INSIDE: &str = "ISONET_TEST_JOURNAL";
 const JOURNALD: &str = "/lib/systemd/systemd-journald";
 
+/// As the log gives it to a sink.
+fn entry(record: &Record) -> Entry {
+    let at = Position { epoch: record.epoch.clone(), seq: record.seq };
+    Entry { at, bytes: line(record).into_bytes(), hash: Digest::ZERO }
+}
+
+fn only(records: &[Entry]) -> Cargo<'_> {
+    Cargo { beat: None, records }
+}
+
 #[tokio::test]
 async fn a_batch_goes_as_far_as_the_journal_takes_it() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("socket");
     let mut sink = JournalSink::new(&path, Lang::En).unwrap();
-    let lines: Vec<String> = day().iter().map(line).collect();
-    let batch: Vec<&[u8]> = lines.iter().map(String::as_bytes).collect();
-    let shipped = sink.ship(&batch).await;
-    assert!(shipped.accepted == 0 && matches!(shipped.hindrance, Some(Hindrance::Absent { .. })), "{shipped:?}");
+    let batch: Vec<Entry> = day().iter().map(entry).collect();
+    let obstacle = |shipped: &Shipped| shipped.hindrance.as_ref().map(|hindrance| hindrance.obstacle);
+    let shipped = sink.ship(only(&batch)).await;
+    assert!(shipped.accepted == 0 && obstacle(&shipped) == Some(Obstacle::Absent), "{shipped:?}");
 
     let listener = UnixDatagram::bind(&path).unwrap();
     listener.set_nonblocking(true).unwrap();
-    let shipped = sink.ship(&batch).await;
+    let shipped = sink.ship(only(&batch)).await;
     let mut received = 0;
     let mut bytes = vec![0; 1 << 16];
     while listener.recv(&mut bytes).is_ok() {
         received += 1;
     }
     assert_eq!(shipped.accepted, received, "what was accepted is there");
-    assert!(shipped.accepted == batch.len() || matches!(shipped.hindrance, Some(Hindrance::Busy { .. })), "{shipped:?}");
+    assert!(shipped.accepted == batch.len() || obstacle(&shipped) == Some(Obstacle::Busy), "{shipped:?}");
     // The rest from where it stopped, as its cursor has it.
-    let shipped = sink.ship(&batch[shipped.accepted..]).await;
+    let shipped = sink.ship(only(&batch[shipped.accepted..])).await;
     assert!(shipped.accepted > 0 || received == batch.len());
 }
 
@@ -71,11 +82,13 @@ fn inside_the_namespace() {
     let lines: Vec<String> = records.iter().map(line).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let mut sink = JournalSink::new(Path::new(isonet::sys::journald::SOCKET), Lang::ZhCn).unwrap();
-    let mut rest: Vec<&[u8]> = lines.iter().map(String::as_bytes).collect();
+    let batch: Vec<Entry> = records.iter().map(entry).collect();
+    let mut rest = &batch[..];
     while !rest.is_empty() {
-        let shipped = runtime.block_on(sink.ship(&rest));
-        assert!(!matches!(shipped.hindrance, Some(Hindrance::Absent { .. } | Hindrance::Refused { .. })), "{shipped:?}");
-        rest.drain(..shipped.accepted);
+        let shipped = runtime.block_on(sink.ship(only(rest)));
+        let obstacle = shipped.hindrance.as_ref().map(|hindrance| hindrance.obstacle);
+        assert!(matches!(obstacle, None | Some(Obstacle::Busy)), "{shipped:?}");
+        rest = &rest[shipped.accepted..];
     }
     let entries = entries(records.len());
     for ((record, line), entry) in records.iter().zip(&lines).zip(&entries) {

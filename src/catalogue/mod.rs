@@ -12,6 +12,7 @@ mod notes;
 mod proof;
 mod reasons;
 mod rules;
+mod shipping;
 mod spacing;
 mod symptoms;
 #[cfg(test)]
@@ -29,6 +30,7 @@ pub use notes::note;
 pub use proof::{question, result};
 pub use reasons::{reason, unseen, unseen_what};
 pub use rules::{Article, Citation, RuleSet, Wording};
+pub use shipping::hindered;
 pub use spacing::among;
 pub use symptoms::{Found, Origin, OriginText, Party, ScreenText, Symptom, nearest, origin, party, screen, search};
 pub use texts::Text;

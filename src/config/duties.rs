@@ -210,7 +210,10 @@ pub enum Sink {
         /// What carries it.
         #[serde(default)]
         transport: LogTransport,
-        /// PEM file with the CA; `None` = the system's.
+        /// What its certificate is for; `None` = its address.
+        #[serde(default)]
+        server_name: Option<String>,
+        /// PEM file with the CA: the only one that counts.
         #[serde(default)]
         ca: Option<PathBuf>,
         /// PEM file with this terminal's certificate.
@@ -222,6 +225,12 @@ pub enum Sink {
         /// Private enterprise number for the structured data; `None` = the documentation number.
         #[serde(default)]
         enterprise_number: Option<u32>,
+        /// Between two signs of life, about.
+        #[serde(default = "default_heartbeat", with = "duration")]
+        heartbeat: Duration,
+        /// When to try again after a failure.
+        #[serde(default)]
+        retry: Retry,
     },
     /// NATS `JetStream`.
     Nats {
@@ -238,7 +247,7 @@ pub enum Sink {
         /// Credentials file.
         #[serde(default)]
         credentials: Option<PathBuf>,
-        /// PEM file with the CA; `None` = the system's.
+        /// PEM file with the CA: the only one that counts.
         #[serde(default)]
         ca: Option<PathBuf>,
         /// PEM file with this terminal's certificate.
@@ -247,6 +256,12 @@ pub enum Sink {
         /// PEM file with its key.
         #[serde(default)]
         client_key: Option<PathBuf>,
+        /// Between two signs of life, about.
+        #[serde(default = "default_heartbeat", with = "duration")]
+        heartbeat: Duration,
+        /// When to try again after a failure.
+        #[serde(default)]
+        retry: Retry,
     },
 }
 
@@ -257,6 +272,28 @@ impl Sink {
             Self::Journal { name } | Self::Syslog { name, .. } | Self::Nats { name, .. } => name,
         }
     }
+}
+
+/// The spans from which the pauses after failures are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Retry {
+    /// After the first failure.
+    #[serde(with = "duration")]
+    pub first: Duration,
+    /// The longest.
+    #[serde(with = "duration")]
+    pub longest: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self { first: Duration::from_secs(30), longest: Duration::from_mins(5) }
+    }
+}
+
+fn default_heartbeat() -> Duration {
+    Duration::from_mins(5)
 }
 
 fn default_stream() -> String {

@@ -2,6 +2,7 @@
 
 use super::centre::CentreHttp;
 use super::problem::Problem;
+use super::schema::Kind;
 use super::text::duration;
 use super::tree::{Node, Place, Table, Value, get, text};
 use super::types::{Dns, Probe};
@@ -22,6 +23,7 @@ pub(super) fn check(root: &Table) -> Vec<Misfit> {
     approval(root, &mut misfits);
     thresholds(root, &mut misfits);
     certificates(root, &mut misfits);
+    authorities(root, &mut misfits);
     order(root, &mut misfits);
     misfits
 }
@@ -125,6 +127,21 @@ fn certificates(root: &Table, misfits: &mut Vec<Misfit>) {
             {
                 misfits.push((entry.key.clone(), format!("{path}.{key}"), Problem::LacksPartner { partner }));
             }
+        }
+    }
+}
+
+/// A receiver that is reached over TLS has to be vouched for by somebody: nobody outside can do that in an isolated network.
+fn authorities(root: &Table, misfits: &mut Vec<Misfit>) {
+    for (path, sink) in tables(root, "sink") {
+        let named = |key| get(sink, key);
+        let encrypted = match text(sink, "kind") {
+            Some("syslog") if text(sink, "transport") != Some("tcp") => named("address"),
+            Some("nats") => named("servers").filter(|urls| urls.list().iter().filter_map(Node::text).any(|url| url.starts_with("tls:"))),
+            _ => None,
+        };
+        if let Some(node) = encrypted.filter(|_| !sink.contains_key("ca")) {
+            misfits.push((node.place.clone(), path, Problem::Missing { key: "ca", want: Kind::Path }));
         }
     }
 }

@@ -28,7 +28,7 @@ mod weaker;
 
 pub use centre::{Centre, CentreHttp, CentreTls, UploadTest};
 pub use duties::{
-    Anchor, Canary, Clock, Firewall, IsolationMode, IsolationSettings, LogTransport, Retention, Roots, Rules, Sink, Upload, Usb,
+    Anchor, Canary, Clock, Firewall, IsolationMode, IsolationSettings, LogTransport, Retention, Retry, Roots, Rules, Sink, Upload, Usb,
     UsbAllowed, Web, WebListen,
 };
 pub use known::{Known, known};

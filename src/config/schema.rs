@@ -285,10 +285,13 @@ const SINK: &[Variant] = &[
             must("name", Kind::Text),
             must("address", Kind::Endpoint),
             may("transport", Kind::Choice(&["tls", "tcp"])),
+            may("server-name", Kind::Host),
             may("ca", Kind::Path),
             may("client-cert", Kind::Path),
             may("client-key", Kind::Path),
             may("enterprise-number", Kind::Integer(1, 4_294_967_295)),
+            may("heartbeat", Kind::Duration(SECOND, DAY)),
+            may("retry", RETRY),
         ],
     },
     Variant {
@@ -302,9 +305,13 @@ const SINK: &[Variant] = &[
             may("ca", Kind::Path),
             may("client-cert", Kind::Path),
             may("client-key", Kind::Path),
+            may("heartbeat", Kind::Duration(SECOND, DAY)),
+            may("retry", RETRY),
         ],
     },
 ];
+
+const RETRY: Kind = Kind::Table(&[may("first", Kind::Duration(1, HOUR)), may("longest", Kind::Duration(1, DAY))]);
 
 const RETENTION: &[Key] = &[may("keep", Kind::Duration(DAY, 3660 * DAY)), may("unacknowledged", Kind::Size)];
 

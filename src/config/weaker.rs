@@ -148,17 +148,26 @@ impl Found {
         match (before, after) {
             (Sink::Journal { .. }, Some(Sink::Journal { .. })) => {}
             (
-                Sink::Syslog { transport, ca, client_cert, .. },
-                Some(Sink::Syslog { transport: transport_now, ca: ca_now, client_cert: cert_now, .. }),
+                Sink::Syslog { transport, ca, client_cert, heartbeat, .. },
+                Some(Sink::Syslog { transport: transport_now, ca: ca_now, client_cert: cert_now, heartbeat: heartbeat_now, .. }),
             ) => {
+                self.when(key("heartbeat"), heartbeat_now > heartbeat);
                 self.when(key("transport"), *transport == LogTransport::Tls && *transport_now == LogTransport::Tcp);
                 self.lost(key("ca"), ca.as_ref(), ca_now.as_ref());
                 self.lost(key("client-cert"), client_cert.as_ref(), cert_now.as_ref());
             }
             (
-                Sink::Nats { servers, credentials, ca, client_cert, .. },
-                Some(Sink::Nats { servers: servers_now, credentials: credentials_now, ca: ca_now, client_cert: cert_now, .. }),
+                Sink::Nats { servers, credentials, ca, client_cert, heartbeat, .. },
+                Some(Sink::Nats {
+                    servers: servers_now,
+                    credentials: credentials_now,
+                    ca: ca_now,
+                    client_cert: cert_now,
+                    heartbeat: heartbeat_now,
+                    ..
+                }),
             ) => {
+                self.when(key("heartbeat"), heartbeat_now > heartbeat);
                 let plain = |servers: &[url::Url]| servers.iter().any(|server| server.scheme() != "tls");
                 self.when(key("servers"), plain(servers_now) && !plain(servers));
                 self.lost(key("credentials"), credentials.as_ref(), credentials_now.as_ref());
@@ -294,6 +303,7 @@ mod tests {
             ("sink.x", SYSLOG.to_owned(), "[[sink]]\nname='x'\nkind='journal'\n".to_owned()),
             pair("sink.x.transport", SYSLOG, "transport='tls'", "transport='tcp'"),
             pair("sink.x.ca", SYSLOG, "ca='/c'", ""),
+            pair("sink.x.heartbeat", SYSLOG, "", "heartbeat='10m'"),
             pair("sink.x.client-cert", SYSLOG, "client-cert='/c'\nclient-key='/k'", ""),
             pair("sink.x.servers", NATS, "servers=['tls://a:1']", "servers=['nats://a:1']"),
             pair("sink.x.credentials", NATS, "servers=['tls://a:1']\ncredentials='/c'", "servers=['tls://a:1']"),

@@ -13,7 +13,6 @@ mod answers;
 mod changes;
 pub mod control;
 pub mod grants;
-mod lag;
 mod looks;
 mod lost;
 mod manager;

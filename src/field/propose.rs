@@ -215,7 +215,7 @@ mod tests {
         assert_eq!(texts(&Config::default(), &live(Vec::new(), &peers)), "");
         let house = texts(&Config::default(), &live(Vec::new(), &["192.168.1.9:80", "[::ffff:100.64.0.9]:443"]));
         assert!(house.contains("100.64.0.9") && house.contains("192.168.1.9") && !house.contains("via"), "{house}");
-        let sink = config("[[sink]]\nname = 'audit'\nkind = 'syslog'\naddress = '10.20.0.14:6514'\n");
+        let sink = config("[[sink]]\nname = 'audit'\nkind = 'syslog'\ntransport = 'tcp'\naddress = '10.20.0.14:6514'\n");
         assert_eq!(texts(&sink, &live(Vec::new(), &["10.20.0.14:6514"])), "", "a receiver of records");
     }
 

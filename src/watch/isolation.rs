@@ -16,6 +16,7 @@
 
 mod around;
 mod enrolment;
+mod inner;
 mod memory;
 mod observed;
 mod pace;
@@ -25,6 +26,7 @@ mod round;
 mod topology;
 
 pub use enrolment::{Outside, outside_now};
+pub use inner::takes_enrolled_way;
 
 use super::aside::aside;
 use super::{Given, Look, MINUTE, Watch};

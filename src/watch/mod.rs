@@ -30,7 +30,7 @@ mod usb;
 
 pub use extension::lent_now;
 pub use heard::Heard;
-pub use isolation::{Outside, outside_now};
+pub use isolation::{Outside, outside_now, takes_enrolled_way};
 pub use run::Watchers;
 pub use server_time::ServerTime;
 

@@ -193,6 +193,12 @@ pub struct SinkState {
     pub oldest_s: Option<u64>,
     /// What hinders it; `None` = nothing.
     pub trouble: Option<String>,
+    /// What was shipped last went through.
+    #[serde(default)]
+    pub connected: bool,
+    /// Seconds until it is tried again; `None` = nothing failed.
+    #[serde(default)]
+    pub retry_s: Option<u64>,
 }
 
 /// Whether records reach the disk.

@@ -152,8 +152,13 @@ fn shipped(sink: &SinkState, lang: Lang) -> String {
         let age = length(seconds, lang);
         line += &lang.pick(format!("，最早的一条等了 {age}"), format!(", the oldest for {age}"));
     }
+    line += lang.pick("。", ".");
     if let Some(trouble) = &sink.trouble {
-        line += &lang.pick(format!("（{trouble}）"), format!(" ({trouble})"));
+        line += &lang.pick(trouble.clone(), format!(" {trouble}"));
     }
-    line + lang.pick("。", ".")
+    if let Some(seconds) = sink.retry_s {
+        let next = length(seconds, lang);
+        line += &lang.pick(format!("{next}后再试。"), format!(" Next try in {next}."));
+    }
+    line
 }

@@ -28,7 +28,7 @@ mod entry;
 pub use catalog::{catalog, message_id};
 pub use entry::entry;
 
-use super::{Hindrance, Shipped, Sink};
+use super::{Cargo, Hindrance, Shipped, Sink};
 use crate::catalogue::Lang;
 use crate::sys::journald;
 use std::io;
@@ -49,12 +49,17 @@ impl JournalSink {
 }
 
 impl Sink for JournalSink {
-    async fn ship(&mut self, batch: &[&[u8]]) -> Shipped {
-        for (accepted, line) in batch.iter().enumerate() {
-            if let Err(error) = self.journal.send(&entry(line, self.lang)) {
-                return Shipped { accepted, hindrance: Some(Hindrance::of("journal", error)) };
+    async fn ship(&mut self, cargo: Cargo<'_>) -> Shipped {
+        for (accepted, record) in cargo.records.iter().enumerate() {
+            if let Err(error) = self.journal.send(&entry(&record.bytes, self.lang)) {
+                return Shipped::only(accepted, Hindrance::of("journal", &error));
             }
         }
-        Shipped { accepted: batch.len(), hindrance: None }
+        Shipped::all(cargo.records.len())
+    }
+
+    /// The journal is on this PC, which knows that it lives.
+    fn wants_beats(&self) -> bool {
+        false
     }
 }

@@ -234,4 +234,4 @@ pub fn line(k: &str, target: String, result: String) -> Evidence {
 
 #[cfg(test)]
 #[path = "topology_tests.rs"]
-mod tests;
+pub(super) mod tests;

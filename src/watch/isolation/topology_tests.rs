@@ -12,7 +12,7 @@ struct Pc {
 
 const CARD: &str = "pci0000:00/0000:00:03.0";
 
-fn card(name: &str, device: &str, mac: &str) -> Interface {
+pub(in crate::watch::isolation) fn card(name: &str, device: &str, mac: &str) -> Interface {
     Interface {
         name: IfName::new(name),
         device: Some(device.to_owned()),

@@ -5,6 +5,7 @@ use crate::report::SinkState;
 use crate::spool::{Entry, Position};
 use std::cell::RefCell;
 use std::rc::Rc;
+use tokio::time::Instant;
 
 /// The state of one sink. Clones share it.
 #[derive(Debug, Clone)]
@@ -19,12 +20,27 @@ struct State {
     /// The oldest record it does not have: its number and when it was written. `None` = none is known of.
     oldest: Option<(Position, Option<Time>)>,
     trouble: Option<String>,
+    /// What was shipped last went through.
+    connected: bool,
+    /// When it is tried again.
+    next: Option<Instant>,
+    /// What the receiver does not promise.
+    lacks: Option<String>,
 }
 
 impl Lag {
     /// Of a sink that has everything up to `shipped`.
     pub fn new(name: &str, kind: &'static str, shipped: Position) -> Self {
-        Self(Rc::new(RefCell::new(State { name: name.to_owned(), kind, shipped, oldest: None, trouble: None })))
+        Self(Rc::new(RefCell::new(State {
+            name: name.to_owned(),
+            kind,
+            shipped,
+            oldest: None,
+            trouble: None,
+            connected: false,
+            next: None,
+            lacks: None,
+        })))
     }
 
     /// This is the next that it waits for; `None` = there is none.
@@ -37,9 +53,26 @@ impl Lag {
         self.0.borrow_mut().shipped = upto;
     }
 
-    /// What hinders it; `None` = nothing.
-    pub fn hindered(&self, why: Option<String>) {
-        self.0.borrow_mut().trouble = why;
+    /// What its receiver does not promise though records need it; `None` = nothing.
+    pub fn lacks(&self, what: Option<String>) {
+        self.0.borrow_mut().lacks = what;
+    }
+
+    /// What was shipped last went through.
+    pub fn is_connected(&self) -> bool {
+        self.0.borrow().connected
+    }
+
+    /// What was shipped went through.
+    pub fn went(&self) {
+        let mut state = self.0.borrow_mut();
+        (state.trouble, state.connected, state.next) = (None, true, None);
+    }
+
+    /// What hinders it, and when it is tried again; `None` = nobody tries.
+    pub fn hindered(&self, why: String, next: Option<Instant>) {
+        let mut state = self.0.borrow_mut();
+        (state.trouble, state.connected, state.next) = (Some(why), false, next);
     }
 
     /// As it is now, where the log ends at `head`.
@@ -58,6 +91,8 @@ impl Lag {
             waiting,
             oldest_s: age,
             trouble: state.trouble.clone(),
+            connected: state.connected,
+            retry_s: state.next.map(|next| next.saturating_duration_since(Instant::now()).as_secs()),
         }
     }
 }

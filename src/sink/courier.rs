@@ -213,3 +213,7 @@ async fn until(due: Option<Instant>) {
 async fn read(mut reader: Reader<Disk>, most: usize, upto: Position) -> std::io::Result<(Vec<Entry>, Reader<Disk>)> {
     spawn_blocking(move || reader.next(most, Some(&upto)).map(|entries| (entries, reader))).await?
 }
+
+#[cfg(test)]
+#[path = "courier_tests.rs"]
+mod tests;

@@ -93,15 +93,18 @@ impl Courier {
         loop {
             let last = self.farewell.borrow_and_update().clone();
             let wait = self.turn(&mut sink, &mut way, last.as_ref()).await;
-            let (None, Some(wait)) = (last, wait) else { return };
-            tokio::select! {
-                changed = self.head.changed(), if wait.for_news => if changed.is_err() { return },
-                changed = self.farewell.changed() => match changed {
-                    // One that is not heard would only hold up the end.
-                    Ok(()) if wait.for_news || self.lag.is_connected() => {}
-                    _ => return,
-                },
-                () = until(wait.until) => {}
+            let (None, Some(mut wait)) = (last, wait) else { return };
+            loop {
+                tokio::select! {
+                    changed = self.head.changed(), if wait.for_news => if changed.is_err() { return } else { break },
+                    changed = self.farewell.changed() => match changed {
+                        // One that is not heard would only hold up the end.
+                        Ok(()) if wait.for_news || self.lag.is_connected() => break,
+                        _ => return,
+                    },
+                    () = until(wait.until) => break,
+                    lost = sink.idle() => wait = self.hindered(&mut way, &lost),
+                }
             }
         }
     }

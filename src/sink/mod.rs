@@ -16,6 +16,7 @@ mod courier;
 mod hindrance;
 pub mod journal;
 mod lag;
+pub mod nats;
 mod pace;
 pub mod way;
 
@@ -40,6 +41,11 @@ pub struct Cargo<'a> {
 pub trait Sink {
     /// Ships what there is, until one is not taken. Either part may be empty. Cancelling it may have shipped anything, which is then shipped again.
     async fn ship(&mut self, cargo: Cargo<'_>) -> Shipped;
+
+    /// Keeps open what is open while there is nothing to ship; returns when that is lost. May be cancelled at any time.
+    async fn idle(&mut self) -> Hindrance {
+        std::future::pending().await
+    }
 
     /// Whether signs of life mean anything to it.
     fn wants_beats(&self) -> bool {

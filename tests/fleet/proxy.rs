@@ -1,0 +1,147 @@
+//! What stands between an agent and a receiver, and breaks in all the ways that networks do.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use crate::Done;
+
+/// How it behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mood {
+    /// Carries everything.
+    Carries,
+    /// Resets what is open and what comes.
+    Cuts,
+    /// Carries nothing for a while, either way; what was underway arrives afterwards.
+    Hole,
+    /// Carries what goes in; what comes back (acknowledgements) is lost.
+    Mute,
+    /// Carries what comes back; what goes in is lost.
+    Deaf,
+    /// What is open is dead for ever and nobody is told, as after another address was given; what comes is carried.
+    Forgets,
+}
+
+/// One that runs until it is dropped.
+pub(crate) struct Proxy {
+    pub(crate) address: SocketAddr,
+    mood: watch::Sender<(u64, Mood)>,
+}
+
+impl Proxy {
+    /// On a port of its own, to `upstream`. With `rename`, these bytes on the way in are replaced by others of the same length.
+    pub(crate) fn start(upstream: SocketAddr, rename: Option<(&'static [u8], &'static [u8])>) -> Done<Self> {
+        let (mood, moods) = watch::channel((0, Mood::Carries));
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").map_err(|e| format!("no port: {e}"))?;
+        listener.set_nonblocking(true).map_err(|e| e.to_string())?;
+        let address = listener.local_addr().map_err(|e| e.to_string())?;
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async move {
+                let listener = TcpListener::from_std(listener).expect("a listener");
+                let mut end = moods.clone();
+                loop {
+                    tokio::select! {
+                        come = listener.accept() => if let Ok((client, _)) = come {
+                            tokio::spawn(carry(client, upstream, moods.clone(), rename));
+                        },
+                        changed = end.changed() => if changed.is_err() { return },
+                    }
+                }
+            });
+        });
+        Ok(Self { address, mood })
+    }
+
+    pub(crate) fn be(&self, mood: Mood) {
+        self.mood.send_modify(|now| *now = (now.0 + 1, mood));
+    }
+}
+
+async fn carry(
+    client: TcpStream,
+    upstream: SocketAddr,
+    moods: watch::Receiver<(u64, Mood)>,
+    rename: Option<(&'static [u8], &'static [u8])>,
+) {
+    if moods.borrow().1 == Mood::Cuts {
+        return reset(client);
+    }
+    let Ok(server) = TcpStream::connect(upstream).await else { return reset(client) };
+    let (client, server) = (Arc::new(client), Arc::new(server));
+    let mut cut = moods.clone();
+    let both = async {
+        let inward = pipe(&client, &server, &moods, Mood::Deaf, rename);
+        let outward = pipe(&server, &client, &moods, Mood::Mute, None);
+        tokio::join!(inward, outward)
+    };
+    tokio::select! {
+        _ = both => {}
+        _ = cut.wait_for(|(_, mood)| *mood == Mood::Cuts) => {
+            for stream in [client, server] {
+                if let Some(stream) = Arc::into_inner(stream) {
+                    reset(stream);
+                }
+            }
+        }
+    }
+}
+
+/// One direction. In the mood that loses its bytes it takes what comes and gives nothing; a connection that lost bytes is dead from then on, which its
+/// ends find out by themselves.
+async fn pipe(from: &TcpStream, to: &TcpStream, moods: &watch::Receiver<(u64, Mood)>, loses: Mood, rename: Option<(&[u8], &[u8])>) {
+    let mut bytes = vec![0; 64 << 10];
+    let mut swallowed = false;
+    let (mut moods, born) = (moods.clone(), moods.borrow().0);
+    loop {
+        if from.readable().await.is_err() || moods.wait_for(|(_, mood)| *mood != Mood::Hole).await.is_err() {
+            return;
+        }
+        let length = match from.try_read(&mut bytes) {
+            Ok(0) => break,
+            Ok(length) => length,
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => continue,
+            Err(_) => return,
+        };
+        // What was lost once is followed by nothing: a stream with a hole in it is no TCP.
+        let (now, mood) = *moods.borrow();
+        swallowed |= mood == loses || (mood == Mood::Forgets && now != born);
+        if swallowed {
+            continue;
+        }
+        let part = &mut bytes[..length];
+        if let Some((old, new)) = rename {
+            replace(part, old, new);
+        }
+        let mut part = &*part;
+        while !part.is_empty() {
+            if to.writable().await.is_err() {
+                return;
+            }
+            match to.try_write(part) {
+                Ok(written) => part = &part[written..],
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                Err(_) => return,
+            }
+        }
+    }
+    if !swallowed {
+        let _ = socket2::SockRef::from(to).shutdown(std::net::Shutdown::Write);
+    }
+}
+
+fn replace(bytes: &mut [u8], old: &[u8], new: &[u8]) {
+    let mut at = 0;
+    while let Some(found) = bytes[at..].windows(old.len()).position(|part| part == old) {
+        bytes[at + found..at + found + old.len()].copy_from_slice(new);
+        at += found + old.len();
+    }
+}
+
+fn reset(stream: TcpStream) {
+    let _ = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+}

@@ -17,6 +17,7 @@ mod hindrance;
 pub mod journal;
 mod lag;
 mod pace;
+pub mod syslog;
 pub mod way;
 
 pub use courier::{Asker, Beat, Courier};

@@ -17,6 +17,7 @@ mod looks;
 mod lost;
 mod manager;
 mod metrics;
+mod receivers;
 mod recorder;
 mod service;
 mod shipping;

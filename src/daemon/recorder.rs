@@ -2,9 +2,10 @@
 //! log does.
 
 use super::lost::{Lost, remedy};
+use super::receivers::Grounds;
 use super::service::Orders;
 use super::shipping::{self, Shipping};
-use crate::baseline::{machine_fingerprint, machine_id_hash, this_terminal};
+use crate::baseline::{Enrolment, machine_fingerprint, machine_id_hash, this_terminal};
 use crate::catalogue::{Lang, RuleSet};
 use crate::config::Config;
 use crate::config::policy::{self, Policy};
@@ -150,8 +151,15 @@ impl Recorder {
         let open = open.collect();
         recorder.submit(missed.into_iter().chain([AgentEvent::Started]).map(|event| of_agent(event, now)).collect());
         recorder.tell_policy(config, now);
-        recorder.shipping.ship_to(config, orders.lang);
+        recorder.ship(orders);
         Ok((recorder, open))
+    }
+
+    /// Ships to the sinks of this configuration from now on.
+    fn ship(&mut self, orders: &Orders) {
+        let config = &orders.loaded.config;
+        let grounds = Grounds::new(config, Enrolment::of(Some(&orders.state_dir)), self.lived.as_ref());
+        self.shipping.ship_to(config, &grounds, orders.lang);
     }
 
     /// Hands drafts over.
@@ -262,7 +270,7 @@ impl Recorder {
         let config = &orders.loaded.config;
         self.rules.clone_from(&orders.loaded.rules);
         if self.lost.is_none() {
-            self.shipping.ship_to(config, orders.lang);
+            self.ship(orders);
         }
         self.config = Limits::from(&config.retention);
         if let Some(spool) = &self.spool {

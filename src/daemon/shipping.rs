@@ -1,19 +1,16 @@
 //! The sinks at work: a [`Courier`] for each, and what the rest of the daemon wants to know of them.
 
+use super::receivers::Grounds;
 use super::recorder::RecorderError;
-use crate::baseline::Enrolment;
 use crate::catalogue::{Lang, hindered};
 use crate::config::{Config, Sink as Configured};
 use crate::model::Stamp;
 use crate::report::SinkState;
 use crate::sink::journal::JournalSink;
-use crate::sink::way::Gate;
 use crate::sink::{Beat, Courier, Hindrance, Lag, Obstacle, Pace, Sink};
 use crate::spool::{Cursors, Disk, Position, Reader};
 use crate::sys::journald;
-use crate::watch::takes_enrolled_way;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::{JoinSet, spawn_blocking};
@@ -28,21 +25,6 @@ pub struct Shipping {
     names: Vec<String>,
     lags: Vec<Lag>,
     lang: Lang,
-}
-
-/// Lets through what takes an enrolled way. Before enrolment there is nothing to hold it against.
-#[expect(dead_code, reason = "the sinks that cross the network come next")]
-fn gate(config: &Arc<Config>, enrolment: &Arc<Enrolment>) -> Gate {
-    let (config, enrolment) = (Arc::clone(config), Arc::clone(enrolment));
-    Rc::new(move |to| {
-        let (config, enrolment) = (Arc::clone(&config), Arc::clone(&enrolment));
-        Box::pin(async move {
-            match enrolment.baseline() {
-                Some(baseline) => takes_enrolled_way(to, &config, baseline).await,
-                None => Ok(()),
-            }
-        })
-    })
 }
 
 impl Shipping {
@@ -63,7 +45,7 @@ impl Shipping {
 
     /// From now on to these sinks; what was under way is shipped again from its cursor. Must be called within a
     /// [`LocalSet`](tokio::task::LocalSet).
-    pub fn ship_to(&mut self, config: &Config, lang: Lang) {
+    pub fn ship_to(&mut self, config: &Config, grounds: &Grounds, lang: Lang) {
         // Those that were dropped leave nothing behind.
         self.tasks = JoinSet::new();
         self.names.clear();
@@ -75,10 +57,13 @@ impl Shipping {
                     Ok(journal) => self.begin(name, "journal", Pace::LOCAL, journal),
                     Err(error) => self.keep_for(name, "journal", &Hindrance::new(Obstacle::Here, format!("journal: {error}"))),
                 },
-                Configured::Syslog { name, .. } | Configured::Nats { name, .. } => {
+                Configured::Syslog { name, .. } => match grounds.syslog(sink) {
+                    Some((syslog, pace)) => self.begin(name, "syslog", pace, syslog),
+                    None => self.keep_for(name, "syslog", &Hindrance::new(Obstacle::Here, "the configuration names no ca")),
+                },
+                Configured::Nats { name, .. } => {
                     let why = Hindrance::new(Obstacle::Here, "this version does not ship to such a sink");
-                    let kind = if matches!(sink, Configured::Syslog { .. }) { "syslog" } else { "nats" };
-                    self.keep_for(name, kind, &why);
+                    self.keep_for(name, "nats", &why);
                 }
             }
         }
@@ -171,6 +156,7 @@ mod tests {
     use crate::sink::{Cargo, Shipped};
     use crate::spool::{Claims, Known, Spool};
     use std::cell::RefCell;
+    use std::rc::Rc;
     use std::time::Duration;
     use tokio::task::LocalSet;
     use tokio::time::sleep;

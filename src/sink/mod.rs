@@ -18,6 +18,7 @@ pub mod journal;
 mod lag;
 pub mod nats;
 mod pace;
+pub mod syslog;
 pub mod way;
 
 pub use courier::{Asker, Beat, Courier};

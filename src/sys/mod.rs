@@ -31,6 +31,7 @@ pub mod rtc;
 pub mod screen;
 pub mod served;
 pub mod sources;
+pub mod stream;
 pub mod udp;
 pub mod uevent;
 pub mod usb;

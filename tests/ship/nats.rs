@@ -50,7 +50,9 @@ fn obstacle(shipped: &Shipped) -> Option<Obstacle> {
 /// With and without batches, by the new server and by the old one.
 #[tokio::test]
 async fn a_log_arrives_in_order_and_once_and_again_costs_nothing() {
-    for (version, more) in [(Version::New, json!({ "allow_atomic": true, "allow_direct": true })), (Version::New, json!({})), (Version::Old, json!({}))] {
+    for (version, more) in
+        [(Version::New, json!({ "allow_atomic": true, "allow_direct": true })), (Version::New, json!({})), (Version::Old, json!({}))]
+    {
         let Some(servers) = Servers::start(version, 1, &Setup::default()) else { return };
         servers.stream("CREATE", &more);
         let mut log = Log::with(700);
@@ -94,7 +96,8 @@ async fn a_stream_that_is_not_there_or_promises_too_little_is_told() {
     servers.stream("CREATE", &json!({ "no_ack": true }));
     let shipped = sink.ship(cargo).await;
     assert_eq!((shipped.accepted, obstacle(&shipped)), (0, Some(Obstacle::Setup)), "{shipped:?}");
-    let weak = json!({ "no_ack": false, "discard": "old", "max_msgs": 100, "max_age": 86_400_000_000_000_u64, "duplicate_window": 100_000_000 });
+    let weak =
+        json!({ "no_ack": false, "discard": "old", "max_msgs": 100, "max_age": 86_400_000_000_000_u64, "duplicate_window": 100_000_000 });
     servers.stream("UPDATE", &weak);
     let shipped = sink.ship(cargo).await;
     assert_eq!((shipped.accepted, obstacle(&shipped)), (2, None), "{shipped:?}");

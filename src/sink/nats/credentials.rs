@@ -144,7 +144,8 @@ mod tests {
         let signature = BASE64URL_NOPAD.decode(said["sig"].as_str().expect("a signature").as_bytes()).expect("base64");
         UnparsedPublicKey::new(&ED25519, credentials.key.public_key()).verify(b"nonce", &signature).expect("it is ours");
         assert!(!line.contains(SEED_TEXT));
-        let said = told(&connect(&Url::parse("tls://a:1").expect("a URL"), Some(&Credentials::read(SEED_TEXT).expect("a seed")), Some("n"), true));
+        let said =
+            told(&connect(&Url::parse("tls://a:1").expect("a URL"), Some(&Credentials::read(SEED_TEXT).expect("a seed")), Some("n"), true));
         assert_eq!((said["nkey"].as_str(), &said["jwt"]), (Some(PUBLIC), &Value::Null));
     }
 

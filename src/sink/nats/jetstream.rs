@@ -164,7 +164,8 @@ pub fn held(message: &Message) -> Result<Result<Option<Held>, Refusal>, String> 
         Err(refusal) => return Ok(Err(refusal)),
     };
     let decoded = |text: &str| BASE64.decode(text.as_bytes()).map_err(|_| "a message that is no base64".to_owned());
-    let (_, headers) = if hdrs.is_empty() { (None, Vec::new()) } else { read_headers(&decoded(&hdrs)?).map_err(|error| error.to_string())? };
+    let (_, headers) =
+        if hdrs.is_empty() { (None, Vec::new()) } else { read_headers(&decoded(&hdrs)?).map_err(|error| error.to_string())? };
     let marks = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("Nats-Marker-Reason"));
     Ok(Ok(Some(Held { seq, payload: if marks { None } else { Some(decoded(&data)?) } })))
 }
@@ -182,7 +183,9 @@ mod tests {
         let read = |payload| outcome(&said(payload), "ISONET", 1);
         assert_eq!(read(r#"{"stream":"ISONET","seq":12}"#), Ok(Outcome::Stored(12)));
         assert_eq!(read(r#"{"stream":"ISONET","seq":12,"duplicate":true}"#), Ok(Outcome::Known));
-        for other in [r#"{"stream":"OTHER","seq":12}"#, r#"{"seq":12}"#, r#"{"stream":"ISONET","seq":0}"#, r#"{"stream":"ISONET"}"#, "+OK", "{}"] {
+        for other in
+            [r#"{"stream":"OTHER","seq":12}"#, r#"{"seq":12}"#, r#"{"stream":"ISONET","seq":0}"#, r#"{"stream":"ISONET"}"#, "+OK", "{}"]
+        {
             assert!(read(other).is_err(), "{other}");
         }
         let batch = |payload| outcome(&said(payload), "ISONET", 3);

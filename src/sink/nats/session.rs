@@ -70,8 +70,7 @@ impl Session {
         let inbox = format!("_INBOX.{}.{}", caller.inbox, data_encoding::HEXLOWER.encode(&random));
         let hello = connect(url, caller.credentials, info.nonce.as_deref(), caller.way.is_encrypted());
         let out = format!("{hello}SUB {inbox}.* 1\r\n").into_bytes();
-        let mut session =
-            Self { line, receiver, inbox, questions: 0, patience: caller.patience, max_payload: info.max_payload, read, out };
+        let mut session = Self { line, receiver, inbox, questions: 0, patience: caller.patience, max_payload: info.max_payload, read, out };
         // A server that refuses says so before it answers.
         match session.settle().await? {
             Some(hindrance) => Err(hindrance),
@@ -233,7 +232,9 @@ mod tests {
     #[test]
     fn refusals_are_sorted_by_what_has_to_be_done() {
         let is = |words: &str| refusal("r", words).obstacle;
-        for words in ["Authorization Violation", "User Authentication Expired", "User Authentication Revoked", "Account Authentication Expired"] {
+        for words in
+            ["Authorization Violation", "User Authentication Expired", "User Authentication Revoked", "Account Authentication Expired"]
+        {
             assert_eq!(is(words), Obstacle::Identity, "{words}");
         }
         assert_eq!(is("Permissions Violation for Publish to \"isonet.a.b.c\""), Obstacle::Identity);

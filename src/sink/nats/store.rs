@@ -1,9 +1,9 @@
 //! Records into a stream, over one connection.
 
+use super::Target;
 use super::jetstream::{Held, Outcome, Remedy, answer, held, held_directly, outcome};
 use super::session::Session;
 use super::stream::{self, Config, Stream};
-use super::Target;
 use crate::sink::{Hindrance, Obstacle};
 use crate::spool::{Digest, Disk, Entry, Line, Position, Reader};
 use serde_json::json;

@@ -50,7 +50,12 @@ impl Names {
 }
 
 fn word(name: &str) -> String {
-    let name: String = name.trim().chars().take(LONGEST).map(|c| if c.is_whitespace() || c.is_control() || ".*>{}".contains(c) { '_' } else { c }).collect();
+    let name: String = name
+        .trim()
+        .chars()
+        .take(LONGEST)
+        .map(|c| if c.is_whitespace() || c.is_control() || ".*>{}".contains(c) { '_' } else { c })
+        .collect();
     if name.is_empty() { "none".to_owned() } else { name }
 }
 

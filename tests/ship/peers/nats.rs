@@ -71,7 +71,8 @@ impl Node {
             let log = std::fs::File::create(self.dir.path().join("log")).expect("a log");
             let conf = self.dir.path().join("conf");
             let mut command = Command::new(&self.program);
-            self.child = Some(command.arg("-c").arg(conf).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().expect("nats-server"));
+            self.child =
+                Some(command.arg("-c").arg(conf).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().expect("nats-server"));
         }
     }
 
@@ -177,7 +178,11 @@ impl Servers {
     /// The end of what they logged.
     pub fn logs(&self) -> String {
         let log = |node: &Node| std::fs::read_to_string(node.dir.path().join("log")).unwrap_or_default();
-        self.nodes.iter().flat_map(|node| log(node).lines().rev().take(15).map(str::to_owned).collect::<Vec<_>>()).collect::<Vec<_>>().join("\n")
+        self.nodes
+            .iter()
+            .flat_map(|node| log(node).lines().rev().take(15).map(str::to_owned).collect::<Vec<_>>())
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 
     /// A client of the first that answers.

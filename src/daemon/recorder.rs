@@ -3,12 +3,12 @@
 
 use super::lost::{Lost, remedy};
 use super::service::Orders;
-use super::shipping::{self, Shipping};
+use super::shipping::{self, Shipping, Terms};
 use crate::baseline::{machine_fingerprint, machine_id_hash, this_terminal};
 use crate::catalogue::{Lang, RuleSet};
 use crate::config::Config;
 use crate::config::policy::{self, Policy};
-use crate::model::{AgentEvent, Draft, Incident, IncidentId, RuleReference, Stamp, TerminalCard, What};
+use crate::model::{AgentEvent, ClockState, Draft, Incident, IncidentId, RuleReference, Stamp, TerminalCard, What};
 use crate::report::SinkState;
 use crate::spool::{
     Anchor, Claims, Cursors, Disk, DiskError, Health, Known, Limits, News, OpenError, Position, Recorded, Spool, State, gap, last_alive,
@@ -150,7 +150,7 @@ impl Recorder {
         let open = open.collect();
         recorder.submit(missed.into_iter().chain([AgentEvent::Started]).map(|event| of_agent(event, now)).collect());
         recorder.tell_policy(config, now);
-        recorder.shipping.ship_to(config, orders.lang);
+        recorder.ship(orders);
         Ok((recorder, open))
     }
 
@@ -262,13 +262,20 @@ impl Recorder {
         let config = &orders.loaded.config;
         self.rules.clone_from(&orders.loaded.rules);
         if self.lost.is_none() {
-            self.shipping.ship_to(config, orders.lang);
+            self.ship(orders);
         }
         self.config = Limits::from(&config.retention);
         if let Some(spool) = &self.spool {
             spool.set_card(card(config));
         }
         self.tell_policy(config, now);
+    }
+
+    fn ship(&mut self, orders: &Orders) {
+        // A time that was kept and has been survived.
+        let kept = self.lived.as_ref().filter(|lived| lived.clock == ClockState::Synchronised);
+        let floor = kept.map_or(jiff::Timestamp::UNIX_EPOCH, |lived| lived.wall);
+        self.shipping.ship_to(&orders.loaded.config, &Terms { state: &orders.state_dir, floor, lang: orders.lang });
     }
 
     /// Records what changed since the last policy.

@@ -1,13 +1,14 @@
 //! The sinks at work: a [`Courier`] for each, and what the rest of the daemon wants to know of them.
 
 use super::recorder::RecorderError;
-use crate::baseline::Enrolment;
+use crate::baseline::{Enrolment, this_terminal};
 use crate::catalogue::{Lang, hindered};
 use crate::config::{Config, Sink as Configured};
 use crate::model::Stamp;
 use crate::report::SinkState;
 use crate::sink::journal::JournalSink;
-use crate::sink::way::Gate;
+use crate::sink::nats::{self, NatsSink};
+use crate::sink::way::{Files, Gate};
 use crate::sink::{Beat, Courier, Hindrance, Lag, Obstacle, Pace, Sink};
 use crate::spool::{Cursors, Disk, Position, Reader};
 use crate::sys::journald;
@@ -15,8 +16,12 @@ use crate::watch::takes_enrolled_way;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::{JoinSet, spawn_blocking};
+
+/// How long a receiver has for each answer.
+const ANSWERS: Duration = Duration::from_secs(5);
 
 /// The sinks at work.
 pub struct Shipping {
@@ -31,7 +36,6 @@ pub struct Shipping {
 }
 
 /// Lets through what takes an enrolled way. Before enrolment there is nothing to hold it against.
-#[expect(dead_code, reason = "the sinks that cross the network come next")]
 fn gate(config: &Arc<Config>, enrolment: &Arc<Enrolment>) -> Gate {
     let (config, enrolment) = (Arc::clone(config), Arc::clone(enrolment));
     Rc::new(move |to| {
@@ -43,6 +47,20 @@ fn gate(config: &Arc<Config>, enrolment: &Arc<Enrolment>) -> Gate {
             }
         })
     })
+}
+
+/// What the sinks of a configuration need beside it.
+pub struct Terms<'a> {
+    /// The state directory: what was enrolled.
+    pub state: &'a Path,
+    /// It is later than this, whatever the clock says.
+    pub floor: jiff::Timestamp,
+    /// Of the people here.
+    pub lang: Lang,
+}
+
+fn files(ca: &Path, identity: Option<(&PathBuf, &PathBuf)>, terms: &Terms<'_>) -> Files {
+    Files { ca: ca.to_owned(), identity: identity.map(|(cert, key)| (cert.clone(), key.clone())), floor: terms.floor }
 }
 
 impl Shipping {
@@ -63,22 +81,37 @@ impl Shipping {
 
     /// From now on to these sinks; what was under way is shipped again from its cursor. Must be called within a
     /// [`LocalSet`](tokio::task::LocalSet).
-    pub fn ship_to(&mut self, config: &Config, lang: Lang) {
+    pub fn ship_to(&mut self, config: &Config, terms: &Terms<'_>) {
         // Those that were dropped leave nothing behind.
         self.tasks = JoinSet::new();
         self.names.clear();
         self.lags.clear();
-        self.lang = lang;
+        self.lang = terms.lang;
+        let gate = gate(&Arc::new(config.clone()), &Arc::new(Enrolment::of(Some(terms.state))));
         for sink in &config.sinks {
             match sink {
-                Configured::Journal { name } => match JournalSink::new(Path::new(journald::SOCKET), lang) {
+                Configured::Journal { name } => match JournalSink::new(Path::new(journald::SOCKET), terms.lang) {
                     Ok(journal) => self.begin(name, "journal", Pace::LOCAL, journal),
                     Err(error) => self.keep_for(name, "journal", &Hindrance::new(Obstacle::Here, format!("journal: {error}"))),
                 },
-                Configured::Syslog { name, .. } | Configured::Nats { name, .. } => {
+                Configured::Syslog { name, .. } => {
                     let why = Hindrance::new(Obstacle::Here, "this version does not ship to such a sink");
-                    let kind = if matches!(sink, Configured::Syslog { .. }) { "syslog" } else { "nats" };
-                    self.keep_for(name, kind, &why);
+                    self.keep_for(name, "syslog", &why);
+                }
+                Configured::Nats { name, servers, stream, subject, credentials, ca, client_cert, client_key, heartbeat: _, retry } => {
+                    let target = nats::Target {
+                        servers: servers.clone(),
+                        stream: stream.clone(),
+                        subject: subject.clone(),
+                        names: nats::Names::new(config.terminal.region.as_deref(), this_terminal(&config.terminal).as_deref()),
+                        credentials: credentials.clone(),
+                        files: ca.as_ref().map(|ca| files(ca, client_cert.as_ref().zip(client_key.as_ref()), terms)),
+                        keep: config.retention.keep,
+                        spool: self.spool.clone(),
+                        patience: ANSWERS,
+                    };
+                    let pace = Pace { first: retry.first, longest: retry.longest };
+                    self.begin(name, "nats", pace, NatsSink::new(target, Rc::clone(&gate)));
                 }
             }
         }
@@ -171,7 +204,6 @@ mod tests {
     use crate::sink::{Cargo, Shipped};
     use crate::spool::{Claims, Known, Spool};
     use std::cell::RefCell;
-    use std::time::Duration;
     use tokio::task::LocalSet;
     use tokio::time::sleep;
 

@@ -7,6 +7,7 @@ use isonet::sink::way::Gate;
 use isonet::sink::{Courier, Lag, Pace, Sink};
 use isonet::spool::{Claims, Cursors, Disk, Entry, Known, Position, Reader, Spool};
 use isonet::sys::clock::stamp;
+use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -21,6 +22,12 @@ pub const PACE: Pace = Pace { first: Duration::from_millis(50), longest: Duratio
 /// Lets everything through.
 pub fn open_gate() -> Gate {
     Rc::new(|_| Box::pin(async { Ok(()) }))
+}
+
+/// `ISONET_SEED`, or a fresh one. Print it.
+pub fn seed() -> u64 {
+    let given = std::env::var("ISONET_SEED").ok().and_then(|seed| seed.parse().ok());
+    given.unwrap_or_else(|| RandomState::new().hash_one(0) % 1_000_000_000)
 }
 
 /// A log with records.

@@ -7,6 +7,7 @@ use isonet::sink::{Beat, Cargo, Obstacle, Shipped, Sink};
 use isonet::spool::Line;
 use serde_json::json;
 use std::time::Duration;
+use tokio::time::Instant;
 use url::Url;
 
 const LIMIT: Duration = Duration::from_mins(2);
@@ -56,7 +57,7 @@ async fn a_log_arrives_in_order_and_once_and_again_costs_nothing() {
         let Some(servers) = Servers::start(version, 1, &Setup::default()) else { return };
         servers.stream("CREATE", &more);
         let mut log = Log::with(700);
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
         log.ship(sink(target(&log, &servers)), async {}, LIMIT).await.expect("all is shipped");
         println!("{version:?} {more}: 700 records in {:?}", begun.elapsed());
         assert_stored(&log, &servers);

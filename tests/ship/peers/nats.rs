@@ -9,15 +9,15 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tempfile::TempDir;
+use tokio::time::Instant;
 
 /// The stream that tests ship to.
 pub const STREAM: &str = "ISONET";
 const CLIENTS: u16 = 4222;
-const ROUTES: u16 = 6222;
 /// For anything to come up or to come round.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Which nats-server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,11 +120,11 @@ pub struct Setup {
 }
 
 impl Servers {
-    /// So many, running and ready, with a JetStream of their own. `None` = they cannot be had here.
+    /// So many, running and ready, with a `JetStream` of their own. `None` = they cannot be had here.
     pub fn start(version: Version, count: usize, setup: &Setup) -> Option<Self> {
         let program = program(version)?;
         let addresses: Vec<Ipv4Addr> = (0..count).map(|_| address()).collect();
-        let routes: Vec<String> = addresses.iter().map(|ip| format!("nats://{ip}:{ROUTES}")).collect();
+        let routes: Vec<String> = addresses.iter().map(|ip| format!("nats://{ip}:6222")).collect();
         let nodes = addresses.iter().enumerate().map(|(i, ip)| {
             let dir = tempfile::tempdir().expect("a directory");
             let store = dir.path().join("store");
@@ -135,7 +135,7 @@ impl Servers {
                 setup.lines
             );
             if count > 1 {
-                conf += &format!("cluster {{ name: c, listen: \"{ip}:{ROUTES}\", routes: [{}] }}\n", routes.join(", "));
+                conf.extend(["cluster { name: c, listen: \"", &ip.to_string(), ":6222\", routes: [", &routes.join(", "), "] }\n"]);
             }
             std::fs::write(dir.path().join("conf"), conf).expect("a configuration");
             Node { program: program.clone(), dir, at: SocketAddr::from((*ip, CLIENTS)), child: None }
@@ -293,7 +293,7 @@ impl Client {
         (read > 0 && !line.starts_with("-ERR")).then(|| line.trim_end().to_owned())
     }
 
-    /// Asks JetStream; `None` = no answer.
+    /// Asks `JetStream`; `None` = no answer.
     pub fn api(&mut self, what: &str, question: &Value) -> Option<Value> {
         let question = if question.is_null() { String::new() } else { question.to_string() };
         serde_json::from_slice(&self.ask(&format!("$JS.API.{what}"), question.as_bytes())?).ok()

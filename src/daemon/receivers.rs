@@ -1,15 +1,17 @@
 //! Receivers as the configuration has them, and what their sinks need to know of this PC.
 
-use crate::baseline::Enrolment;
+use crate::baseline::{Enrolment, this_terminal};
 use crate::config::{Config, LogTransport, Retry, Sink as Configured};
 use crate::model::{ClockState, Stamp};
 use crate::sink::Pace;
+use crate::sink::nats::{Names, NatsSink, Target};
 use crate::sink::syslog::{Patience, Receiver, SyslogSink};
 use crate::sink::way::{Files, Gate};
 use crate::watch::takes_enrolled_way;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The enterprise number for documentation (RFC 5612).
 const DOCUMENTATION: u32 = 32473;
@@ -67,7 +69,29 @@ impl Grounds {
         };
         Some((SyslogSink::new(receiver, self.gate()), pace(*retry)))
     }
+
+    /// The way to these servers, and when they are tried again; `None` = it is no NATS receiver. `spool`: the log, to hold against it what is stored.
+    pub fn nats(&self, sink: &Configured, spool: &Path) -> Option<(NatsSink, Pace)> {
+        let Configured::Nats { servers, stream, subject, credentials, ca, client_cert, client_key, retry, .. } = sink else { return None };
+        let terminal = &self.config.terminal;
+        let target = Target {
+            servers: servers.clone(),
+            stream: stream.clone(),
+            subject: subject.clone(),
+            names: Names::new(terminal.region.as_deref(), this_terminal(terminal).as_deref()),
+            credentials: credentials.clone(),
+            // Servers over TLS need them; the configuration was checked.
+            files: self.files(ca.as_ref(), (client_cert.as_ref(), client_key.as_ref())),
+            keep: self.config.retention.keep,
+            spool: spool.to_owned(),
+            patience: ANSWERS,
+        };
+        Some((NatsSink::new(target, self.gate()), pace(*retry)))
+    }
 }
+
+/// How long a server of NATS may take for each answer.
+const ANSWERS: Duration = Duration::from_secs(5);
 
 fn pace(retry: Retry) -> Pace {
     Pace { first: retry.first, longest: retry.longest }

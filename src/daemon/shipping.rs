@@ -61,10 +61,10 @@ impl Shipping {
                     Some((syslog, pace)) => self.begin(name, "syslog", pace, syslog),
                     None => self.keep_for(name, "syslog", &Hindrance::new(Obstacle::Here, "the configuration names no ca")),
                 },
-                Configured::Nats { name, .. } => {
-                    let why = Hindrance::new(Obstacle::Here, "this version does not ship to such a sink");
-                    self.keep_for(name, "nats", &why);
-                }
+                Configured::Nats { name, .. } => match grounds.nats(sink, &self.spool) {
+                    Some((nats, pace)) => self.begin(name, "nats", pace, nats),
+                    None => self.keep_for(name, "nats", &Hindrance::new(Obstacle::Here, "the configuration names no ca")),
+                },
             }
         }
     }

@@ -71,7 +71,7 @@ mod tests {
         assert_eq!(names.records(PATTERN, "e"), "isonet.6101.P61010200123.e");
         assert_eq!(names.beats(), "isonet-hb.6101.P61010200123");
         let names = Names::new(None, Some(" 西安 1.2*>\r\n{epoch} "));
-        assert_eq!(names.records(PATTERN, "e"), "isonet.none.西安_1_2______epoch_.e");
+        assert_eq!(names.records(PATTERN, "e"), "isonet.none.西安_1_2_____epoch_.e");
         assert_eq!(Names::new(Some(" "), None).beats(), "isonet-hb.none.none");
     }
 }

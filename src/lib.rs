@@ -28,6 +28,7 @@ pub mod export;
 pub mod field;
 pub mod incident;
 pub mod infer;
+pub mod key;
 pub mod model;
 pub mod probe;
 pub mod report;

@@ -6,7 +6,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use serde::Deserialize;
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// Largest file read, bytes: a hundred times a rich baseline.
@@ -122,7 +122,9 @@ pub fn save(state_dir: &Path, baseline: &Baseline, existing: Existing) -> Result
     let make = DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(state_dir);
     make.map_err(failed("create directory", state_dir))?;
     let temporary = state_dir.join(format!(".{FILE_NAME}.{}", std::process::id()));
-    let written = write(&temporary, baseline).and_then(|()| give(&temporary, state_dir)).and_then(|()| put(&temporary, &path, existing));
+    let written = write(&temporary, baseline)
+        .and_then(|()| files::give(&temporary, state_dir).map_err(failed("set the owner of", &temporary)))
+        .and_then(|()| put(&temporary, &path, existing));
     if written.is_err() {
         // Ours alone; should it not go away, the next start of this process id fails loudly on it.
         let _ = std::fs::remove_file(&temporary);
@@ -145,16 +147,6 @@ fn write(path: &Path, baseline: &Baseline) -> Result<(), StoreError> {
     // The umask may have taken the group's bit.
     file.set_permissions(Permissions::from_mode(FILE_MODE)).map_err(failed("set the mode of", path))?;
     file.write_all(&json).and_then(|()| file.sync_all()).map_err(failed("write", path))
-}
-
-/// Whoever owns the directory reads it: the service does not run as the root who enrols.
-fn give(path: &Path, state_dir: &Path) -> Result<(), StoreError> {
-    let (own, wanted) = (std::fs::metadata(path), std::fs::metadata(state_dir));
-    let (own, wanted) = (own.map_err(failed("look at", path))?, wanted.map_err(failed("look at", state_dir))?);
-    if (own.uid(), own.gid()) == (wanted.uid(), wanted.gid()) || own.uid() != 0 {
-        return Ok(());
-    }
-    chown(path, Some(wanted.uid()), Some(wanted.gid())).map_err(failed("set the owner of", path))
 }
 
 fn put(from: &Path, to: &Path, existing: Existing) -> Result<(), StoreError> {

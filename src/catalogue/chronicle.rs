@@ -1,6 +1,6 @@
 //! What a record says, in one sentence: for logs that people read.
 
-use super::{Lang, among, came_from, certainty, entry, unseen_what};
+use super::{Lang, among, came_from, certainty, entry, shortfall, unseen_what};
 use crate::model::{AgentEvent, Authority, Body, Change, IncidentBody, IncidentKind, Phase, Scope};
 use std::fmt::Write as _;
 
@@ -9,6 +9,9 @@ pub fn title(code: &str, object: &str, lang: Lang) -> String {
     match entry(code, lang) {
         Some(text) => text.title.to_owned(),
         None if code == "agent.degraded" => {
+            if let Some(words) = shortfall(object, lang) {
+                return words;
+            }
             let what = unseen_what(object, lang).unwrap_or(object);
             lang.pick(among("isonet 看不到", what, ""), format!("isonet cannot see {what}"))
         }
@@ -69,6 +72,7 @@ fn head(body: &IncidentBody, lang: Lang) -> String {
         (Phase::Resolved, Change::NotWatchedAnyMore, _) => of("配置里已没有这一项，不再看了", "Not configured any more, no longer watched"),
         (Phase::Resolved, _, IncidentKind::Disconnection) => of("恢复了，可以连上了", "Connected again"),
         (Phase::Resolved, _, IncidentKind::Degradation) => of("已好转", "Well again"),
+        (Phase::Resolved, _, IncidentKind::Blindness) if shortfall(&body.cause.object, lang).is_some() => of("接收端已经设好", "Put right"),
         (Phase::Resolved, _, IncidentKind::Blindness) => of("又能看到了", "Can be seen again"),
         (Phase::Resolved, _, IncidentKind::Finding) => of("已经不再是这样", "Not so any more"),
         (_, Change::Refined, IncidentKind::Finding) => of("有了变化", "It has changed"),
@@ -96,6 +100,15 @@ fn agent_zh(event: &AgentEvent) -> String {
                 let _ = write!(line, "；关掉或放宽了：{}", weakened.join("、"));
             }
             line + "。"
+        }
+        AgentEvent::KeyChanged { algorithm, from, to, reason } => {
+            let why = match reason.as_str() {
+                "cloned" => "，因为硬盘换到了另一台电脑，原来的密钥属于那一台",
+                "lost" => "，因为原来的密钥不见了或者坏了",
+                _ => "",
+            };
+            let before = from.as_ref().map(|from| format!("；之前是 {from}")).unwrap_or_default();
+            format!("从这里起用新的密钥签名{why}：{algorithm} {to}{before}。")
         }
         AgentEvent::SpoolGap { from, to, reason, .. } => format!("本地记录 {from} 到 {to} 已不在：{}。", gap_zh(reason)),
         AgentEvent::Coalesced { count } => format!("磁盘写不进去，合并或略去了 {count} 条重复的记录。"),
@@ -155,6 +168,15 @@ fn agent_en(event: &AgentEvent) -> String {
                 let _ = write!(line, "; switched off or weakened: {}", weakened.join(", "));
             }
             line + "."
+        }
+        AgentEvent::KeyChanged { algorithm, from, to, reason } => {
+            let why = match reason.as_str() {
+                "cloned" => ", as the disk is in another PC now, and the key before is that one's",
+                "lost" => ", as the key before was gone or damaged",
+                _ => "",
+            };
+            let before = from.as_ref().map(|from| format!("; before it was {from}")).unwrap_or_default();
+            format!("A new key signs from here on{why}: {algorithm} {to}{before}.")
         }
         AgentEvent::SpoolGap { from, to, reason, .. } => format!("Records {from} to {to} are gone from the local log: {}.", gap_en(reason)),
         AgentEvent::Coalesced { count } => format!("The disk could not be written; {count} repeated records were joined or left out."),

@@ -30,7 +30,7 @@ pub use notes::note;
 pub use proof::{question, result};
 pub use reasons::{reason, unseen, unseen_what};
 pub use rules::{Article, Citation, RuleSet, Wording};
-pub use shipping::hindered;
+pub use shipping::{hindered, lacking, shortfall};
 pub use spacing::among;
 pub use symptoms::{Found, Origin, OriginText, Party, ScreenText, Symptom, nearest, origin, party, screen, search};
 pub use texts::Text;

@@ -1,6 +1,7 @@
 //! What keeps a receiver from taking records, and what to do about it.
 
-use super::Lang;
+use super::{Lang, among};
+use crate::model::Watcher;
 use crate::sink::{Hindrance, Obstacle};
 
 /// In one sentence what hinders a sink, in one what to do, then the words of whoever said so. Records wait meanwhile; that goes without saying here.
@@ -11,6 +12,22 @@ pub fn hindered(hindrance: &Hindrance, lang: Lang) -> String {
         Lang::ZhCn => format!("{what}。{remedy}（{detail}）"),
         Lang::En => format!("{what}. {remedy} ({detail})"),
     }
+}
+
+/// That a receiver does not promise what records need, as a clause without a full stop. `object` = what an incident is about; `None` = it is about
+/// something else.
+pub fn shortfall(object: &str, lang: Lang) -> Option<String> {
+    let (_, sink) = Watcher::of_blindness(object).filter(|(watcher, _)| *watcher == Watcher::Shipping)?;
+    Some(lang.pick(
+        among("接收端", sink, "没有设好，送去的记录可能留不住"),
+        format!("the receiver {sink} may lose records: it is not set up as it has to be"),
+    ))
+}
+
+/// The same to whoever looks at how far a sink is, with what to do. `lacks` = what is missing, in an engineer's words.
+pub fn lacking(lacks: &str, lang: Lang) -> String {
+    let (_, remedy) = words(Obstacle::Setup, lang);
+    lang.pick(format!("接收端收下的记录可能留不住：{lacks}。{remedy}"), format!("It may lose what it takes: {lacks}. {remedy}"))
 }
 
 fn words(obstacle: Obstacle, lang: Lang) -> (&'static str, &'static str) {

@@ -53,6 +53,7 @@ pub fn watcher(watcher: Watcher, lang: Lang) -> &'static str {
         Watcher::Settings => ("电脑的网络和时间设置", "Settings of network and time"),
         Watcher::Protection => ("防火墙、杀毒和软件", "Firewall, antivirus and software"),
         Watcher::Upload => ("每天的数据上传", "The day's upload"),
+        Watcher::Shipping => ("记录送到哪里、存得住吗", "What receivers of records promise"),
     };
     lang.pick(zh, en)
 }

@@ -9,6 +9,7 @@ use super::{USAGE, complain, print, runtime};
 use crate::baseline::{self, Baseline, Circumstances, Existing, GatherError, StoreError, compare, concerns, gather, load, save};
 use crate::catalogue::{Lang, unseen};
 use crate::config::{Owner, Sink, load_places, state_dir};
+use crate::key;
 use crate::model::{ArpAnswer, Gateway, Outcome, Sighting, Unseen};
 use crate::sys::netlink::{self, Snapshot};
 use crate::sys::{clock, resolv};
@@ -60,7 +61,8 @@ fn perform(global: &Global, arguments: &Arguments) -> Result<(), u8> {
     let root = Path::new("/");
     let given =
         Circumstances { config: &loaded.config, sightings: &sightings, firewall: &firewall, lent: Some(&lent), stamp: &stamp, root };
-    let place = Place { state_dir: &state_dir, config_files: &loaded.sources, lang };
+    let machine = baseline::machine_fingerprint();
+    let place = Place { state_dir: &state_dir, config_files: &loaded.sources, machine: &machine, lang };
     // A second run of a field installation finds what the first one did.
     let again = installed.is_some() && matches!(action, Action::Take { .. }) && matches!(load(&state_dir), Ok(Some(_)));
     let action = if again { Action::Show } else { action };
@@ -267,6 +269,8 @@ pub struct Place<'a> {
     pub state_dir: &'a Path,
     /// Files of the configuration, whose permissions are looked at.
     pub config_files: &'a [PathBuf],
+    /// What tells this machine from a clone of its disk.
+    pub machine: &'a str,
     /// Language of the sheet.
     pub lang: Lang,
 }
@@ -290,13 +294,22 @@ pub fn enrol(
             let baseline = Baseline { lookalikes, ..baseline };
             let path = save(place.state_dir, &baseline, Existing::Keep)?;
             let concerns = concerns(&baseline, &given, &proved, &permissions(given, place));
-            let sheet = sheet::Sheet { baseline: &baseline, deviations: None, concerns: &concerns, saved: Some(&path), lang: place.lang };
+            let key = made(place);
+            let sheet = sheet::Sheet {
+                baseline: &baseline,
+                key: &key,
+                deviations: None,
+                concerns: &concerns,
+                saved: Some(&path),
+                lang: place.lang,
+            };
             Ok(sheet.to_string())
         }
         (Action::Show, Some(old)) => {
             // What differs now is worth telling, but the baseline is shown also where the kernel cannot be asked.
             let deviations = gather(given).ok().map(|now| compare(&old, &now));
-            let sheet = sheet::Sheet { baseline: &old, deviations: deviations.as_deref(), concerns: &[], saved: None, lang: place.lang };
+            let (key, lang) = (known(place), place.lang);
+            let sheet = sheet::Sheet { baseline: &old, key: &key, deviations: deviations.as_deref(), concerns: &[], saved: None, lang };
             Ok(sheet.to_string())
         }
         (Action::Update { by, reason }, Some(old)) => {
@@ -308,6 +321,7 @@ pub fn enrol(
             let concerns = concerns(&baseline, &given, &proved, &permissions(given, place));
             let sheet = sheet::Sheet {
                 baseline: &baseline,
+                key: &made(place),
                 deviations: Some(&deviations),
                 concerns: &concerns,
                 saved: Some(&path),
@@ -316,6 +330,30 @@ pub fn enrol(
             Ok(sheet.to_string())
         }
     }
+}
+
+/// The terminal's key in words, made where there is none yet.
+fn made(place: Place<'_>) -> String {
+    match key::ensure(place.state_dir, place.machine) {
+        Ok(held) => named(&held.key.public()),
+        Err(error) => {
+            let source = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
+            place.lang.pick(format!("没有，什么都没法签名（{error}{source}）"), format!("none, nothing can be signed ({error}{source})"))
+        }
+    }
+}
+
+/// The same of the one that is there. It is readable by few; which one the log knows of is not.
+fn known(place: Place<'_>) -> String {
+    match key::load(place.state_dir) {
+        Ok(Some(held)) => named(&held.key.public()),
+        Ok(None) => place.lang.pick("无", "none").to_owned(),
+        Err(error) => key::Told::load(place.state_dir).map_or_else(|| error.to_string(), |told| told.0),
+    }
+}
+
+fn named(key: &key::PublicKey) -> String {
+    format!("{} {}", key.algorithm().code(), key.fingerprint())
 }
 
 /// Files that others may write, and keys that others may read: path and mode.
@@ -348,8 +386,9 @@ mod tests {
         let (config, stamp) = (Config::default(), stamp());
         let firewall = Seen::Seen(Firewall { tables: 1, ..Firewall::default() });
         let given = Circumstances { config: &config, sightings, firewall: &firewall, lent: None, stamp: &stamp, root };
-        let sheet = enrol(action, given, Place { state_dir: state, config_files: &[], lang }, |_| outside(action))?;
-        Ok(sheet.replace(&state.display().to_string(), "STATE"))
+        let sheet = enrol(action, given, Place { state_dir: state, config_files: &[], machine: "", lang }, |_| outside(action))?;
+        let key = key::load(state).expect("readable").expect("made").key.public();
+        Ok(sheet.replace(&state.display().to_string(), "STATE").replace(&key.fingerprint(), "FINGERPRINT"))
     }
 
     /// A box that answered in place of the internet; at an update the internet itself.

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// diagnosis（diagnose --json）、status（status --json）或 incident（记录）/ diagnosis, status (what these print as JSON) or incident (a record)
+    /// diagnosis、status（这两条命令的 --json）、incident（记录）或 heartbeat / diagnosis, status (what these print as JSON), incident (a record) or heartbeat
     #[arg(value_name = "NAME", default_value = "diagnosis", hide_possible_values = true)]
     name: Name,
 }
@@ -19,6 +19,8 @@ enum Name {
     Status,
     #[value(name = "incident", alias = "incident/1")]
     Incident,
+    #[value(name = "heartbeat", alias = "heartbeat/1")]
+    Heartbeat,
 }
 
 pub fn run(arguments: &Arguments) -> u8 {
@@ -26,6 +28,7 @@ pub fn run(arguments: &Arguments) -> u8 {
         Name::Diagnosis => report::SCHEMA,
         Name::Status => report::STATUS_SCHEMA,
         Name::Incident => model::RECORD_JSON_SCHEMA,
+        Name::Heartbeat => model::HEARTBEAT_JSON_SCHEMA,
     };
     print(schema).err().unwrap_or(0)
 }

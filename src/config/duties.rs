@@ -272,6 +272,14 @@ impl Sink {
             Self::Journal { name } | Self::Syslog { name, .. } | Self::Nats { name, .. } => name,
         }
     }
+
+    /// Between two signs of life, about; `None` = it wants none.
+    pub fn heartbeat(&self) -> Option<Duration> {
+        match self {
+            Self::Journal { .. } => None,
+            Self::Syslog { heartbeat, .. } | Self::Nats { heartbeat, .. } => Some(*heartbeat),
+        }
+    }
 }
 
 /// The spans from which the pauses after failures are drawn.

@@ -147,6 +147,7 @@ impl Held<'_> {
             started: self.started.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
             rounds: self.tally.rounds,
             pulses: self.tally.pulses,
+            key: self.recorder.key(),
             config_trouble: self.recorder.refused(lang),
             log: self.log(lang),
             watchers: self.watchers(lang),

@@ -10,9 +10,11 @@
 //! bounded queues. There is no tick; while nothing happens the loop sleeps until the engine's next deadline.
 
 mod answers;
+mod beat;
 mod changes;
 pub mod control;
 pub mod grants;
+mod keyring;
 mod looks;
 mod lost;
 mod manager;

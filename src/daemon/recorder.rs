@@ -1,18 +1,25 @@
 //! The log as the loop sees it: drafts go in, words about what is on disk come out. Never waits for the disk; the thread of the
 //! log does.
 
+use super::beat;
+use super::keyring::Keyring;
 use super::lost::{Lost, remedy};
 use super::receivers::Grounds;
 use super::service::Orders;
-use super::shipping::{self, Shipping};
+use super::shipping::{self, Couriers, Shipping};
 use crate::baseline::{Enrolment, machine_fingerprint, machine_id_hash, this_terminal};
 use crate::catalogue::{Lang, RuleSet};
 use crate::config::Config;
 use crate::config::policy::{self, Policy};
-use crate::model::{AgentEvent, Draft, Incident, IncidentId, RuleReference, Stamp, TerminalCard, What};
+use crate::model::{
+    AgentEvent, Draft, Goodbye, HEARTBEAT_SCHEMA, Heartbeat, Incident, IncidentId, LogNow, OpenNow, RuleReference, Stamp, TerminalCard,
+    Time, Watched, Watcher, What,
+};
 use crate::report::SinkState;
+use crate::sink::Beat;
 use crate::spool::{
-    Anchor, Claims, Cursors, Disk, DiskError, Health, Known, Limits, News, OpenError, Position, Recorded, Spool, State, gap, last_alive,
+    Anchor, Claims, Cursors, Digest, Disk, DiskError, Health, Known, Limits, News, OpenError, Position, Recorded, Spool, State, gap,
+    last_alive,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -53,7 +60,14 @@ pub struct Recorder {
     config: Limits,
     words: mpsc::Receiver<News>,
     shipping: Shipping,
+    /// Until somebody takes them over.
+    couriers: Option<Couriers>,
     head: Position,
+    head_hash: Digest,
+    card: TerminalCard,
+    /// Between two signs of life at the receiver that wants fewest.
+    interval: Duration,
+    keyring: Keyring,
     rules: Option<RuleSet>,
     names: BTreeMap<u64, IncidentId>,
     refused: bool,
@@ -87,10 +101,16 @@ impl Recorder {
         let (state, config) = (orders.state_dir.as_path(), &orders.loaded.config);
         let (_, words) = mpsc::channel(1);
         let (dir, head) = (state.join("spool"), Position { epoch: String::new(), seq: 0 });
+        let (shipping, couriers) = Shipping::new(&dir, Cursors::none(Disk::look(&state.join("cursors"))), head.clone());
         Self {
             spool: None,
             state: Arc::new(Disk::look(state)),
-            shipping: Shipping::new(&dir, Cursors::none(Disk::look(&state.join("cursors"))), head.clone()),
+            shipping,
+            couriers: Some(couriers),
+            head_hash: Digest::ZERO,
+            card: card(config),
+            interval: interval(config),
+            keyring: Keyring::empty(),
             dir,
             config: Limits::from(&config.retention),
             words,
@@ -117,7 +137,8 @@ impl Recorder {
         let claims = Claims { fingerprint: machine_fingerprint(), anchor: Anchor::claim(&anchor), cursors: cursors.claim() };
         let (tell, words) = mpsc::channel(WORDS);
         let news = move |news| drop(tell.try_send(news));
-        let (spool, started) = Spool::start(disk, Some(Disk::look(&dir)), &claims, card(config), news)?;
+        let card = card(config);
+        let (spool, started) = Spool::start(disk, Some(Disk::look(&dir)), &claims, card.clone(), news)?;
         let anchor = match anchor {
             Known::Is(anchor) => Some(anchor),
             Known::Absent | Known::Unreadable | Known::Refused(_) => None,
@@ -125,7 +146,7 @@ impl Recorder {
         cursors.arrange(started.order);
         let missed = gap(anchor.as_ref(), started.last.as_ref(), now);
         let lived = last_alive(anchor.as_ref(), started.last.as_ref());
-        let shipping = Shipping::new(&dir, cursors, started.head.clone());
+        let (shipping, couriers) = Shipping::new(&dir, cursors, started.head.clone());
         let mut recorder = Self {
             spool: Some(spool),
             state: Arc::new(own),
@@ -133,7 +154,12 @@ impl Recorder {
             config: Limits::from(&config.retention),
             words,
             shipping,
+            couriers: Some(couriers),
             head: started.head,
+            head_hash: started.head_hash,
+            card,
+            interval: interval(config),
+            keyring: Keyring::open(state),
             rules: orders.loaded.rules.clone(),
             names: BTreeMap::new(),
             refused: false,
@@ -150,6 +176,7 @@ impl Recorder {
         });
         let open = open.collect();
         recorder.submit(missed.into_iter().chain([AgentEvent::Started]).map(|event| of_agent(event, now)).collect());
+        recorder.tell_key(now);
         recorder.tell_policy(config, now);
         recorder.ship(orders);
         Ok((recorder, open))
@@ -200,10 +227,11 @@ impl Recorder {
             }
             News::Recorded(recorded) => {
                 if let Some(last) = recorded.last() {
-                    self.head = last.at.clone();
+                    (self.head, self.head_hash) = (last.at.clone(), last.hash);
                     self.shipping.on_disk(&last.at);
                 }
                 self.keep_policy(&recorded);
+                self.keyring.recorded(&recorded);
                 self.names.extend(recorded.iter().filter_map(|record| record.incident.clone()));
                 self.names.retain(|key, _| is_open(*key));
                 recorded
@@ -214,6 +242,50 @@ impl Recorder {
     /// The name under which the log has an open incident of this run; `None` = it is not on disk yet.
     pub fn name(&self, key: u64) -> Option<&IncidentId> {
         self.names.get(&key)
+    }
+
+    /// Algorithm and fingerprint of the key that signs; `None` = there is none.
+    pub fn key(&self) -> Option<String> {
+        let key = self.keyring.key()?.public();
+        Some(format!("{} {}", key.algorithm().code(), key.fingerprint()))
+    }
+
+    /// Where the couriers speak to the loop; only once.
+    pub fn couriers(&mut self) -> Option<Couriers> {
+        self.couriers.take()
+    }
+
+    /// What receivers do not promise, where these are the open incidents.
+    pub fn lacks<'a>(&self, open: impl Iterator<Item = &'a Incident>) -> Watched {
+        let mut known = BTreeMap::new();
+        for incident in open {
+            if let Some((Watcher::Shipping, sink)) = Watcher::of_blindness(&incident.cause.object) {
+                known.extend(incident.evidence.first().map(|line| (sink.to_owned(), line.result.clone())));
+            }
+        }
+        self.shipping.lacks(|sink| known.get(sink).cloned())
+    }
+
+    /// A sign of life, as things are on disk now. `open`: see [`beat::open`].
+    pub fn beat(&self, now: &Stamp, uptime: Duration, (open, more_open): (Vec<OpenNow>, u64), goodbye: Option<Goodbye>) -> Beat {
+        let health = self.health();
+        let key = self.keyring.key();
+        let beat = Heartbeat {
+            schema: HEARTBEAT_SCHEMA.to_owned(),
+            terminal: self.card.clone(),
+            epoch: self.head.epoch.clone(),
+            seq: self.head.seq,
+            hash: self.head_hash.to_string(),
+            time: Time::from(now),
+            uptime_s: uptime.as_secs(),
+            interval_s: self.interval.as_secs(),
+            open,
+            more_open,
+            log: LogNow { well: health.state == State::Well, waiting: health.waiting as u64, given_up: health.given_up },
+            goodbye,
+            key: key.map(|key| beat::card(key.public())),
+        };
+        beat::seal(&beat, key)
     }
 
     /// How far each sink is.
@@ -274,9 +346,19 @@ impl Recorder {
         }
         self.config = Limits::from(&config.retention);
         if let Some(spool) = &self.spool {
-            spool.set_card(card(config));
+            self.card = card(config);
+            spool.set_card(self.card.clone());
         }
+        self.interval = interval(config);
         self.tell_policy(config, now);
+    }
+
+    /// Records a key that the log does not know of.
+    fn tell_key(&mut self, now: &Stamp) {
+        if let (Some(event), Some(spool)) = (self.keyring.news(), &self.spool) {
+            let (ticket, _) = spool.record(of_agent(event, now));
+            self.keyring.tells(ticket);
+        }
     }
 
     /// Records what changed since the last policy.
@@ -343,8 +425,9 @@ impl Recorder {
         self.refused.then(|| lang.pick(zh, en).to_owned())
     }
 
-    /// Waits until all is on disk, the last sign of life as well; at most so long for each.
-    pub async fn close(mut self, now: &Stamp, patience: Duration) {
+    /// Waits until all is on disk, the last sign of life as well; at most so long for each. Then receivers that are there are given what they do not
+    /// have, and `goodbye`.
+    pub async fn close(mut self, now: &Stamp, patience: Duration, goodbye: impl FnOnce(&Self) -> Beat) {
         if let Some(spool) = self.spool.take() {
             spool.anchor(Arc::clone(&self.state) as _, now.clone());
             let closed = spawn_blocking(move || spool.close());
@@ -355,9 +438,11 @@ impl Recorder {
             }
         }
         while let Ok(news) = self.words.try_recv() {
-            self.take(news, |_| false);
+            self.take(news, |_| true);
         }
-        if let Some(remembering) = self.remembering.take() {
+        let last = goodbye(&self);
+        self.shipping.farewell(last).await;
+        for remembering in self.remembering.take().into_iter().chain(self.keyring.remembering()) {
             let _ = timeout(patience, remembering).await;
         }
     }
@@ -373,6 +458,11 @@ fn last_policy(state: &Path) -> Option<Policy> {
 
 fn card(config: &Config) -> TerminalCard {
     TerminalCard::of(&config.terminal, this_terminal(&config.terminal), machine_id_hash(), &policy::digest(config))
+}
+
+/// Between two signs of life at the receiver that wants fewest.
+fn interval(config: &Config) -> Duration {
+    config.sinks.iter().filter_map(crate::config::Sink::heartbeat).max().unwrap_or(Duration::from_mins(5))
 }
 
 fn of_agent(event: AgentEvent, now: &Stamp) -> Draft {
@@ -427,7 +517,7 @@ mod tests {
                 recorder.reconfigure(&second, &now());
                 recorder.reconfigure(&first, &now());
             }
-            recorder.close(&now(), Duration::from_secs(30)).await;
+            recorder.close(&now(), Duration::from_secs(30), |_| Beat(Arc::from(*b"{}"))).await;
         };
         LocalSet::new().run_until(run(true)).await;
         let (one, other) = (Policy::of(&first.loaded.config), Policy::of(&second.loaded.config).digest);

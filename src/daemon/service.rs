@@ -1,12 +1,14 @@
 //! Start, loop, reload, end.
 
 use super::answers::{Answers, Held, Next};
+use super::beat;
 use super::changes::Changes;
 use super::control::{Asked, Call, Control, ControlError, Ordered, Refusal};
 use super::grants::{Grants, Unsaved};
 use super::looks::{Looks, Network, Prober};
 use super::manager::Manager;
 use super::recorder::{Recorder, RecorderError};
+use super::shipping::{Couriers, Said};
 use super::status;
 use super::tally::Tally;
 use crate::baseline::{Enrolment, Mark, mark, this_terminal};
@@ -14,8 +16,9 @@ use crate::catalogue::Lang;
 use crate::config::{self, Config, Loaded, LogLevel};
 use crate::incident::{Covered, Effect, Engine, Input};
 use crate::infer::World;
-use crate::model::{AgentEvent, Draft, Outcome, Stamp, Watched, What};
+use crate::model::{AgentEvent, Draft, Goodbye, Outcome, Stamp, Watched, What};
 use crate::report::Facing;
+use crate::sink::Beat;
 use crate::spool::News;
 use crate::sys::clock;
 use crate::sys::netlink::Ear;
@@ -130,6 +133,9 @@ struct Service {
     answers: Answers,
     tally: Tally,
     started: Zoned,
+    /// The same by the clock that cannot be set.
+    started_ms: u64,
+    couriers: Option<Couriers>,
     manager: Manager,
     changes: Changes,
     ear: Ear,
@@ -163,6 +169,7 @@ enum Woke {
     Round(Input, World),
     Watched(Watched),
     Written(News),
+    Said(Said),
     Asked(Asked),
     Ordered(Ordered),
     Reload,
@@ -201,6 +208,8 @@ impl Service {
             alive_due: manager.alive_every().map(|every| Instant::now() + every),
             world: World::default(),
             started: facing.at.clone(),
+            started_ms: now.boottime_ms,
+            couriers: recorder.couriers(),
             facing,
             orders,
             config,
@@ -230,7 +239,7 @@ impl Service {
     /// come, cancelling it loses nothing, and from then on it does not wait.
     async fn turn(&mut self, mut due: Instant) -> Option<Instant> {
         let woke = self.wake(due).await;
-        if !matches!(woke, Woke::Asked(_)) {
+        if !matches!(woke, Woke::Asked(_) | Woke::Said(Said::WantsBeat(_))) {
             self.answers.outdated();
         }
         match woke {
@@ -272,6 +281,12 @@ impl Service {
                 self.manager.alive();
                 self.alive_due = self.manager.alive_every().map(|every| Instant::now() + every);
             }
+            Woke::Said(Said::OtherPromises) => due = self.advance(Input::Watched(self.recorder.lacks(self.engine.open()))),
+            Woke::Said(Said::WantsBeat(answer)) => {
+                // A receiver that does not wait any more asks again.
+                let _ = answer.send(sign_of_life(&self.engine, &self.recorder, &(self.now)(), self.started_ms, None));
+                return Some(due);
+            }
             Woke::Stop => return None,
         }
         let line = status::line(self.engine.latest(), &self.facing, &self.recorder, self.orders.lang);
@@ -299,6 +314,7 @@ impl Service {
             () = self.changes.next() => Woke::Reload,
             () = sleep_until(self.anchor_due) => Woke::Anchor,
             () = sleep_until(due) => Woke::Engine(Input::Due),
+            said = said(self.couriers.as_mut()) => Woke::Said(said),
             // Last: whoever asks, and however often, looks come first.
             call = self.control.next() => match call {
                 Call::Asked(asked) => Woke::Asked(asked),
@@ -457,7 +473,9 @@ impl Service {
         let now = (self.now)();
         self.count_grants(&now);
         self.recorder.submit(vec![Draft::new(&now, What::Agent(AgentEvent::Stopped { reason: "signal".to_owned() }))]);
-        self.recorder.close(&now, FAREWELL).await;
+        let (engine, clock, started_ms) = (&self.engine, self.now, self.started_ms);
+        let goodbye = |recorder: &Recorder| sign_of_life(engine, recorder, &clock(), started_ms, Some(Goodbye::Signal));
+        self.recorder.close(&now, FAREWELL, goodbye).await;
         if let Some(saving) = self.saving {
             let _ = tokio::time::timeout(FAREWELL, saving).await;
         }
@@ -492,6 +510,20 @@ fn facing(config: &Config, orders: &Orders, now: &Stamp) -> Facing {
         facing.config_file = file.display().to_string();
     }
     facing
+}
+
+/// A sign of life, as things are now.
+fn sign_of_life(engine: &Engine, recorder: &Recorder, now: &Stamp, started_ms: u64, goodbye: Option<Goodbye>) -> Beat {
+    let uptime = Duration::from_millis(now.boottime_ms.saturating_sub(started_ms));
+    recorder.beat(now, uptime, beat::open(engine, recorder), goodbye)
+}
+
+/// What a courier says next.
+async fn said(couriers: Option<&mut Couriers>) -> Said {
+    match couriers {
+        Some(couriers) => couriers.next().await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn until(due: Option<Instant>) {

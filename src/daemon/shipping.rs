@@ -4,16 +4,46 @@ use super::receivers::Grounds;
 use super::recorder::RecorderError;
 use crate::catalogue::{Lang, hindered};
 use crate::config::{Config, Sink as Configured};
-use crate::model::Stamp;
+use crate::model::{Blind, Stamp, Unseen, Watched, Watcher};
 use crate::report::SinkState;
 use crate::sink::journal::JournalSink;
-use crate::sink::{Beat, Courier, Hindrance, Lag, Obstacle, Pace, Sink};
+use crate::sink::{Asker, Beat, Courier, Hindrance, Lag, Obstacle, Pace, Sink};
 use crate::spool::{Cursors, Disk, Position, Reader};
 use crate::sys::journald;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio::sync::watch;
-use tokio::task::{JoinSet, spawn_blocking};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::{AbortHandle, JoinSet, spawn_blocking};
+use tokio::time::timeout;
+
+/// How long the end waits for receivers to take the goodbye.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// What couriers say to the loop.
+pub enum Said {
+    /// One is about to send a sign of life, and waits for it.
+    WantsBeat(oneshot::Sender<Beat>),
+    /// What a receiver promises is another than before, or the receivers are.
+    OtherPromises,
+}
+
+/// Where couriers speak to the loop.
+pub struct Couriers {
+    questions: mpsc::UnboundedReceiver<oneshot::Sender<Beat>>,
+    promises: mpsc::UnboundedReceiver<()>,
+}
+
+impl Couriers {
+    /// What is said next. Cancelling it loses nothing.
+    pub async fn next(&mut self) -> Said {
+        tokio::select! {
+            Some(question) = self.questions.recv() => Said::WantsBeat(question),
+            Some(()) = self.promises.recv() => Said::OtherPromises,
+            else => std::future::pending().await,
+        }
+    }
+}
 
 /// The sinks at work.
 pub struct Shipping {
@@ -22,25 +52,34 @@ pub struct Shipping {
     head: watch::Sender<Position>,
     farewell: watch::Sender<Option<Beat>>,
     tasks: JoinSet<()>,
+    couriers: Vec<(Lag, AbortHandle)>,
+    asker: Asker,
+    promises: mpsc::UnboundedSender<()>,
     names: Vec<String>,
     lags: Vec<Lag>,
     lang: Lang,
 }
 
 impl Shipping {
-    /// Nothing is shipped yet. `head` is the last record on disk.
-    pub fn new(spool: &Path, cursors: Cursors<Disk>, head: Position) -> Self {
+    /// Nothing is shipped yet. `head` is the last record on disk. The loop listens to the couriers.
+    pub fn new(spool: &Path, cursors: Cursors<Disk>, head: Position) -> (Self, Couriers) {
         let cursors = Arc::new(cursors);
-        Self {
+        let (asker, questions) = Asker::new();
+        let (tell, promises) = mpsc::unbounded_channel();
+        let shipping = Self {
             spool: spool.to_owned(),
             cursors,
             head: watch::Sender::new(head),
             farewell: watch::Sender::new(None),
             tasks: JoinSet::new(),
+            couriers: Vec::new(),
+            asker,
+            promises: tell,
             names: Vec::new(),
             lags: Vec::new(),
             lang: Lang::En,
-        }
+        };
+        (shipping, Couriers { questions, promises })
     }
 
     /// From now on to these sinks; what was under way is shipped again from its cursor. Must be called within a
@@ -48,28 +87,32 @@ impl Shipping {
     pub fn ship_to(&mut self, config: &Config, grounds: &Grounds, lang: Lang) {
         // Those that were dropped leave nothing behind.
         self.tasks = JoinSet::new();
+        self.couriers.clear();
         self.names.clear();
         self.lags.clear();
         self.lang = lang;
         for sink in &config.sinks {
+            let beats = sink.heartbeat();
             match sink {
                 Configured::Journal { name } => match JournalSink::new(Path::new(journald::SOCKET), lang) {
-                    Ok(journal) => self.begin(name, "journal", Pace::LOCAL, journal),
+                    Ok(journal) => self.begin(name, "journal", Pace::LOCAL, beats, journal),
                     Err(error) => self.keep_for(name, "journal", &Hindrance::new(Obstacle::Here, format!("journal: {error}"))),
                 },
                 Configured::Syslog { name, .. } => match grounds.syslog(sink) {
-                    Some((syslog, pace)) => self.begin(name, "syslog", pace, syslog),
+                    Some((syslog, pace)) => self.begin(name, "syslog", pace, beats, syslog),
                     None => self.keep_for(name, "syslog", &Hindrance::new(Obstacle::Here, "the configuration names no ca")),
                 },
                 Configured::Nats { name, .. } => match grounds.nats(sink, &self.spool) {
-                    Some((nats, pace)) => self.begin(name, "nats", pace, nats),
+                    Some((nats, pace)) => self.begin(name, "nats", pace, beats, nats),
                     None => self.keep_for(name, "nats", &Hindrance::new(Obstacle::Here, "the configuration names no ca")),
                 },
             }
         }
+        // Those that are not there any more promise nothing any more; the loop lives as long as this does.
+        let _ = self.promises.send(());
     }
 
-    fn begin(&mut self, name: &str, kind: &'static str, pace: Pace, sink: impl Sink + 'static) {
+    fn begin(&mut self, name: &str, kind: &'static str, pace: Pace, beats: Option<Duration>, sink: impl Sink + 'static) {
         let lag = self.lag(name, kind);
         let courier = Courier {
             name: name.to_owned(),
@@ -77,12 +120,27 @@ impl Shipping {
             cursors: Arc::clone(&self.cursors),
             head: self.head.subscribe(),
             farewell: self.farewell.subscribe(),
-            lag,
+            lag: lag.clone(),
             pace,
-            beats: None,
+            beats: beats.map(|every| (every, self.asker.clone())),
             lang: self.lang,
         };
-        self.tasks.spawn_local(courier.run(sink));
+        self.couriers.push((lag, self.tasks.spawn_local(courier.run(sink))));
+    }
+
+    /// Says goodbye to all receivers that are there, with what they do not have yet, and waits for them, but not for long.
+    pub async fn farewell(&mut self, last: Beat) {
+        self.farewell.send_replace(Some(last));
+        let all = async {
+            while self.couriers.iter().any(|(lag, courier)| lag.is_connected() && !courier.is_finished()) {
+                if self.tasks.join_next().await.is_none() {
+                    break;
+                }
+            }
+        };
+        if timeout(FAREWELL, all).await.is_err() {
+            tracing::info!("a receiver did not take the goodbye in time");
+        }
     }
 
     /// Nothing is shipped to this one. What it waits for is known all the same.
@@ -110,6 +168,7 @@ impl Shipping {
     fn lag(&mut self, name: &str, kind: &'static str) -> Lag {
         self.names.push(name.to_owned());
         let lag = Lag::new(name, kind, self.cursor(name));
+        lag.tell(self.promises.clone());
         self.lags.push(lag.clone());
         lag
     }
@@ -118,6 +177,16 @@ impl Shipping {
     pub fn sinks(&self, now: &Stamp) -> Vec<SinkState> {
         let head = self.head.borrow();
         self.lags.iter().map(|lag| lag.state(&head, now)).collect()
+    }
+
+    /// What receivers do not promise though records need it. `before` = what is known of one that this run has not met yet.
+    pub fn lacks(&self, before: impl Fn(&str) -> Option<String>) -> Watched {
+        let lacking = self.lags.iter().filter_map(|lag| {
+            let what = lag.name();
+            let because = lag.lacking().unwrap_or_else(|| before(&what))?;
+            Some(Blind { what, because: Unseen::Error(because) })
+        });
+        Watched { watcher: Watcher::Shipping, found: Some(Vec::new()), blind: lacking.collect() }
     }
 
     fn cursor(&self, name: &str) -> Position {
@@ -197,8 +266,14 @@ mod tests {
         let all = shipped.run_until(async {
             let mut cursors = cursors(state.path()).expect("a directory");
             cursors.arrange(started.order);
-            let mut shipping = Shipping::new(&dir, cursors, Position { seq: 5, ..started.head });
-            shipping.begin("sparing", "test", Pace::LOCAL, Sparing { cursors: Arc::clone(&shipping.cursors), taken: Rc::clone(&taken) });
+            let (mut shipping, _) = Shipping::new(&dir, cursors, Position { seq: 5, ..started.head });
+            shipping.begin(
+                "sparing",
+                "test",
+                Pace::LOCAL,
+                None,
+                Sparing { cursors: Arc::clone(&shipping.cursors), taken: Rc::clone(&taken) },
+            );
             while shipping.cursors.get("sparing").is_none_or(|at| at.seq < 5) {
                 sleep(Duration::from_millis(100)).await;
             }

@@ -106,7 +106,9 @@ fn event_of_agent(event: &AgentEvent) -> Map<String, Value> {
         AgentEvent::Started => ("process", "start"),
         AgentEvent::Stopped { .. } => ("process", "end"),
         AgentEvent::Gap { .. } => ("process", "info"),
-        AgentEvent::PolicyChanged { .. } | AgentEvent::Granted { .. } | AgentEvent::GrantRevoked { .. } => ("configuration", "change"),
+        AgentEvent::PolicyChanged { .. } | AgentEvent::KeyChanged { .. } | AgentEvent::Granted { .. } | AgentEvent::GrantRevoked { .. } => {
+            ("configuration", "change")
+        }
         AgentEvent::SpoolGap { .. } => ("file", "deletion"),
         AgentEvent::Coalesced { .. } | AgentEvent::TornTail { .. } | AgentEvent::Unreadable { .. } => ("file", "info"),
         AgentEvent::Tampered { .. } => ("file", "change"),

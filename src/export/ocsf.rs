@@ -149,6 +149,7 @@ fn about_agent(record: &Record, event: &AgentEvent, lang: Lang) -> Value {
         AgentEvent::Stopped { .. } => (LIFECYCLE, (4, "Stop")),
         AgentEvent::Gap { .. } => (LIFECYCLE, (99, "Not Running")),
         AgentEvent::PolicyChanged { .. } => (LIFECYCLE, (99, "Configuration Change")),
+        AgentEvent::KeyChanged { .. } => (LIFECYCLE, (99, "Key Change")),
         AgentEvent::Granted { .. } => (LIFECYCLE, (99, "Grant")),
         AgentEvent::GrantRevoked { .. } => (LIFECYCLE, (99, "Grant Revoked")),
         AgentEvent::SpoolGap { .. } => (EVENT_LOG, (2, "Delete")),

@@ -3,13 +3,14 @@
 //!
 //! A watcher tells all that it finds, every time it looks, and does its own debouncing; so one sight opens and one absence closes. A watcher
 //! that could not look has said nothing of findings: none opens and none closes. Neither suspend nor a disconnection matters here. What cannot be
-//! seen counts from the second look in a row: on a PC that is out of breath the kernel may once answer too late.
+//! seen counts from the second look in a row: on a PC that is out of breath the kernel may once answer too late. What a receiver of records does
+//! not promise is no matter of breath, and is told once.
 
 use super::ledger::{Book, Thresholds, dated, planned};
 use super::trouble::{is_lack, lack, lack_seen};
 use crate::model::{
-    Actor, Blind, Certainty, Change, Evidence, Finding, Fingerprint, GrantReference, Incident, KnownCause, Origin, Phase, Stamp, Watched,
-    Watcher,
+    Actor, Blind, Certainty, Change, Evidence, Finding, Fingerprint, GrantReference, Incident, KnownCause, Origin, Phase, Severity, Stamp,
+    Watched, Watcher,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -71,7 +72,8 @@ impl Findings {
         self.doubts = others;
         let before: BTreeSet<Fingerprint> = before;
         for (fingerprint, now) in shown {
-            if matches!(fingerprint, Fingerprint::Blindness(_)) && !before.contains(&fingerprint) {
+            let hasty = matches!(fingerprint, Fingerprint::Blindness(_)) && told.watcher != Watcher::Shipping;
+            if hasty && !before.contains(&fingerprint) {
                 self.doubts.insert(fingerprint);
                 continue;
             }
@@ -100,8 +102,13 @@ fn finding(finding: &Finding) -> (Fingerprint, Shown) {
 fn blindness(watcher: Watcher, blind: &Blind) -> (Fingerprint, Shown) {
     let what = watcher.blindness(&blind.what);
     let evidence = vec![lack_seen(&what, &blind.because)];
-    let shown = Shown { cause: lack(&what), who_acts: vec![Actor::Vendor], evidence, origin: None, grant: None };
-    (Fingerprint::Blindness(what), shown)
+    let (severity, actor) = match watcher {
+        // Records may be lost there, and nothing on this PC helps.
+        Watcher::Shipping => (Severity::Medium, Actor::Bureau),
+        _ => (Severity::Low, Actor::Vendor),
+    };
+    let cause = KnownCause { severity, ..lack(&what) };
+    (Fingerprint::Blindness(what), Shown { cause, who_acts: vec![actor], evidence, origin: None, grant: None })
 }
 
 fn open(fingerprint: Fingerprint, now: Shown, at: &Stamp, rules: &Thresholds, book: &mut Book) -> u64 {
@@ -178,7 +185,7 @@ fn was_taken_for(before: Origin) -> Evidence {
 mod tests {
     use super::super::ledger::Ledger;
     use super::*;
-    use crate::model::{ClockState, FindingCode, Severity, Subject, Unseen};
+    use crate::model::{ClockState, FindingCode, Subject, Unseen};
 
     fn at(seconds: u64) -> Stamp {
         let wall = jiff::Timestamp::UNIX_EPOCH;
@@ -292,6 +299,21 @@ mod tests {
         assert_eq!(later.watch(&tells(Watcher::Clock, &[]), &at(3), &rules), []);
         let changed = later.watch(&tells(Watcher::Usb, &[stick(true)]), &at(4), &rules);
         assert_eq!(names(&changed), [("agent.degraded:watch.usb.devices".to_owned(), Phase::Resolved)]);
+    }
+
+    #[test]
+    fn what_a_receiver_does_not_promise_is_told_at_once_and_ends_when_it_does() {
+        let (mut ledger, rules) = (Ledger::default(), Thresholds::default());
+        let mut see = |seconds, why: &[&str]| {
+            let blind = why.iter().map(|why| Blind { what: "nats".to_owned(), because: Unseen::Error((*why).to_owned()) });
+            let told = Watched { watcher: Watcher::Shipping, found: Some(Vec::new()), blind: blind.collect() };
+            let changed = ledger.watch(&told, &at(seconds), &rules);
+            changed.iter().map(|i| (i.phase, i.cause.severity, i.evidence[0].result.clone())).collect::<Vec<_>>()
+        };
+        assert_eq!(see(1, &["one replica"]), [(Phase::Opened, Severity::Medium, "one replica".to_owned())]);
+        assert_eq!(see(2, &["one replica"]), []);
+        assert_eq!(see(3, &["no file storage"]), [(Phase::Updated, Severity::Medium, "no file storage".to_owned())]);
+        assert_eq!(see(4, &[])[0].0, Phase::Resolved);
     }
 
     #[test]

@@ -52,12 +52,23 @@ pub enum Watcher {
     Protection,
     /// The day's upload.
     Upload,
+    /// What receivers of records promise.
+    Shipping,
 }
 
 impl Watcher {
     /// All of them.
-    pub const ALL: [Self; 8] =
-        [Self::Isolation, Self::Extension, Self::Identity, Self::Usb, Self::Clock, Self::Settings, Self::Protection, Self::Upload];
+    pub const ALL: [Self; 9] = [
+        Self::Isolation,
+        Self::Extension,
+        Self::Identity,
+        Self::Usb,
+        Self::Clock,
+        Self::Settings,
+        Self::Protection,
+        Self::Upload,
+        Self::Shipping,
+    ];
 
     /// The name in JSON.
     pub const fn code(self) -> &'static str {
@@ -70,6 +81,7 @@ impl Watcher {
             Self::Settings => "settings",
             Self::Protection => "protection",
             Self::Upload => "upload",
+            Self::Shipping => "shipping",
         }
     }
 

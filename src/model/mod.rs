@@ -8,6 +8,7 @@ mod diagnosis;
 mod exchange;
 mod finding;
 mod grant;
+mod heartbeat;
 mod incident;
 mod kernel;
 mod observation;
@@ -24,6 +25,9 @@ pub use diagnosis::{
 pub use exchange::{ArpAnswer, Errno, Failure, FailureKind, Gateway, Hop, HopAnswer, IcmpError, IcmpKind, Reply};
 pub use finding::{Finding, FindingCode, Origin, Watched, Watcher};
 pub use grant::{Grant, Scope};
+pub use heartbeat::{
+    Goodbye, Heartbeat, JSON_SCHEMA as HEARTBEAT_JSON_SCHEMA, KeyCard, LogNow, OpenNow, SCHEMA as HEARTBEAT_SCHEMA, bounded,
+};
 pub use incident::{Alternative, Change, Earlier, Fingerprint, Incident, IncidentId, IncidentKind, KnownCause, Phase};
 pub use kernel::{Address, Link, LinkKind, Neighbour, Route, RouteKind, RouteTable};
 pub use observation::{Observation, Outcome, Sighting, Source, Unseen};

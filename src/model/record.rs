@@ -71,6 +71,17 @@ pub enum AgentEvent {
         /// Keys that were switched off or weakened.
         weakened: Vec<String>,
     },
+    /// Another key signs from now on, or the first one does.
+    KeyChanged {
+        /// How it signs, such as `ed25519`.
+        algorithm: String,
+        /// Fingerprint of the one before; `None` = the first.
+        from: Option<String>,
+        /// Fingerprint of the one in force.
+        to: String,
+        /// `first`, `cloned` (the disk is in another machine than before) or `lost`.
+        reason: String,
+    },
     /// Records were given up: the log says how many and what bridges the chain.
     SpoolGap {
         /// The epoch of the numbers.
@@ -416,11 +427,12 @@ impl Body {
 
 impl AgentEvent {
     /// The codes of all events, in the order of [`code`](Self::code).
-    pub const CODES: [&'static str; 11] = [
+    pub const CODES: [&'static str; 12] = [
         "agent.started",
         "agent.stopped",
         "agent.gap",
         "agent.policy-changed",
+        "agent.key-changed",
         "agent.spool-gap",
         "agent.coalesced",
         "agent.torn-tail",
@@ -432,12 +444,13 @@ impl AgentEvent {
 
     /// Its stable code.
     pub fn code(&self) -> &'static str {
-        let [started, stopped, gap, policy, spool_gap, coalesced, torn, tampered, unreadable, granted, revoked] = Self::CODES;
+        let [started, stopped, gap, policy, key, spool_gap, coalesced, torn, tampered, unreadable, granted, revoked] = Self::CODES;
         match self {
             Self::Started => started,
             Self::Stopped { .. } => stopped,
             Self::Gap { .. } => gap,
             Self::PolicyChanged { .. } => policy,
+            Self::KeyChanged { .. } => key,
             Self::SpoolGap { .. } => spool_gap,
             Self::Coalesced { .. } => coalesced,
             Self::TornTail { .. } => torn,

@@ -113,6 +113,7 @@ fn event(event: &AgentEvent, lang: Lang) -> &'static str {
         AgentEvent::Stopped { .. } => ("值守正常结束", "the watch ended in good order"),
         AgentEvent::Gap { .. } => ("有一段时间没有值守", "nobody watched for a while"),
         AgentEvent::PolicyChanged { .. } => ("配置变了", "the configuration changed"),
+        AgentEvent::KeyChanged { .. } => ("有了新的签名密钥", "another key signs from now on"),
         AgentEvent::SpoolGap { .. } => ("有些记录已经删除或丢失", "records are gone"),
         AgentEvent::Coalesced { .. } => ("空间不够，合并了重复的记录", "repeats were joined for want of space"),
         AgentEvent::TornTail { .. } => ("上次断电时有一条没写完", "a record was cut off, as by a power cut"),

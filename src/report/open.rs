@@ -130,6 +130,9 @@ pub(super) fn title(cause: &KnownCause, kind: IncidentKind, lang: Lang) -> Strin
     if let Some(known) = catalogue::entry(&cause.code, lang) {
         return known.title.to_owned();
     }
+    if let Some(words) = catalogue::shortfall(&cause.object, lang).filter(|_| kind == IncidentKind::Blindness) {
+        return words;
+    }
     let words = match kind {
         IncidentKind::Disconnection => lang.pick("不能结算，原因还没查清", "Cannot settle, the cause is not clear yet"),
         IncidentKind::Degradation => lang.pick("有一处要留意", "One thing needs attention"),

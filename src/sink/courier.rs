@@ -140,7 +140,10 @@ impl Courier {
         }
         let Shipped { accepted, hindrance, lacks } = sink.ship(Cargo { beat: beat.as_ref(), records }).await;
         way.bucket.take(accepted);
-        self.lag.lacks(lacks);
+        // A receiver that was not reached has promised nothing and broken no promise.
+        if accepted > 0 || hindrance.is_none() || lacks.is_some() {
+            self.lag.lacks(lacks);
+        }
         let done = accepted.checked_sub(1).and_then(|last| records.get(last)).map(|entry| entry.at.clone());
         if let Some(done) = &done {
             way.retry.succeeded();
@@ -158,6 +161,7 @@ impl Courier {
         way.retry.succeeded();
         self.lag.went();
         if beat.is_some() {
+            self.lag.beaten();
             way.beat_due = self.beats.as_ref().map(|(every, _)| Instant::now() + way.retry.around(*every));
         }
         // At once again: there may be more.

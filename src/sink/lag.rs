@@ -5,6 +5,7 @@ use crate::report::SinkState;
 use crate::spool::{Entry, Position};
 use std::cell::RefCell;
 use std::rc::Rc;
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 /// The state of one sink. Clones share it.
@@ -24,8 +25,12 @@ struct State {
     connected: bool,
     /// When it is tried again.
     next: Option<Instant>,
-    /// What the receiver does not promise.
-    lacks: Option<String>,
+    /// What the receiver does not promise; `None` within = it keeps what it takes. `None` = not known yet.
+    lacks: Option<Option<String>>,
+    /// When the last sign of life went.
+    beat: Option<Instant>,
+    /// Somebody wants to know when `lacks` changes.
+    changed: Option<mpsc::UnboundedSender<()>>,
 }
 
 impl Lag {
@@ -40,7 +45,24 @@ impl Lag {
             connected: false,
             next: None,
             lacks: None,
+            beat: None,
+            changed: None,
         })))
+    }
+
+    /// Tells there whenever the receiver begins or ends to promise what records need.
+    pub fn tell(&self, changes: mpsc::UnboundedSender<()>) {
+        self.0.borrow_mut().changed = Some(changes);
+    }
+
+    /// Its sink's name.
+    pub fn name(&self) -> String {
+        self.0.borrow().name.clone()
+    }
+
+    /// What the receiver does not promise though records need it; `Some(None)` = nothing, `None` = it has not been met yet.
+    pub fn lacking(&self) -> Option<Option<String>> {
+        self.0.borrow().lacks.clone()
     }
 
     /// This is the next that it waits for; `None` = there is none.
@@ -55,7 +77,18 @@ impl Lag {
 
     /// What its receiver does not promise though records need it; `None` = nothing.
     pub fn lacks(&self, what: Option<String>) {
-        self.0.borrow_mut().lacks = what;
+        let mut state = self.0.borrow_mut();
+        if state.lacks.as_ref() == Some(&what) {
+            return;
+        }
+        state.lacks = Some(what);
+        // Who does not listen any more does not want to know.
+        let _ = state.changed.as_ref().map(|changed| changed.send(()));
+    }
+
+    /// A sign of life went.
+    pub fn beaten(&self) {
+        self.0.borrow_mut().beat = Some(Instant::now());
     }
 
     /// What was shipped last went through.
@@ -93,6 +126,8 @@ impl Lag {
             trouble: state.trouble.clone(),
             connected: state.connected,
             retry_s: state.next.map(|next| next.saturating_duration_since(Instant::now()).as_secs()),
+            beat_s: state.beat.map(|beat| beat.elapsed().as_secs()),
+            lacks: state.lacks.clone().flatten(),
         }
     }
 }

@@ -43,9 +43,12 @@ pub(super) fn agent_body(event: AgentEvent) -> Body {
         }
         AgentEvent::SpoolGap { reason, .. } if reason == "damage" => Severity::High,
         AgentEvent::PolicyChanged { weakened, .. } if weakened.is_empty() => Severity::Info,
-        AgentEvent::SpoolGap { .. } | AgentEvent::Coalesced { .. } | AgentEvent::PolicyChanged { .. } | AgentEvent::Unreadable { .. } => {
-            Severity::Medium
-        }
+        AgentEvent::KeyChanged { reason, .. } if reason == "first" => Severity::Info,
+        AgentEvent::KeyChanged { .. }
+        | AgentEvent::SpoolGap { .. }
+        | AgentEvent::Coalesced { .. }
+        | AgentEvent::PolicyChanged { .. }
+        | AgentEvent::Unreadable { .. } => Severity::Medium,
         AgentEvent::Tampered { .. } => Severity::High,
     };
     Body::Agent { severity, agent: event }

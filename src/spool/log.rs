@@ -175,8 +175,8 @@ impl<S: Store> Log<S> {
         };
         let open = log.restore(decision.renewal.is_some());
         let position = log.head();
-        let order = log.order();
-        (log, Started { epoch: position.epoch.clone(), renewal: decision.renewal, open, last, events, head: position, order })
+        let (order, head_hash) = (log.order(), log.head_hash());
+        (log, Started { head_hash, epoch: position.epoch.clone(), renewal: decision.renewal, open, last, events, head: position, order })
     }
 
     /// The open incidents, in the order of their opening; gives each a key. One that cannot be taken up is not open any more. In a new epoch

@@ -4,7 +4,7 @@
 //! time; a copied disk finds itself among parts of which it knows none.
 
 /// Two fingerprints of one machine: they share a part, or one of them has none to compare.
-pub(super) fn is_same(one: &str, other: &str) -> bool {
+pub fn is_same(one: &str, other: &str) -> bool {
     one.split_whitespace().next().is_none()
         || other.split_whitespace().next().is_none()
         || one.split_whitespace().any(|part| other.split_whitespace().any(|known| known == part))

@@ -101,6 +101,7 @@ pub use disk::{Disk, DiskError};
 pub use flaw::Flaw;
 pub use known::{Known, Refusal, Unreadable};
 pub use log::{AppendError, Item, Log, Recorded};
+pub use machine::is_same as is_same_machine;
 pub use name::SegmentName;
 pub use place::{Place, Position};
 pub use reader::{Entry, Reader, newest, oldest};

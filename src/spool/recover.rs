@@ -76,6 +76,8 @@ pub struct Started {
     pub events: Vec<AgentEvent>,
     /// The end of the log.
     pub head: Position,
+    /// The hash of its last record.
+    pub head_hash: Digest,
     /// This machine's epochs, the oldest first: what is forward for a cursor.
     pub order: Vec<String>,
 }

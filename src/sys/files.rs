@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::Path;
 use thiserror::Error;
 
@@ -111,6 +111,15 @@ fn replace_with(path: &Path, bytes: &[u8], mode: Option<u32>) -> io::Result<()> 
         let _ = std::fs::remove_file(&temporary);
     }
     written
+}
+
+/// Gives a file to whoever owns this directory, if root made it: what root writes there the service reads as its own user.
+pub fn give(path: &Path, directory: &Path) -> io::Result<()> {
+    let (own, wanted) = (std::fs::metadata(path)?, std::fs::metadata(directory)?);
+    if (own.uid(), own.gid()) == (wanted.uid(), wanted.gid()) || own.uid() != 0 {
+        return Ok(());
+    }
+    chown(path, Some(wanted.uid()), Some(wanted.gid()))
 }
 
 /// Writes a file that must not be there yet, with this mode or as the umask has it.

@@ -40,7 +40,8 @@ fn status_tells_how_far_each_sink_is() {
     ground.cable("down");
     wait_for("one more", Duration::from_secs(20), || (ground.status()["agent"]["sinks"][0]["waiting"].as_u64()? > more).then_some(()));
     assert_schema(&ground.isonet(&[], "status --json").json(), "status/1");
-    for (lang, words) in [("en", "Sink fleet (nats): has nothing yet,"), ("zh-CN", "外送 fleet（nats）：还没有送出过，还有")]
+    for (lang, words) in
+        [("en", "Sink fleet (nats): not connected; has nothing so far,"), ("zh-CN", "外送 fleet（nats）：不通，还没有送出过，还有")]
     {
         let ran = ground.isonet(&[], &format!("status --lang {lang}"));
         assert!(ran.out.contains(words), "{words}: {}", ran.out);

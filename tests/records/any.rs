@@ -214,6 +214,12 @@ fn agent() -> BoxedStrategy<AgentEvent> {
         (1..u64::from(u32::MAX), reason(&["cap", "retention", "damage"]), hash(), hash()).prop_map(|(from, reason, before, after)| {
             AgentEvent::SpoolGap { epoch: EPOCH.to_owned(), from, to: from + 3, reason, before, after }
         }),
+        (of(hex(64)), hex(64), reason(&["first", "cloned", "lost"])).prop_map(|(from, to, reason)| AgentEvent::KeyChanged {
+            algorithm: "ed25519".to_owned(),
+            from,
+            to,
+            reason
+        }),
         any::<u32>().prop_map(|count| AgentEvent::Coalesced { count: count.into() }),
         any::<u32>().prop_map(|bytes| AgentEvent::TornTail { bytes: bytes.into() }),
         (word(), any::<u32>(), word()).prop_map(|(file, line, why)| AgentEvent::Tampered { file, line: line.into(), why }),

@@ -232,7 +232,17 @@ pub fn day() -> Vec<Record> {
         ),
         agent(14, Severity::Low, AgentEvent::Granted { grant: granted() }),
         agent(15, Severity::Low, AgentEvent::GrantRevoked { id: "g-0a1b2c3d".to_owned(), uid: 0 }),
-        agent(16, Severity::Info, AgentEvent::Stopped { reason: "signal".to_owned() }),
+        agent(
+            16,
+            Severity::Medium,
+            AgentEvent::KeyChanged {
+                algorithm: "ed25519".to_owned(),
+                from: Some(digest("b")),
+                to: digest("c"),
+                reason: "cloned".to_owned(),
+            },
+        ),
+        agent(17, Severity::Info, AgentEvent::Stopped { reason: "signal".to_owned() }),
     ]
 }
 

@@ -10,6 +10,8 @@ use unicode_width::UnicodeWidthStr;
 /// Everything on the sheet.
 pub(super) struct Sheet<'a> {
     pub(super) baseline: &'a Baseline,
+    /// The key that speaks for this terminal, in words.
+    pub(super) key: &'a str,
     /// Against the earlier baseline, or now against the one shown; `None` = not compared.
     pub(super) deviations: Option<&'a [Deviation]>,
     pub(super) concerns: &'a [Concern],
@@ -25,7 +27,7 @@ impl Display for Sheet<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lang = self.lang;
         writeln!(f, "{}", lang.pick("isonet 登记验收单", "isonet acceptance sheet"))?;
-        let rows = rows(self.baseline, lang);
+        let rows = rows(self.baseline, self.key, lang);
         let widest = rows.iter().map(|(label, _)| label.width()).max().unwrap_or_default();
         for (label, values) in &rows {
             for (i, value) in values.iter().enumerate() {
@@ -104,11 +106,12 @@ fn side(aspect: Aspect, value: Option<&str>, lang: Lang) -> String {
 
 type Row = (&'static str, Vec<String>);
 
-fn rows(baseline: &Baseline, lang: Lang) -> Vec<Row> {
+fn rows(baseline: &Baseline, key: &str, lang: Lang) -> Vec<Row> {
     let none = || lang.pick("无", "none").to_owned();
     let mut rows: Vec<Row> = Vec::new();
     let mut add = |zh, en, values: Vec<String>| rows.push((lang.pick(zh, en), if values.is_empty() { vec![none()] } else { values }));
     add("终端编号", "Terminal", baseline.terminal.clone().into_iter().collect());
+    add("签名密钥", "Signing key", vec![clean(key)]);
     add("登记时间", "Taken at", vec![local(baseline)]);
     add("登记人", "Taken by", vec![baseline.taken_by.as_deref().map_or_else(|| lang.pick("未填写", "not given").to_owned(), clean)]);
     add("接入方式", "Access", vec![access(baseline.access, lang).to_owned()]);

@@ -211,6 +211,7 @@ fn told(record: &Record) -> String {
             AgentEvent::Started => format!("{minute} started"),
             AgentEvent::Stopped { .. } => format!("{minute} stopped"),
             AgentEvent::PolicyChanged { .. } => format!("{minute} policy"),
+            AgentEvent::KeyChanged { .. } => format!("{minute} key"),
             other => format!("{minute} {other:?}"),
         },
         Body::Incident(body) => {
@@ -223,6 +224,7 @@ fn told(record: &Record) -> String {
 
 const TOLD: &[&str] = &[
     "0 started",
+    "0 key",
     "0 policy",
     "120 opened raised centre.outage x1",
     "160 resolved recovered centre.outage x1",

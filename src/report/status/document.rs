@@ -150,6 +150,9 @@ pub struct Agent {
     pub rounds: u64,
     /// Pulses that have ended.
     pub pulses: u64,
+    /// Algorithm and fingerprint of the key that signs for this terminal; `None` = there is none.
+    #[serde(default)]
+    pub key: Option<String>,
     /// What is not right about the configuration on disk; `None` = it is the one in force.
     pub config_trouble: Option<String>,
     /// The log.
@@ -199,6 +202,12 @@ pub struct SinkState {
     /// Seconds until it is tried again; `None` = nothing failed.
     #[serde(default)]
     pub retry_s: Option<u64>,
+    /// Seconds since the last sign of life went; `None` = none has yet, or it wants none.
+    #[serde(default)]
+    pub beat_s: Option<u64>,
+    /// What its receiver does not promise though records need it; `None` = nothing is known to be missing.
+    #[serde(default)]
+    pub lacks: Option<String>,
 }
 
 /// Whether records reach the disk.

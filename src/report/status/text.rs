@@ -1,7 +1,7 @@
 //! `status/1` as text. The document comes through a socket: nothing in it may steer the terminal, which [`Page`] sees to.
 
 use super::document::{Agent, LogState, SinkState, Status, Step};
-use crate::catalogue::Lang;
+use crate::catalogue::{Lang, lacking};
 use crate::model::{Chain, Diagnosis, Isolation, PathItem, Subject};
 use crate::report::Style;
 use crate::report::open::length;
@@ -102,8 +102,11 @@ fn about(page: &mut Page, status: &Status, agent: &Agent, lang: Lang) {
     let (words, ink) = log(agent, lang);
     page.paragraph("  - ", &words, ink);
     for sink in &agent.sinks {
-        let ink = if sink.trouble.is_some() { Ink::Warn } else { Ink::Plain };
+        let ink = if sink.trouble.is_some() || sink.lacks.is_some() { Ink::Warn } else { Ink::Plain };
         page.paragraph("  - ", &shipped(sink, lang), ink);
+    }
+    if let Some(key) = &agent.key {
+        page.paragraph("  - ", &lang.pick(format!("签名密钥：{key}"), format!("Signing key: {key}")), Ink::Plain);
     }
     if let Some(trouble) = &agent.config_trouble {
         page.paragraph("  - ", trouble, Ink::Warn);
@@ -133,15 +136,19 @@ fn log(agent: &Agent, lang: Lang) -> (String, Ink) {
     }
 }
 
-/// One sink: how far it is, since when something waits, and what hinders it.
+/// One sink: whether it is reached, how far it is, since when something waits, what hinders it and when it is tried again.
 fn shipped(sink: &SinkState, lang: Lang) -> String {
     let last = sink.shipped.as_deref().and_then(|id| id.rsplit_once('/')).map(|(_, seq)| seq);
     let (name, kind) = (&sink.name, &sink.kind);
-    let mut line = match (lang, last) {
-        (Lang::ZhCn, Some(seq)) => format!("外送 {name}（{kind}）：已送到第 {seq} 号"),
-        (Lang::ZhCn, None) => format!("外送 {name}（{kind}）：还没有送出过"),
-        (Lang::En, Some(seq)) => format!("Sink {name} ({kind}): has everything up to number {seq}"),
-        (Lang::En, None) => format!("Sink {name} ({kind}): has nothing yet"),
+    let reached = match (sink.connected, &sink.trouble) {
+        (true, _) => lang.pick("通", "connected"),
+        (false, Some(_)) => lang.pick("不通", "not connected"),
+        (false, None) => lang.pick("还没连上", "not connected yet"),
+    };
+    let mut line = lang.pick(format!("外送 {name}（{kind}）：{reached}，"), format!("Sink {name} ({kind}): {reached}; "));
+    line += &match last {
+        Some(seq) => lang.pick(format!("已送到第 {seq} 号"), format!("has all up to number {seq}")),
+        None => lang.pick("还没有送出过", "has nothing so far").to_owned(),
     };
     line += &match sink.waiting {
         Some(0) => lang.pick("，没有等着的", ", nothing waits").to_owned(),
@@ -152,6 +159,10 @@ fn shipped(sink: &SinkState, lang: Lang) -> String {
         let age = length(seconds, lang);
         line += &lang.pick(format!("，最早的一条等了 {age}"), format!(", the oldest for {age}"));
     }
+    if let Some(seconds) = sink.beat_s {
+        let age = length(seconds, lang);
+        line += &lang.pick(format!("，{age}前报过在线"), format!("; last sign of life {age} ago"));
+    }
     line += lang.pick("。", ".");
     if let Some(trouble) = &sink.trouble {
         line += &lang.pick(trouble.clone(), format!(" {trouble}"));
@@ -160,5 +171,52 @@ fn shipped(sink: &SinkState, lang: Lang) -> String {
         let next = length(seconds, lang);
         line += &lang.pick(format!("{next}后再试。"), format!(" Next try in {next}."));
     }
+    if let Some(lacks) = &sink.lacks {
+        let words = lacking(lacks, lang);
+        line += &lang.pick(words.clone(), format!(" {words}"));
+    }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sink_says_whether_it_is_reached_what_waits_and_what_is_to_be_done() {
+        let sink = SinkState {
+            name: "audit".to_owned(),
+            kind: "nats".to_owned(),
+            shipped: Some("e/17".to_owned()),
+            waiting: Some(0),
+            oldest_s: None,
+            trouble: None,
+            connected: true,
+            retry_s: None,
+            beat_s: Some(20),
+            lacks: None,
+        };
+        assert_eq!(
+            shipped(&sink, Lang::En),
+            "Sink audit (nats): connected; has all up to number 17, nothing waits; last sign of life 20 s ago."
+        );
+        assert_eq!(shipped(&sink, Lang::ZhCn), "外送 audit（nats）：通，已送到第 17 号，没有等着的，20 秒前报过在线。");
+        let down = SinkState {
+            waiting: Some(4),
+            oldest_s: Some(180),
+            trouble: Some("It does not answer. Look. (x)".to_owned()),
+            connected: false,
+            retry_s: Some(30),
+            beat_s: Some(300),
+            ..sink.clone()
+        };
+        assert_eq!(
+            shipped(&down, Lang::En),
+            "Sink audit (nats): not connected; has all up to number 17, 4 wait, the oldest for 3 min; last sign of life 5 min ago. \
+             It does not answer. Look. (x) Next try in 30 s."
+        );
+        let lax = SinkState { lacks: Some("one replica".to_owned()), ..sink };
+        assert!(shipped(&lax, Lang::ZhCn).contains("可能留不住：one replica。请接收端的管理员"), "{}", shipped(&lax, Lang::ZhCn));
+        assert!(shipped(&lax, Lang::En).contains("may lose what it takes: one replica. Have its administrator"));
+    }
 }

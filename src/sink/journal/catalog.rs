@@ -105,12 +105,14 @@ fn degraded(lang: Lang) -> (&'static str, Vec<String>) {
     let (subject, plain) = lang.pick(
         (
             "isonet 有一处看不到",
-            "isonet 缺少权限或系统功能，有一处无法检查。网络本身不一定有问题，但这一处出了问题时 isonet 不会发现。在装 isonet 的电脑上运行 isonet diagnose --verbose，“看不到的”一节写明缺什么。",
+            "isonet 缺少权限或系统功能，有一处无法检查。网络本身不一定有问题，但这一处出了问题时 isonet 不会发现。在装 isonet 的电脑上运行 isonet diagnose --verbose，“看不到的”一节写明缺什么。如果对象以 watch.shipping 开头，说的是收记录的一方没有按要求设好，收下的记录可能留不住：isonet status 写明缺什么，请接收端的管理员按运维手册核对。",
         ),
         (
             "Something cannot be seen by isonet",
             "A permission or a part of the system is missing, so one thing cannot be checked. The network may be well, but trouble in that place would go \
-             unnoticed. isonet diagnose --verbose says what is missing.",
+             unnoticed. isonet diagnose --verbose says what is missing. Where the object begins with watch.shipping, a receiver of records is not set up as it has \
+             to be and may lose what it takes: isonet status says what is missing; have the receiver's administrator compare its settings with the \
+             operations guide.",
         ),
     );
     (subject, vec![wrap(plain, "")])
@@ -150,6 +152,16 @@ fn event(code: &str, lang: Lang) -> (&'static str, String) {
             (
                 "The configuration of isonet changed",
                 "Another configuration is in force than before. Where keys are listed as switched off or weakened, make sure that somebody wanted it.",
+            ),
+        ),
+        "agent.key-changed" => (
+            (
+                "有了新的签名密钥",
+                "从这条记录起，证明材料和在线信号用新的密钥签名。第一次出现是正常的；以后再出现，请把记录里的新指纹（isonet status 也显示）报给医保局信息科登记，并弄清旧的为什么不用了。",
+            ),
+            (
+                "Another key signs from now on",
+                "From this record on evidence and signs of life are signed by a new key. The first one is as it should be. Later, give the new fingerprint (isonet                  status shows it, too) to the bureau for its register, and find out what became of the one before.",
             ),
         ),
         "agent.spool-gap" => (

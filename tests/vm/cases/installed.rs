@@ -64,5 +64,9 @@ fn sockets(ground: &mut Ground<'_>) -> Done<Got> {
     ground.pc.must(INTRUDER)?;
     let intruded = ground.pc.must(&natively(LISTENS))?.out;
     ground.pc.must("kill $(cat /run/intruder)")?;
-    if intruded.contains(":4999") { Ok(Got::of(listens.join(", "))) } else { Err(format!("a port that was opened is not seen: {intruded}")) }
+    if intruded.contains(":4999") {
+        Ok(Got::of(listens.join(", ")))
+    } else {
+        Err(format!("a port that was opened is not seen: {intruded}"))
+    }
 }

@@ -21,6 +21,8 @@ pub(super) struct Findings {
     open: BTreeMap<Fingerprint, u64>,
     /// What could not be seen at the last look, for the first time.
     doubts: BTreeSet<Fingerprint>,
+    /// Open ones that no watcher of this run has told of yet.
+    adopted: BTreeSet<Fingerprint>,
 }
 
 /// What a look shows of one.
@@ -45,6 +47,7 @@ impl Findings {
     pub(super) fn adopt(&mut self, incident: &Incident) {
         if teller(&incident.fingerprint).is_some() {
             self.open.insert(incident.fingerprint.clone(), incident.key);
+            self.adopted.insert(incident.fingerprint.clone());
         }
     }
 
@@ -58,13 +61,16 @@ impl Findings {
                 return true;
             }
             if let Some(now) = shown.remove(fingerprint) {
+                self.adopted.remove(fingerprint);
                 see_again(*key, now, at, book);
                 return true;
             }
             let unknown = matches!(fingerprint, Fingerprint::Finding(..)) && !looked;
-            if unknown || !book.may_resolve(*key, at) {
+            let stands = self.adopted.contains(fingerprint) && book.incidents.get(key).is_some_and(|incident| stands(incident, at));
+            if unknown || stands || !book.may_resolve(*key, at) {
                 return true;
             }
+            self.adopted.remove(fingerprint);
             book.resolve(*key, Change::Recovered, at);
             false
         });
@@ -82,6 +88,15 @@ impl Findings {
             self.open.insert(fingerprint, key);
         }
     }
+}
+
+/// It tells of a moment of this boot that is not long ago, and was not undone.
+fn stands(incident: &Incident, at: &Stamp) -> bool {
+    let Fingerprint::Finding(code, _) = incident.fingerprint else { return false };
+    let undone = incident.evidence.iter().any(|line| line.k == UNDONE);
+    let ago = at.boottime_ms.saturating_sub(incident.at.boottime_ms);
+    let recent = code.stands().is_some_and(|time| u128::from(ago) < time.as_millis());
+    recent && !undone && incident.at.boot_id == at.boot_id
 }
 
 fn finding(finding: &Finding) -> (Fingerprint, Shown) {
@@ -163,6 +178,8 @@ fn see_again(key: u64, now: Shown, at: &Stamp, book: &mut Book) {
     book.write(key, Phase::Updated, Change::Refined, at);
 }
 
+/// Says how a step of the clock was undone.
+const UNDONE: &str = "clock.after";
 /// Says what an incident was taken for before it was known better.
 const ORIGIN_BEFORE: &str = "origin.before";
 
@@ -282,6 +299,41 @@ mod tests {
         let mut later = Ledger::restored(opened);
         assert_eq!(later.watch(&tells(Watcher::Usb, &[stick(true)]), &at(5), &rules), []);
         assert_eq!(told(&later.watch(&tells(Watcher::Usb, &[]), &at(6), &rules))[0].1, Phase::Resolved);
+    }
+
+    fn stepped(seconds: u64, more: &[Evidence]) -> Vec<Incident> {
+        let found = Finding::new(FindingCode::ClockStepped, Subject::Terminal, Origin::LocalChange).because(more.to_vec());
+        Ledger::default().watch(&tells(Watcher::Clock, &[found]), &at(seconds), &Thresholds::default())
+    }
+
+    #[test]
+    fn what_tells_of_a_moment_outlives_a_restart_for_its_time() {
+        let rules = Thresholds::default();
+        let nothing = tells(Watcher::Clock, &[]);
+        let mut later = Ledger::restored(stepped(1, &[]));
+        assert_eq!(later.watch(&nothing, &at(5), &rules), []);
+        assert_eq!(later.watch(&nothing, &at(1800), &rules), []);
+        assert_eq!(told(&later.watch(&nothing, &at(1801), &rules))[0].1, Phase::Resolved);
+        // Set back after the restart: the same incident, which from then on ends when its watcher says so.
+        let mut back = Ledger::restored(stepped(1, &[]));
+        assert_eq!(back.watch(&nothing, &at(5), &rules), []);
+        let found = Finding::new(FindingCode::ClockStepped, Subject::Terminal, Origin::LocalChange).because([undone()]);
+        assert_eq!(told(&back.watch(&tells(Watcher::Clock, &[found]), &at(60), &rules))[0].1, Phase::Updated);
+        assert_eq!(told(&back.watch(&nothing, &at(61), &rules))[0].1, Phase::Resolved);
+    }
+
+    fn undone() -> Evidence {
+        Evidence { k: UNDONE.to_owned(), target: "terminal".to_owned(), result: "set back".to_owned(), ms: None, n: 1, boot_ms: None }
+    }
+
+    #[test]
+    fn what_was_undone_or_is_of_another_boot_or_can_be_seen_ends_at_once_after_a_restart() {
+        let (nothing, rules) = (tells(Watcher::Clock, &[]), Thresholds::default());
+        let ends = |open: Vec<Incident>, told: &Watched, at: &Stamp| Ledger::restored(open).watch(told, at, &rules).len();
+        assert_eq!(ends(stepped(1, &[undone()]), &nothing, &at(5)), 1);
+        assert_eq!(ends(stepped(1, &[]), &nothing, &Stamp { boot_id: "another".to_owned(), ..at(5) }), 1);
+        let stick = Ledger::default().watch(&tells(Watcher::Usb, &[stick(true)]), &at(1), &rules);
+        assert_eq!(ends(stick, &tells(Watcher::Usb, &[]), &at(5)), 1);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use super::{Actor, Blind, Evidence, GrantReference, Severity, Subject};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::time::Duration;
 
 /// Where it came from, as far as this PC can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -177,6 +178,16 @@ macro_rules! findings {
             }
         }
     };
+}
+
+impl FindingCode {
+    /// How long what tells of a moment (the date was set) stands unless it is undone; `None` = it tells of what is there, and stands as long as that.
+    pub const fn stands(self) -> Option<Duration> {
+        match self {
+            Self::ClockStepped | Self::ClockOfflineChange | Self::ClockRtcChanged => Some(Duration::from_mins(30)),
+            _ => None,
+        }
+    }
 }
 
 findings! {

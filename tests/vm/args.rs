@@ -17,8 +17,9 @@ vm: does to an emulated PC what is done to real ones, and holds the record log o
   --run SH   run this by the shell of the PC instead of the cases, and print what it says
   --json     print the records of each case that fails
 
-ISONET_SLACK=4 allows each latency four times its limit, for a machine that has other work; ISONET_CUTS, ISONET_SEED: how many power cuts, and which;
-ISONET_DEB installs this package instead of one made of the program that was built for the test.
+ISONET_SLACK=4 allows each latency and each command four times its limit, for a machine that has other work; ISONET_CUTS, ISONET_SEED: how many power cuts, and which;
+ISONET_DEB installs this package instead of one made of the program that was built for the test; ISONET_DEB_BEFORE is what it is upgraded from, instead of
+the same under an older version.
 ";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,4 +89,9 @@ impl Args {
     pub(crate) fn wants(&self, name: &str) -> bool {
         self.filters.is_empty() || self.filters.iter().any(|filter| name.contains(filter.as_str()))
     }
+}
+
+/// By so much each limit is multiplied where other work takes the processors away: `ISONET_SLACK`.
+pub(crate) fn slack() -> u32 {
+    std::env::var("ISONET_SLACK").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
 }

@@ -69,6 +69,12 @@ pub(crate) fn replay(log: &Path, disk: &Path, dice: &mut Dice) -> Done<Fate> {
     Ok(fate)
 }
 
+/// How many writes the disk could forget now.
+pub(crate) fn in_flight(log: &Path) -> usize {
+    let requests = File::open(log).and_then(|log| requests(&log)).unwrap_or_default();
+    requests.iter().rev().take_while(|request| request.flags & FLUSH == 0).filter(|request| request.bytes > 0).count()
+}
+
 /// Up to where the log is whole: its writer was killed.
 fn requests(log: &File) -> std::io::Result<Vec<Request>> {
     let length = log.metadata()?.len();

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::Done;
+use crate::args::slack;
 use crate::image::{Disk, Image, find};
 use crate::qmp::Qmp;
 
@@ -71,7 +72,7 @@ impl Pc {
         let errors = File::create(work.join("qemu")).map_err(|e| format!("cannot write beside the PC: {e}"))?;
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors).spawn();
         let mut child = child.map_err(|e| format!("cannot start {QEMU}: {e}"))?;
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now() + patience * slack();
         match connect(&mut child, &monitor, &agent, deadline) {
             Ok((qmp, agent)) => Ok(Pc { child, qmp, agent, work: work.to_owned(), count: 0, plugged: Vec::new() }),
             Err(e) => {
@@ -111,7 +112,7 @@ impl Pc {
 
     /// Asks inside until it succeeds.
     pub(crate) fn until(&mut self, script: &str, patience: Duration) -> Done<Said> {
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now() + patience * slack();
         loop {
             let said = self.run(script)?;
             if said.status == 0 {
@@ -271,7 +272,7 @@ fn connect(child: &mut Child, monitor: &Path, agent: &Path, deadline: Instant) -
     if word.trim() != "ready" {
         return Err(format!("an unexpected word from inside: {word}"));
     }
-    agent.get_ref().set_read_timeout(Some(COMMAND)).map_err(|e| e.to_string())?;
+    agent.get_ref().set_read_timeout(Some(COMMAND * slack())).map_err(|e| e.to_string())?;
     Ok((Qmp::connect(monitor)?, agent))
 }
 

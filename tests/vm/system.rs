@@ -18,6 +18,8 @@ const LAN: &[u8] = include_bytes!("guest/system/lan.network");
 const RECIPE: &[u8] = concat!(include_str!("modules.rs"), include_str!("cpio.rs")).as_bytes();
 /// Names a package to be installed instead of the one that is made here.
 const PACKAGE: &str = "ISONET_DEB";
+/// Names the one from which it is upgraded, instead of the same program under an older version.
+const BEFORE: &str = "ISONET_DEB_BEFORE";
 
 /// Makes it, or takes what was made before. `work` gets what is made for this run only.
 pub(crate) fn system(work: &Path, fetch: Fetch) -> Done<Image> {
@@ -86,6 +88,8 @@ fn delivery(work: &Path) -> Done<Vec<u8>> {
     archive.program("deliver/inside", &read(&stripped(&own, work))?);
     let package = std::env::var_os(PACKAGE).map_or_else(|| package(work), |path| Ok(path.into()))?;
     archive.file("deliver/isonet.deb", &read(&package)?);
+    let before = std::env::var_os(BEFORE).map_or_else(|| older(&package, work), |path| Ok(path.into()))?;
+    archive.file("deliver/before.deb", &read(&before)?);
     Ok(archive.finish())
 }
 
@@ -99,6 +103,16 @@ fn package(work: &Path) -> Done<PathBuf> {
         .find(|line| Path::new(line).extension().is_some_and(|extension| extension == "deb"))
         .ok_or_else(|| format!("no package was made: {said}"))?;
     Ok(PathBuf::from(path))
+}
+
+/// The same under an older version.
+fn older(package: &Path, work: &Path) -> Done<PathBuf> {
+    let (unpacked, older) = (work.join("unpacked"), work.join("before.deb"));
+    run(Command::new("dpkg-deb").arg("-R").args([package, &unpacked]))?;
+    run(Command::new("sed").args(["-i", "s/^Version: .*/Version: 0.0.9-1/"]).arg(unpacked.join("DEBIAN/control")))?;
+    run(Command::new("dpkg-deb").args(["--root-owner-group", "-Zgzip", "-z1", "-b"]).args([&unpacked, &older]))?;
+    std::fs::remove_dir_all(&unpacked).map_err(|e| format!("cannot remove {}: {e}", unpacked.display()))?;
+    Ok(older)
 }
 
 /// Programs besides those of the smaller PC, and the Debian package of each.

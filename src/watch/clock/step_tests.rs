@@ -340,3 +340,10 @@ fn what_the_servers_said_while_the_clock_was_set_is_not_believed() {
     desk.served(-86_400);
     assert_eq!(told(&mut desk)[0].1, Severity::Critical);
 }
+
+#[test]
+fn a_step_stands_in_a_run_as_long_as_it_does_over_a_restart() {
+    for code in [FindingCode::ClockStepped, FindingCode::ClockOfflineChange, FindingCode::ClockRtcChanged] {
+        assert_eq!(code.stands().map(|time| time.as_nanos()), u128::try_from(STANDS).ok(), "{code:?}");
+    }
+}

@@ -46,9 +46,27 @@ fn unit(ground: &mut Ground<'_>) -> Done<Got> {
     if exposure <= 2.5 { Ok(Got::of(format!("exposure {overall}"))) } else { Err(format!("exposure {overall}\n{judged}")) }
 }
 
+/// Names and addresses of the sockets at which the processes of the service's control group wait. A datagram socket without a name only speaks.
+const LISTENS: &str = "own=$(tr '\\n' '|' </sys/fs/cgroup/system.slice/isonet.service/cgroup.procs); \
+     for kind in -x -t -u -w -d --vsock --sctp; do ss -Hlnp $kind; done 2>/dev/null | grep -E \"pid=(${own%|}),\" | \
+     awk '!($1 == \"u_dgr\" && $2 == \"UNCONN\" && $5 == \"*\") { print $1 == \"u_str\" || $1 == \"u_dgr\" ? $5 : $0 }' | sort -u";
+/// A port of its own, in the service's control group.
+const INTRUDER: &str = "cd /sys/fs/cgroup/system.slice/isonet.service && (sh -c 'echo $$ >cgroup.procs; echo $$ >/run/intruder; \
+     exec nc -l -p 4999' </dev/null >/dev/null 2>&1 &) && until netstat -ltn | grep -q 4999; do sleep 0.1; done";
+
 fn sockets(ground: &mut Ground<'_>) -> Done<Got> {
-    let said = ground.pc.must(&natively("ss -Hxlp | grep isonet | awk '{print $5}'; ss -Hltup | grep isonet; true"))?.out;
-    let mut listens: Vec<&str> = said.lines().map(str::trim).collect();
-    listens.sort_unstable();
-    if listens == ["/run/isonet/control.sock", "/run/isonet/public.sock"] { Ok(Got::of(listens.join(", "))) } else { Err(said) }
+    let said = ground.pc.must(&natively(LISTENS))?.out;
+    let listens: Vec<&str> = said.lines().map(str::trim).collect();
+    if listens != ["/run/isonet/control.sock", "/run/isonet/public.sock"] {
+        return Err(said);
+    }
+    // Whoever looks so sees what is there.
+    ground.pc.must(INTRUDER)?;
+    let intruded = ground.pc.must(&natively(LISTENS))?.out;
+    ground.pc.must("kill $(cat /run/intruder)")?;
+    if intruded.contains(":4999") {
+        Ok(Got::of(listens.join(", ")))
+    } else {
+        Err(format!("a port that was opened is not seen: {intruded}"))
+    }
 }

@@ -7,6 +7,7 @@ mod gadgets;
 mod installed;
 mod keepers;
 mod lost;
+mod packages;
 mod usb;
 mod ways;
 mod wireless;
@@ -66,11 +67,14 @@ const SMOKE: &[&str] = &[
     "power fails at random under load",
     "service frozen",
     "service killed for its memory",
+    "service without a file to open",
+    "upgraded with incidents open",
+    "removed with an incident open, installed again",
 ];
 
 /// On the installed PC, in the order in which they are done.
 pub(crate) fn installed() -> Vec<Case> {
-    [installed::CASES, &all(), lost::CASES, cuts::CASES].concat()
+    [installed::CASES, &all(), lost::CASES, packages::CASES, cuts::CASES].concat()
 }
 
 /// In the order in which they are done.
@@ -92,7 +96,6 @@ pub(crate) fn all() -> Vec<Case> {
 
 /// The latency, if it is within the limit; `ISONET_SLACK` times that where other work takes the processors away.
 fn within(limit_ms: i64, late_ms: i64) -> Done<i64> {
-    let slack: i64 = std::env::var("ISONET_SLACK").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
-    let limit_ms = limit_ms * slack;
+    let limit_ms = limit_ms * i64::from(crate::args::slack());
     if late_ms <= limit_ms { Ok(late_ms) } else { Err(format!("told after {late_ms} ms, {limit_ms} ms at the most")) }
 }

@@ -114,11 +114,15 @@ pub(crate) fn drain(sink: &str) -> Done<Drained> {
         }
         Ok(time.is_some())
     };
-    let is_seen = |from: usize, phase: &str| {
+    // What comes back soon is the same incident.
+    let is_seen = |from: usize, opens: bool| {
         let all = recorded(&spool).unwrap_or_default();
-        all.iter().skip(from).filter_map(|(_, line)| serde_json::from_slice::<serde_json::Value>(line).ok()).any(|record| {
-            record.pointer("/incident/kind").and_then(|kind| kind.as_str()) == Some("disconnection")
-                && record.pointer("/incident/phase").and_then(|phase| phase.as_str()) == Some(phase)
+        let records = all.iter().skip(from).filter_map(|(_, line)| serde_json::from_slice::<serde_json::Value>(line).ok());
+        let word = |record: &serde_json::Value, at: &str| record.pointer(at).and_then(|word| word.as_str()).unwrap_or_default().to_owned();
+        let mut cuts = records.filter(|record| word(record, "/incident/kind") == "disconnection");
+        cuts.any(|record| match opens {
+            true => word(&record, "/incident/phase") == "opened" || word(&record, "/incident/change") == "reopened",
+            false => word(&record, "/incident/phase") == "resolved",
         })
     };
     let mut rounds = 0;
@@ -130,10 +134,10 @@ pub(crate) fn drain(sink: &str) -> Done<Drained> {
             let from = recorded(&spool)?.len();
             let cut = Instant::now();
             ip("link set up0 down")?;
-            wait("the record of the fault", || is_seen(from, "opened"))?;
+            wait("the record of the fault", || is_seen(from, true)).map_err(|e| format!("{e}: {}", told(&spool)))?;
             seen.push(cut.elapsed());
             ip("link set up0 up")?;
-            wait("its end", || is_seen(from, "resolved"))?;
+            wait("its end", || is_seen(from, false))?;
             rounds += 1;
         }
         std::thread::sleep(Duration::from_millis(50));
@@ -151,6 +155,13 @@ pub(crate) fn drain(sink: &str) -> Done<Drained> {
         _ if most > before + 2048 => Err(format!("it grew: {result}")),
         _ => Ok(result),
     }
+}
+
+/// What was recorded last.
+fn told(spool: &Path) -> String {
+    let all = recorded(spool).unwrap_or_default();
+    let last = all.iter().rev().take(3).map(|(_, line)| String::from_utf8_lossy(line).into_owned());
+    last.collect::<Vec<_>>().join("\n")
 }
 
 /// Anonymous memory of a process, kB.

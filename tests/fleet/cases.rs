@@ -8,12 +8,13 @@ use crate::agent::{Mutant, To, open};
 use crate::chaos::{Course, Outcome, run};
 use crate::herd::{Habit, Returned, returns};
 use crate::nats::{Cluster, Setup};
-use crate::proxy::Proxy;
+use crate::proxy::{Mood, Proxy};
 use crate::{Case, Depth, Done, Given, backlog, overflow, sinks};
 
 pub(crate) const CASES: &[Case] = &[
     Case { name: "chaos, three nats-servers: the same set, in order, once each", run: chaos_nats },
     Case { name: "mutant: cursor before the acknowledgement, found", run: cursor_first },
+    Case { name: "what is delivered late is refused", run: late },
     Case { name: "mutant: no expected sequence, found", run: no_expectation },
     Case { name: "mutant: acknowledged before it is on disk, found", run: forgetful },
     Case { name: "ten days wait for nats-server, and the network breaks anew", run: ten_days_nats },
@@ -41,7 +42,7 @@ fn faults(depth: Depth) -> usize {
 
 fn chaos_nats(given: &Given) -> Done<String> {
     let mut cluster = Cluster::start(THREE)?;
-    let course = Course { given, faults: faults(given.depth), every_ms: 10, mutant: None, rename: None };
+    let course = Course { given, faults: faults(given.depth), every_ms: 10, mutant: None, only: None, rename: None };
     let Outcome { verdict, kills, faults, drained } = run(&mut cluster, to, &course)?;
     if !verdict.is_whole() || verdict.marked > 0 {
         return Err(format!("{verdict:?}\nafter {}", faults.join("; ")));
@@ -55,19 +56,22 @@ fn chaos_nats(given: &Given) -> Done<String> {
     ))
 }
 
-/// Repeats a course with a fault on purpose until the comparison shows what is wanted.
-fn finds(
-    given: &Given,
-    setup: Setup,
+/// What is wrong on purpose.
+#[derive(Clone, Copy, Default)]
+struct Fault {
     mutant: Option<Mutant>,
+    only: Option<Mood>,
     rename: Option<(&'static [u8], &'static [u8])>,
-    found: fn(&Outcome) -> bool,
-) -> Done<String> {
+}
+
+/// Repeats a course with a fault on purpose until the comparison shows what is wanted.
+fn finds(given: &Given, setup: Setup, fault: Fault, found: fn(&Outcome) -> bool) -> Done<String> {
     let mut seen = Vec::new();
     for round in 0..5 {
         let mut cluster = Cluster::start(setup)?;
         let given = Given { depth: given.depth, seed: given.seed.wrapping_add(round) };
-        let course = Course { given: &given, faults: 15, every_ms: 5, mutant, rename };
+        let Fault { mutant, only, rename } = fault;
+        let course = Course { given: &given, faults: if only.is_some() { 5 } else { 15 }, every_ms: 5, mutant, only, rename };
         match run(&mut cluster, to, &course) {
             Ok(outcome) if found(&outcome) => return Ok(format!("{:?}", outcome.verdict)),
             Ok(outcome) => seen.push(format!("{:?}", outcome.verdict)),
@@ -78,16 +82,26 @@ fn finds(
 }
 
 fn cursor_first(given: &Given) -> Done<String> {
-    finds(given, ONE, Some(Mutant::CursorFirst), None, |outcome| outcome.verdict.lost > 0)
+    finds(given, ONE, Fault { mutant: Some(Mutant::CursorFirst), ..Fault::default() }, |outcome| outcome.verdict.lost > 0)
 }
 
 fn no_expectation(given: &Given) -> Done<String> {
-    finds(given, Setup { atomic: false, ..ONE }, None, Some(EXPECTATION), |outcome| outcome.verdict.doubled > 0)
+    finds(given, Setup { atomic: false, ..ONE }, Fault { only: Some(Mood::Delays), rename: Some(EXPECTATION), mutant: None }, |outcome| {
+        outcome.verdict.doubled > 0
+    })
+}
+
+/// What comes late is refused only because the sender said behind what it belongs.
+fn late(given: &Given) -> Done<String> {
+    let mut cluster = Cluster::start(Setup { atomic: false, ..ONE })?;
+    let course = Course { given, faults: 3, every_ms: 5, mutant: None, only: Some(Mood::Delays), rename: None };
+    let outcome = run(&mut cluster, to, &course)?;
+    if outcome.verdict.is_whole() { Ok(format!("{:?}", outcome.verdict)) } else { Err(format!("{:?}", outcome.verdict)) }
 }
 
 /// A receiver that acknowledges what it keeps in memory only.
 fn forgetful(given: &Given) -> Done<String> {
-    finds(given, Setup { durable: false, ..THREE }, None, None, |outcome| outcome.verdict.lost > 0)
+    finds(given, Setup { durable: false, ..THREE }, Fault::default(), |outcome| outcome.verdict.lost > 0)
 }
 
 fn ten_days_nats(_: &Given) -> Done<String> {

@@ -34,6 +34,8 @@ pub(crate) struct Course<'a> {
     pub(crate) faults: usize,
     pub(crate) every_ms: u64,
     pub(crate) mutant: Option<Mutant>,
+    /// Nothing else goes wrong than this, each time.
+    pub(crate) only: Option<Mood>,
     /// Bytes that a proxy replaces on the way in.
     pub(crate) rename: Option<(&'static [u8], &'static [u8])>,
 }
@@ -56,7 +58,7 @@ pub(crate) fn run(receiver: &mut impl Receiver, to: impl Fn(&[Proxy]) -> To, cou
     let (mut faults, mut kills) = (Vec::new(), 0);
     for _ in 0..course.faults {
         std::thread::sleep(Duration::from_millis(dice.below(400)));
-        let what = match dice.below(10) {
+        let what = match course.only.map_or_else(|| dice.below(10), |_| 6) {
             0..4 => {
                 agent.kill();
                 kills += 1;
@@ -75,7 +77,7 @@ pub(crate) fn run(receiver: &mut impl Receiver, to: impl Fn(&[Proxy]) -> To, cou
                 agent.signal(Signal::CONT);
                 "agent frozen".to_owned()
             }
-            6 | 7 => network(&proxies, &mut dice, course.given.depth),
+            6 | 7 => network(&proxies, &mut dice, course),
             _ => receiver.harm(&mut dice)?,
         };
         if !agent.is_alive() {
@@ -96,15 +98,17 @@ pub(crate) fn run(receiver: &mut impl Receiver, to: impl Fn(&[Proxy]) -> To, cou
 }
 
 /// Something between the two breaks for a while.
-fn network(proxies: &[Proxy], dice: &mut Dice, depth: Depth) -> String {
-    let moods = [Mood::Cuts, Mood::Mute, Mood::Deaf, Mood::Forgets, Mood::Hole];
-    #[expect(clippy::cast_possible_truncation, reason = "below five")]
-    let mood = moods[dice.below(moods.len() as u64) as usize];
+fn network(proxies: &[Proxy], dice: &mut Dice, course: &Course<'_>) -> String {
+    let moods = [Mood::Cuts, Mood::Mute, Mood::Deaf, Mood::Forgets, Mood::Delays, Mood::Hole];
+    #[expect(clippy::cast_possible_truncation, reason = "below six")]
+    let mood = course.only.unwrap_or(moods[dice.below(moods.len() as u64) as usize]);
     let begin = Instant::now();
     proxies.iter().for_each(|proxy| proxy.be(mood));
-    let time = match (mood, depth) {
+    let time = match (mood, course.given.depth) {
         (Mood::Hole, Depth::Long) => 8000,
         (Mood::Hole, _) => 3000,
+        // Until the sender has given up waiting and sent it again by another connection.
+        (Mood::Delays, _) => 4000,
         _ => 200 + dice.below(1500),
     };
     std::thread::sleep(Duration::from_millis(time));

@@ -22,6 +22,8 @@ pub(crate) enum Mood {
     Mute,
     /// Carries what comes back; what goes in is lost.
     Deaf,
+    /// What is open carries nothing inward for a while, and then delivers, however late; what comes is carried.
+    Delays,
     /// What is open is dead for ever and nobody is told, as after another address was given; what comes is carried.
     Forgets,
 }
@@ -98,7 +100,9 @@ async fn pipe(from: &TcpStream, to: &TcpStream, moods: &watch::Receiver<(u64, Mo
     let mut swallowed = false;
     let (mut moods, born) = (moods.clone(), moods.borrow().0);
     loop {
-        if from.readable().await.is_err() || moods.wait_for(|(_, mood)| *mood != Mood::Hole).await.is_err() {
+        let inward = loses == Mood::Deaf;
+        let held = |(now, mood): &(u64, Mood)| *mood == Mood::Hole || (*mood == Mood::Delays && inward && *now != born);
+        if from.readable().await.is_err() || moods.wait_for(|mood| !held(mood)).await.is_err() {
             return;
         }
         let length = match from.try_read(&mut bytes) {

@@ -120,9 +120,9 @@ pub(crate) fn drain(sink: &str) -> Done<Drained> {
         let records = all.iter().skip(from).filter_map(|(_, line)| serde_json::from_slice::<serde_json::Value>(line).ok());
         let word = |record: &serde_json::Value, at: &str| record.pointer(at).and_then(|word| word.as_str()).unwrap_or_default().to_owned();
         let mut cuts = records.filter(|record| word(record, "/incident/kind") == "disconnection");
-        cuts.any(|record| match opens {
-            true => word(&record, "/incident/phase") == "opened" || word(&record, "/incident/change") == "reopened",
-            false => word(&record, "/incident/phase") == "resolved",
+        cuts.any(|record| {
+            let phase = word(&record, "/incident/phase");
+            if opens { phase == "opened" || word(&record, "/incident/change") == "reopened" } else { phase == "resolved" }
         })
     };
     let mut rounds = 0;

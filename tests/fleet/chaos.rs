@@ -85,7 +85,7 @@ pub(crate) fn run(receiver: &mut impl Receiver, to: impl Fn(&[Proxy]) -> To, cou
         }
         faults.push(what);
     }
-    proxies.iter().for_each(|proxy| proxy.be(Mood::Carries));
+    all(&proxies, Mood::Carries);
     receiver.heal()?;
     // No more records: what there is has to arrive.
     agent.end()?;
@@ -97,13 +97,19 @@ pub(crate) fn run(receiver: &mut impl Receiver, to: impl Fn(&[Proxy]) -> To, cou
     Ok(Outcome { verdict, kills: kills + receiver.killed(), faults, drained })
 }
 
+fn all(proxies: &[Proxy], mood: Mood) {
+    for proxy in proxies {
+        proxy.be(mood);
+    }
+}
+
 /// Something between the two breaks for a while.
 fn network(proxies: &[Proxy], dice: &mut Dice, course: &Course<'_>) -> String {
     let moods = [Mood::Cuts, Mood::Mute, Mood::Deaf, Mood::Forgets, Mood::Delays, Mood::Hole];
     #[expect(clippy::cast_possible_truncation, reason = "below six")]
     let mood = course.only.unwrap_or(moods[dice.below(moods.len() as u64) as usize]);
     let begin = Instant::now();
-    proxies.iter().for_each(|proxy| proxy.be(mood));
+    all(proxies, mood);
     let time = match (mood, course.given.depth) {
         (Mood::Hole, Depth::Long) => 8000,
         (Mood::Hole, _) => 3000,
@@ -112,6 +118,6 @@ fn network(proxies: &[Proxy], dice: &mut Dice, course: &Course<'_>) -> String {
         _ => 200 + dice.below(1500),
     };
     std::thread::sleep(Duration::from_millis(time));
-    proxies.iter().for_each(|proxy| proxy.be(Mood::Carries));
+    all(proxies, Mood::Carries);
     format!("network {mood:?} for {} ms", begin.elapsed().as_millis())
 }

@@ -100,7 +100,7 @@ pub(crate) fn returns<S: Sink + 'static>(
         for terminal in 0..terminals {
             let mut noting = Noting { sink: sink(terminal)?, records: entries.len(), done: 0, notes: Rc::clone(&notes) };
             match habit {
-                Habit::Drawn(pace) => {
+                Habit::Drawn(spans) => {
                     let disk = Disk::own(&place.path().join(terminal.to_string())).map_err(|e| e.to_string())?;
                     let courier = Courier {
                         name: SINK.to_owned(),
@@ -109,7 +109,7 @@ pub(crate) fn returns<S: Sink + 'static>(
                         head: head_seen.clone(),
                         farewell: farewell.clone(),
                         lag: Lag::new(SINK, "test", nowhere.clone()),
-                        pace,
+                        pace: spans,
                         beats: None,
                         lang: Lang::En,
                     };

@@ -57,6 +57,22 @@ fn a_learned_client_that_is_gone_is_named_and_not_proven() {
 }
 
 #[test]
+fn a_device_that_is_gone_after_the_server_took_the_client_is_no_refusal() {
+    let answers = || vec![Sighting::Udp(at(SERVER, 1194), answer())];
+    let facts = |log| VpnFacts { server: vec![at(SERVER, 1194)], log, ..vpn(None, ProcessState::Running) };
+    let lost = told(&tunnelled(), facts(VpnLog::Established), answers());
+    root(&lost, Cause::VpnClientFailed, Certainty::Likely);
+    assert_eq!(names(&lost), [Cause::VpnClientFailed]);
+    // Nobody says how far the client came: it may have been refused.
+    for log in [VpnLog::Quiet, VpnLog::Dropped, VpnLog::Unread] {
+        let diagnosis = told(&tunnelled(), facts(log), answers());
+        assert_eq!(names(&diagnosis), [Cause::VpnAuthFailed, Cause::VpnClientFailed], "{log:?}");
+    }
+    let refused = told(&tunnelled(), facts(VpnLog::AuthFailed), answers());
+    root(&refused, Cause::VpnAuthFailed, Certainty::Likely);
+}
+
+#[test]
 fn a_failed_unit_and_a_log_that_tells_of_a_crash_are_two_honest_candidates() {
     let mut config = tunnelled();
     config.vpns[0].unit = Some("openvpn-client@centre.service".to_owned());

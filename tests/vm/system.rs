@@ -15,6 +15,7 @@ const MAKE: &[u8] = include_bytes!("guest/system/make");
 const LISTEN: &[u8] = include_bytes!("guest/listen");
 const SERVICE: &[u8] = include_bytes!("guest/system/pc.service");
 const LAN: &[u8] = include_bytes!("guest/system/lan.network");
+const TUNNELS: &[u8] = include_bytes!("guest/tunnels");
 const RECIPE: &[u8] = concat!(include_str!("modules.rs"), include_str!("cpio.rs")).as_bytes();
 /// Names a package to be installed instead of the one that is made here.
 const PACKAGE: &str = "ISONET_DEB";
@@ -86,6 +87,7 @@ fn delivery(work: &Path) -> Done<Vec<u8>> {
     let mut archive = Archive::default();
     let own = std::env::current_exe().map_err(|e| format!("this program has no path: {e}"))?;
     archive.program("deliver/inside", &read(&stripped(&own, work))?);
+    archive.program("deliver/tunnels", TUNNELS);
     let package = std::env::var_os(PACKAGE).map_or_else(|| package(work), |path| Ok(path.into()))?;
     archive.file("deliver/isonet.deb", &read(&package)?);
     let before = std::env::var_os(BEFORE).map_or_else(|| older(&package, work), |path| Ok(path.into()))?;

@@ -151,6 +151,11 @@ impl Case<'_> {
             return vec![unresolved.because([evidence::state("dns.lookup", host, how), self.client()])];
         }
         let mut candidates = match &self.outer {
+            // The server took its word and is there: what is missing is missing on this side.
+            Outer::PortAnswers(proof) if self.facts.log == VpnLog::Established => {
+                let failed = self.say(Cause::VpnClientFailed, Certainty::Likely).because([proof.clone(), self.client(), self.log()]);
+                vec![failed.not(Cause::VpnServerUnreachable, Reason::Answered(proof.target.clone()))]
+            }
             Outer::PortAnswers(proof) => {
                 let answers = [proof.clone(), self.client()];
                 vec![

@@ -8,6 +8,7 @@ mod installed;
 mod keepers;
 mod lost;
 mod packages;
+mod tunnels;
 mod usb;
 mod ways;
 mod wireless;
@@ -35,6 +36,8 @@ pub(crate) enum Takes {
     Seconds,
     /// A minute: it waits for what is seen by the minute only.
     Minute,
+    /// A minute or more: it waits for what has to come up, or to fall silent.
+    Long,
     /// The PC is switched off and on.
     Boot,
 }
@@ -74,7 +77,7 @@ const SMOKE: &[&str] = &[
 
 /// On the installed PC, in the order in which they are done.
 pub(crate) fn installed() -> Vec<Case> {
-    [installed::CASES, &all(), lost::CASES, packages::CASES, cuts::CASES].concat()
+    [installed::CASES, &all(), lost::CASES, packages::CASES, tunnels::CASES, cuts::CASES].concat()
 }
 
 /// In the order in which they are done.

@@ -86,6 +86,8 @@ pub struct SyslogSink {
     gate: Gate,
     /// `None` = its files are to be read (again).
     way: Option<Way>,
+    /// That way led to it once.
+    led: bool,
     marks: Marks,
     /// It ends connections with a `close_notify`, as far as is known.
     notifies: bool,
@@ -94,17 +96,12 @@ pub struct SyslogSink {
 impl SyslogSink {
     /// Nothing is sent yet, and no file read.
     pub fn new(receiver: Receiver, gate: Gate) -> Self {
-        Self { receiver, gate, way: None, marks: Marks::new(), notifies: false }
+        Self { receiver, gate, way: None, led: false, marks: Marks::new(), notifies: false }
     }
 
     async fn batch(&mut self, cargo: Cargo<'_>) -> Result<(), Hindrance> {
-        let Receiver { address, patience, .. } = self.receiver;
-        let way = match &self.way {
-            Some(way) => way.clone(),
-            None => self.way.insert(Way::new(self.gate.clone(), self.receiver.files.as_ref())?).clone(),
-        };
-        let stream = way.open(address, patience.connect).await?;
-        let mut line = way.secure(stream, &self.receiver.server_name, patience.connect).await?;
+        let patience = self.receiver.patience;
+        let mut line = self.line().await?;
         let before = self.marks;
         self.marks.sent(cargo.records.len());
         match timeout(patience.batch, self.write(&mut line, cargo, before)).await {
@@ -116,6 +113,33 @@ impl SyslogSink {
         ended.await.unwrap_or_else(|_| Err(self.hindered(Obstacle::Silent, "it has not ended the connection after a batch")))?;
         self.marks.taken(cargo.records.len());
         Ok(())
+    }
+
+    /// A connection, over which nothing was sent.
+    async fn line(&mut self) -> Result<Line, Hindrance> {
+        let way = if let Some(way) = &self.way {
+            way.clone()
+        } else {
+            self.led = false;
+            self.way.insert(Way::new(self.gate.clone(), self.receiver.files.as_ref())?).clone()
+        };
+        let line = match self.opened(&way).await {
+            // rsyslog's driver for OpenSSL does that to clients with a certificate.
+            Err(refusal) if self.led && refusal.obstacle == Obstacle::Setup => {
+                tracing::debug!(%refusal, "sessions are not resumed any more");
+                let way = self.way.insert(way.without_sessions()).clone();
+                self.opened(&way).await?
+            }
+            opened => opened?,
+        };
+        self.led = true;
+        Ok(line)
+    }
+
+    async fn opened(&self, way: &Way) -> Result<Line, Hindrance> {
+        let Receiver { address, server_name, patience, .. } = &self.receiver;
+        let stream = way.open(*address, patience.connect).await?;
+        way.secure(stream, server_name, patience.connect).await
     }
 
     async fn write(&self, line: &mut Line, cargo: Cargo<'_>, marks: Marks) -> io::Result<()> {

@@ -29,7 +29,7 @@ pub struct Setup {
     pub tls: Option<Pair>,
     /// Whose certificates its clients need; `None` = they need none.
     pub clients: Option<PathBuf>,
-    /// It reads on only when what it has read is written.
+    /// It reads on only when what it has read is written: rsyslog only.
     pub writes_first: bool,
 }
 
@@ -66,6 +66,16 @@ impl Receiver {
     pub fn listening_at(mut self, at: SocketAddr) -> Self {
         self.at = at;
         self
+    }
+
+    /// From its next begin on it is set up so.
+    pub fn set(&mut self, setup: Setup) {
+        self.setup = setup;
+    }
+
+    /// What it has stored is gone.
+    pub fn forget(&self) {
+        let _ = fs::remove_file(self.path("stored"));
     }
 
     /// Begins, or begins again.
@@ -126,11 +136,6 @@ impl Receiver {
         bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(Message::of).collect()
     }
 
-    /// What it says of itself.
-    pub fn log(&self) -> String {
-        fs::read_to_string(self.path("log")).unwrap_or_default()
-    }
-
     fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
@@ -168,11 +173,10 @@ impl Receiver {
                 None => input.push_str(" peer-verify(optional-untrusted))"),
             }
         }
-        let control = if self.setup.writes_first { " flags(flow-control);" } else { "" };
         format!(
             "@version: 3.38\nsource in {{ syslog(ip({ip}) port({port}) {input} max-connections(50) flags(store-raw-message)); }};\n\
              destination store {{ file(\"{dir}/stored\" template(\"${{RAWMSG}}\\n\")); }};\n\
-             log {{ source(in); destination(store);{control} }};\n"
+             log {{ source(in); destination(store); }};\n"
         )
     }
 }

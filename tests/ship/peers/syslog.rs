@@ -110,6 +110,8 @@ impl Receiver {
     pub fn stop(&mut self) {
         let process = self.process.take().unwrap();
         process.signal(Signal::TERM);
+        // It may be frozen.
+        process.signal(Signal::CONT);
         process.ended();
     }
 

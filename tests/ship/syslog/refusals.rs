@@ -44,7 +44,7 @@ fn all_arrived(mut receiver: Receiver, store: &Store) {
 #[test]
 fn a_certificate_that_is_not_right_keeps_everything_here() {
     let (world, store) = (World::new(), Store::with(RECORDS));
-    let server = |name, last| Setup { tls: Some(world.authority.signs("other", name, last)), ..world.tls() };
+    let server = |name, last| Setup { tls: Some(world.authority.signs(&format!("other-{last}"), name, last)), ..world.tls() };
     for (what, wrong) in [("for another name", server("other.example", 2040)), ("expired", server(NAME, 2021))] {
         each(
             || wrong.clone(),
@@ -181,7 +181,7 @@ async fn odd(listener: TcpListener, manner: Odd) {
                 let _ = stream.read_to_end(&mut Vec::new()).await;
                 std::future::pending::<TcpStream>().await
             })),
-            Odd::ClosesAfterSome => drop(stream.read_exact(&mut [0; 5000]).await),
+            Odd::ClosesAfterSome => drop(stream.read_exact(&mut [0; 100]).await),
             Odd::EndsFirst => drop(spawn_local(async move {
                 let _ = stream.shutdown().await;
                 stream.read_to_end(&mut Vec::new()).await
@@ -253,6 +253,39 @@ fn a_receiver_that_freezes_is_told_in_time_and_has_all_in_the_end() {
             all_arrived(receiver, &store);
         },
     );
+}
+
+#[test]
+fn a_receiver_that_is_stopped_with_a_batch_unread_has_not_taken_it() {
+    let (world, store) = (World::new(), Store::with(RECORDS));
+    for encrypted in [false, true] {
+        each(
+            || if encrypted { world.tls() } else { Setup::default() },
+            |kind, mut receiver| {
+                let entries = store.entries();
+                let mut sink = sink(&receiver, encrypted.then(|| files(&world)));
+                block_on(async {
+                    let beat = Beat(b"{}".as_slice().into());
+                    let known = sink.ship(Cargo { beat: Some(&beat), records: &entries[..1] }).await;
+                    assert_eq!(known.accepted, 1, "{kind:?}: {known:?}");
+                    // All of it lies in the kernel's hands when the receiver is told to end.
+                    receiver.freeze();
+                    let rest = sink.ship(Cargo { beat: None, records: &entries[1..] });
+                    tokio::pin!(rest);
+                    assert!(tokio::time::timeout(Duration::from_millis(300), &mut rest).await.is_err());
+                    let stops = std::thread::spawn(move || {
+                        receiver.stop();
+                        receiver
+                    });
+                    let shipped = rest.await;
+                    let receiver = stops.join().unwrap();
+                    let stored = receiver.stored().iter().filter(|message| message.seq > 1).count();
+                    println!("{kind:?}, encrypted: {encrypted}: {} taken, {stored} stored, {:?}", shipped.accepted, shipped.hindrance);
+                    assert!(stored >= shipped.accepted);
+                });
+            },
+        );
+    }
 }
 
 #[test]

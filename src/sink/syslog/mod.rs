@@ -8,15 +8,30 @@
 //! * Under TLS the end has to be a `close_notify`, where the receiver ever sent one: then a connection that just ends was ended by a kernel, for
 //!   a process that is no more. It is not believed once; if the next ends so too, that is how this receiver does it now.
 //! * Not one byte may come back: a syslog receiver never writes.
+//! * How a receiver ends connections is learnt before records are trusted to it: under TLS by a connection without any, in the clear by one that
+//!   is left open for a moment with the first message in it, which a server that expects encryption ends at once. syslog-ng would end it like one
+//!   that has read it. From a receiver that ends without a `close_notify` a batch counts only once it answers another connection.
 //!
 //! # The bound
 //!
 //! The end of a connection says that the receiver has read the records, not that it has stored them. What it reads it holds in memory for a
 //! moment. A receiver that is stopped in good order writes that out: nothing is lost. One that is killed loses what it had read and not
-//! written: as long as it keeps up, that is part of one batch, at most 500 records. A receiver that writes before it reads on (rsyslog with
-//! a ruleset whose queue is `direct`; syslog-ng with `flow-control`) loses none. Measured with `tests/ship`, rsyslog 8.2302 and syslog-ng 3.38:
+//! written: as long as it keeps up, that is part of one batch, at most 500 records. rsyslog with a ruleset whose queue is `direct` writes before it
+//! reads on and loses none. A receiver whose memory holds more than a batch (a slow disk, a full queue) loses more; nothing that it says tells us.
 //!
-//! (figures follow)
+//! Measured by `tests/ship` with rsyslog 8.2302 and syslog-ng 3.38, batches of 500, 12 ends each at moments from the begin of a batch to just after
+//! its acknowledgement (0 lost of 6,000 shipped around them unless a figure stands there; of two passes the worse):
+//!
+//! | receiver | ends with | stopped | killed | resumes sessions |
+//! |---|---|---|---|---|
+//! | rsyslog, TCP | - | 0 | at most 19 of a batch | - |
+//! | rsyslog, GnuTLS | end of the stream | 0 | 0 | never |
+//! | rsyslog, OpenSSL | `close_notify` | 0 | at most 78 of a batch | without client certificates; with them it refuses, and we ask no more |
+//! | syslog-ng, TCP | - | 0 | 0 | - |
+//! | syslog-ng, TLS | `close_notify` | 0 | 0 | never |
+//! | rsyslog, `direct` queue, TLS | as above | 0 | 0 | as above |
+//!
+//! # Sent twice
 //!
 //! What was sent and not acknowledged is sent again, and says so: `try` is 2 and more on what may be there twice, and also in the first batch of
 //! a run, as the run before may have sent it.

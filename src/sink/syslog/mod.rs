@@ -1,26 +1,28 @@
 //! Syslog as a receiver: RFC 5424 with octet counting, over TLS (RFC 5425) or TCP (RFC 6587), in batches that end with the connection.
 //!
-//! Syslog has no acknowledgement. What it has is the end of a connection: a batch is written, our side of the connection is shut down, and a
-//! receiver that reads sees that end after the last record and closes its side in turn. Only that counts as taken:
+//! Syslog has no acknowledgement. What it has is the end of a connection: a batch is written, our side of the connection is shut down, and
+//! a receiver that reads sees that end after the last record and closes its side in turn. Only that counts as taken:
 //!
-//! * Its end has to come after ours, and its kernel has to have everything by then ([`sys::stream`](crate::sys::stream)). A receiver that is stopped
-//!   while records are under way ends first, or leaves them unread, which its kernel tells us by breaking the connection off.
-//! * Under TLS the end has to be a `close_notify`, where the receiver ever sent one: then a connection that just ends was ended by a kernel, for
-//!   a process that is no more. It is not believed once; if the next ends so too, that is how this receiver does it now.
+//! * Its end has to come after ours, and its kernel has to have everything by then ([`sys::stream`](crate::sys::stream)). A receiver that
+//!   is stopped while records are under way ends first, or leaves them unread, which its kernel tells us by breaking the connection off.
+//! * Under TLS the end has to be a `close_notify`, where the receiver ever sent one: then a connection that just ends was ended by a
+//!   kernel, for a process that is no more. It is not believed once; if the next ends so too, that is how this receiver does it now.
 //! * Not one byte may come back: a syslog receiver never writes.
-//! * How a receiver ends connections is learnt before records are trusted to it: under TLS by a connection without any, in the clear by one that
-//!   is left open for a moment with the first message in it, which a server that expects encryption ends at once. syslog-ng would end it like one
-//!   that has read it. From a receiver that ends without a `close_notify` a batch counts only once it answers another connection.
+//! * How a receiver ends connections is learnt before records are trusted to it: under TLS by a connection without any, in the clear by one
+//!   that is left open for a moment with the first message in it, which a server that expects encryption ends at once. syslog-ng would end
+//!   it like one that has read it. From a receiver that ends without a `close_notify` a batch counts only once it answers another
+//!   connection.
 //!
 //! # The bound
 //!
 //! The end of a connection says that the receiver has read the records, not that it has stored them. What it reads it holds in memory for a
 //! moment. A receiver that is stopped in good order writes that out: nothing is lost. One that is killed loses what it had read and not
-//! written: as long as it keeps up, that is part of one batch, at most 500 records. rsyslog with a ruleset whose queue is `direct` writes before it
-//! reads on and loses none. A receiver whose memory holds more than a batch (a slow disk, a full queue) loses more; nothing that it says tells us.
+//! written: as long as it keeps up, that is part of one batch, at most 500 records. rsyslog with a ruleset whose queue is `direct` writes
+//! before it reads on and loses none. A receiver whose memory holds more than a batch (a slow disk, a full queue) loses more; nothing that
+//! it says tells us.
 //!
-//! Measured by `tests/ship` with rsyslog 8.2302 and syslog-ng 3.38, batches of 500, 12 ends each at moments from the begin of a batch to just after
-//! its acknowledgement (0 lost of 6,000 shipped around them unless a figure stands there; of two passes the worse):
+//! Measured by `tests/ship` with rsyslog 8.2302 and syslog-ng 3.38, batches of 500, 12 ends each at moments from the begin of a batch to
+//! just after its acknowledgement (0 lost of 6,000 shipped around them unless a figure stands there; of two passes the worse):
 //!
 //! | receiver | ends with | stopped | killed | resumes sessions |
 //! |---|---|---|---|---|
@@ -33,8 +35,8 @@
 //!
 //! # Sent twice
 //!
-//! What was sent and not acknowledged is sent again, and says so: `try` is 2 and more on what may be there twice, and also in the first batch of
-//! a run, as the run before may have sent it.
+//! What was sent and not acknowledged is sent again, and says so: `try` is 2 and more on what may be there twice, and also in the first
+//! batch of a run, as the run before may have sent it.
 
 mod frame;
 mod marks;

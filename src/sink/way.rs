@@ -66,6 +66,17 @@ impl Way {
         self.tls.is_some()
     }
 
+    /// The same without resumption of sessions, for a server that offers and then refuses it.
+    #[must_use]
+    pub fn without_sessions(&self) -> Self {
+        let without = |tls: &TlsConnector| {
+            let mut config = ClientConfig::clone(tls.config());
+            config.resumption = Resumption::disabled();
+            TlsConnector::from(Arc::new(config))
+        };
+        Self { gate: Rc::clone(&self.gate), tls: self.tls.as_ref().map(without) }
+    }
+
     /// A connection in the clear: all of it, or what comes before encryption begins.
     pub async fn open(&self, at: SocketAddr, patience: Duration) -> Result<TcpStream, Hindrance> {
         (self.gate)(at.ip()).await.map_err(|why| Hindrance::new(Obstacle::WrongWay, format!("{at}: {why}")))?;
@@ -87,7 +98,9 @@ impl Way {
         match timeout(patience, tls.connect(server, stream)).await {
             Ok(Ok(stream)) => Ok(Line::Tls(Box::new(stream))),
             Ok(Err(error)) => Err(refused(name, &error)),
-            Err(_) => Err(Hindrance::new(Obstacle::Silent, format!("{name}: no answer to a TLS handshake"))),
+            Err(_) => {
+                Err(Hindrance::new(Obstacle::Silent, format!("{name}: no answer to a TLS handshake, as of a server that does not encrypt")))
+            }
         }
     }
 }

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
 mod certificates;
+mod daemon;
 mod peers;
 mod store;
 mod syslog;

@@ -70,7 +70,9 @@ fn are_all(messages: &[Message], entries: &[Entry]) {
 
 /// Every kind of receiver, with these settings.
 fn each(setup: impl Fn() -> Setup, mut test: impl FnMut(Kind, Receiver)) {
-    for kind in KINDS {
+    // In the clear there is no driver to differ by.
+    let kinds = if setup().tls.is_some() { &KINDS[..] } else { &KINDS[1..] };
+    for kind in kinds.iter().copied() {
         let Some(receiver) = Receiver::start(kind, setup()) else { return };
         test(kind, receiver);
     }
@@ -99,35 +101,6 @@ fn records_arrive_once_in_order_and_as_they_are() {
             assert!(stored[..500].iter().all(|message| message.sending == 2), "an earlier run may have sent them");
             assert!(stored[500..].iter().all(|message| message.sending == 1));
             println!("{kind:?}, encrypted: {encrypted}: 700 of 700, byte for byte");
-        });
-    }
-}
-
-#[test]
-fn a_receiver_that_restarts_in_good_order_loses_nothing() {
-    let (world, store) = (World::new(), Store::with(1500));
-    let entries = store.entries();
-    for encrypted in [false, true] {
-        let setup = || if encrypted { world.tls() } else { Setup::default() };
-        each(setup, |kind, mut receiver| {
-            let store = store.again();
-            let sink = sink(&receiver, encrypted.then(|| files(&world)));
-            let mut restarts = 0;
-            block_on(store.ship(sink, async |_| {
-                while store.cursor("test") < 1500 {
-                    let reached = store.cursor("test") + 90;
-                    until("some more was taken", || store.cursor("test") >= reached.min(1500)).await;
-                    receiver.stop();
-                    receiver.begin();
-                    restarts += 1;
-                }
-            }));
-            receiver.stop();
-            let mut stored = receiver.stored();
-            let copies = stored.len();
-            kills::without_marked_copies(&mut stored);
-            are_all(&stored, &entries);
-            println!("{kind:?}, encrypted: {encrypted}: {restarts} restarts, 0 of 1500 lost, {} marked copies", copies - stored.len());
         });
     }
 }

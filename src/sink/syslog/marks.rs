@@ -30,13 +30,13 @@ impl Marks {
         }
     }
 
-    /// A batch of so many was taken. What comes after it was sent only where an earlier attempt was longer.
-    pub fn taken(&mut self, records: usize) {
+    /// So many of a batch of so many were taken. What comes after the batch was sent only where an earlier attempt was longer.
+    pub fn taken(&mut self, records: usize, of: usize) {
         if records > 0 {
-            self.earlier = false;
+            self.earlier &= records < of;
             self.longest = self.longest.saturating_sub(records);
             if self.longest == 0 {
-                self.sendings = 0;
+                self.sendings = u32::from(self.earlier);
             }
         }
     }
@@ -54,10 +54,10 @@ mod tests {
     fn the_first_batch_of_a_run_may_have_been_sent_by_the_one_before() {
         let mut marks = Marks::new();
         marks.sent(0);
-        marks.taken(0);
+        marks.taken(0, 0);
         assert_eq!(told(marks, 2), [2, 2], "a sign of life is no record");
         marks.sent(2);
-        marks.taken(2);
+        marks.taken(2, 2);
         assert_eq!(told(marks, 2), [1, 1]);
     }
 
@@ -65,15 +65,15 @@ mod tests {
     fn what_was_not_acknowledged_counts_and_what_comes_new_does_not() {
         let mut marks = Marks::new();
         marks.sent(1);
-        marks.taken(1);
+        marks.taken(1, 1);
         marks.sent(2);
         marks.sent(3);
         assert_eq!(told(marks, 4), [3, 3, 3, 1]);
         marks.sent(1);
-        marks.taken(1);
+        marks.taken(1, 1);
         assert_eq!(told(marks, 3), [4, 4, 1], "the rest of the longest");
         marks.sent(3);
-        marks.taken(3);
+        marks.taken(3, 3);
         assert_eq!(told(marks, 1), [1]);
     }
 }

@@ -55,7 +55,7 @@ pub fn listens(at: SocketAddr, log: &Path) {
     let began = isonet::sys::clock::now();
     while TcpStream::connect(at).is_err() {
         let told = || std::fs::read_to_string(log).unwrap_or_default();
-        assert!(began.elapsed() < Duration::from_secs(30), "nobody listens at {at}: {}", told());
+        assert!(began.elapsed() < Duration::from_secs(90), "nobody listens at {at}: {}", told());
         std::thread::sleep(Duration::from_millis(5));
     }
 }

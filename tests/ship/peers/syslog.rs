@@ -29,7 +29,7 @@ pub struct Setup {
     pub tls: Option<Pair>,
     /// Whose certificates its clients need; `None` = they need none.
     pub clients: Option<PathBuf>,
-    /// It reads on only when what it has read is written.
+    /// It reads on only when what it has read is written: rsyslog only.
     pub writes_first: bool,
 }
 
@@ -68,6 +68,16 @@ impl Receiver {
         self
     }
 
+    /// From its next begin on it is set up so.
+    pub fn set(&mut self, setup: Setup) {
+        self.setup = setup;
+    }
+
+    /// What it has stored is gone.
+    pub fn forget(&self) {
+        let _ = fs::remove_file(self.path("stored"));
+    }
+
     /// Begins, or begins again.
     pub fn begin(&mut self) {
         assert!(self.process.is_none());
@@ -100,6 +110,8 @@ impl Receiver {
     pub fn stop(&mut self) {
         let process = self.process.take().unwrap();
         process.signal(Signal::TERM);
+        // It may be frozen.
+        process.signal(Signal::CONT);
         process.ended();
     }
 
@@ -124,11 +136,6 @@ impl Receiver {
     pub fn stored(&self) -> Vec<Message> {
         let bytes = fs::read(self.path("stored")).unwrap_or_default();
         bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(Message::of).collect()
-    }
-
-    /// What it says of itself.
-    pub fn log(&self) -> String {
-        fs::read_to_string(self.path("log")).unwrap_or_default()
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -168,11 +175,10 @@ impl Receiver {
                 None => input.push_str(" peer-verify(optional-untrusted))"),
             }
         }
-        let control = if self.setup.writes_first { " flags(flow-control);" } else { "" };
         format!(
             "@version: 3.38\nsource in {{ syslog(ip({ip}) port({port}) {input} max-connections(50) flags(store-raw-message)); }};\n\
              destination store {{ file(\"{dir}/stored\" template(\"${{RAWMSG}}\\n\")); }};\n\
-             log {{ source(in); destination(store);{control} }};\n"
+             log {{ source(in); destination(store); }};\n"
         )
     }
 }

@@ -24,6 +24,7 @@ pub mod catalogue;
 pub mod cli;
 pub mod config;
 pub mod daemon;
+pub mod evidence;
 pub mod export;
 pub mod field;
 pub mod incident;

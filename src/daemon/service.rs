@@ -546,4 +546,6 @@ fn phase() -> f64 {
 }
 
 #[cfg(test)]
+mod beats;
+#[cfg(test)]
 mod day;

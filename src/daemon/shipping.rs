@@ -127,7 +127,7 @@ impl Shipping {
         let _ = self.promises.send(());
     }
 
-    fn begin(&mut self, name: &str, kind: &'static str, pace: Pace, beats: Option<Duration>, sink: impl Sink + 'static) {
+    pub(super) fn begin(&mut self, name: &str, kind: &'static str, pace: Pace, beats: Option<Duration>, sink: impl Sink + 'static) {
         let lag = self.lag(name, kind);
         let courier = Courier {
             name: name.to_owned(),

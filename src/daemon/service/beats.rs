@@ -8,7 +8,7 @@ use crate::daemon::looks::Prober;
 use crate::incident::Input;
 use crate::infer::World;
 use crate::key::{self, PublicKey};
-use crate::model::{AgentEvent, Body, Goodbye, HEARTBEAT_JSON_SCHEMA, Heartbeat, IncidentKind, Record, Unseen};
+use crate::model::{AgentEvent, Body, Goodbye, Heartbeat, IncidentKind, Record, Unseen};
 use crate::sink::{Cargo, Hindrance, Obstacle, Shipped, Sink};
 use crate::sys::netlink::Ear;
 use futures_util::future::LocalBoxFuture;
@@ -137,11 +137,8 @@ async fn a_receiver_hears_that_we_live_first_then_now_and_then_and_at_last_goodb
         service.stop().await.expect("it ends");
     })
     .await;
-    let schema = jsonschema::validator_for(&serde_json::from_str(HEARTBEAT_JSON_SCHEMA).expect("JSON")).expect("a schema");
     let public = key::load(&dir.path().join("state")).expect("readable").expect("made").key.public();
     for (_, line) in receiver.beats.borrow().iter() {
-        let value = serde_json::from_slice(line).expect("JSON");
-        assert!(schema.is_valid(&value), "{:?}\n{value:#}", schema.iter_errors(&value).map(|e| e.to_string()).collect::<Vec<_>>());
         assert_eq!(key::check(line, &public), Ok(()));
         assert!(line.len() < 8000, "{} bytes", line.len());
     }

@@ -1,5 +1,7 @@
 //! Signs of life of the real loop, under paused time: to a receiver that takes them, to one that is dead, and to one that dies.
 
+#![allow(clippy::large_futures, reason = "a test may have large ones")]
+
 use super::day::{BEGAN, stamp};
 use super::{OnDisk, Orders, Outside, Service};
 use crate::catalogue::Lang;
@@ -51,11 +53,14 @@ enum Mood {
     Hangs,
 }
 
-/// What a receiver got, and when.
+/// A sign of life, and when it came.
+type Heard = (Instant, Vec<u8>);
+
+/// What a receiver got.
 #[derive(Clone)]
 struct Receiver {
     mood: Rc<Cell<Mood>>,
-    beats: Rc<RefCell<Vec<(Instant, Vec<u8>)>>>,
+    beats: Rc<RefCell<Vec<Heard>>>,
     records: Rc<RefCell<Vec<Record>>>,
 }
 
@@ -123,8 +128,8 @@ async fn live(service: &mut Service, time: Duration) {
     }
 }
 
-fn run<T>(test: impl Future<Output = T>) -> impl Future<Output = T> {
-    async { Box::pin(LocalSet::new().run_until(test)).await }
+async fn run<T>(test: impl Future<Output = T>) -> T {
+    LocalSet::new().run_until(test).await
 }
 
 #[tokio::test(start_paused = true)]

@@ -25,12 +25,14 @@ fn sh(dir: &Path, script: &str) -> String {
 fn outage() -> Option<(Ground, String)> {
     let ground = Ground::new()?;
     ground.cable("down");
-    wait_for("the outage", Duration::from_secs(20), || ground.connected(Some(false)));
+    let phase = |phase: &str| {
+        let listed = ground.isonet(&[], "incidents --json").json();
+        listed["incidents"].as_array()?.iter().any(|record| record["incident"]["phase"] == phase).then_some(())
+    };
+    // It is told before it is recorded; what ends before that is none.
+    wait_for("the outage", Duration::from_secs(20), || phase("opened"));
     ground.cable("up");
-    wait_for("its end", Duration::from_secs(40), || {
-        let ended = ground.isonet(&[], "incidents --json").json();
-        ended["incidents"].as_array()?.iter().any(|record| record["incident"]["phase"] == "resolved").then_some(())
-    });
+    wait_for("its end", Duration::from_secs(40), || phase("resolved"));
     let listed = ground.isonet(&[], "incidents --lang en").out;
     let id = listed.rsplit_once('#').unwrap().1.trim().to_owned();
     Some((ground, id))

@@ -11,7 +11,8 @@
 //!   [`export`]: where records go.
 //! * [`config`]: what the agent is told. [`baseline`]: how the terminal was when it was enrolled.
 //! * [`spool`]: the durable record log. It promises nothing that is not on the disk.
-//! * [`sink`]: where records go. [`export`]: records in the forms that other programs know.
+//! * [`sink`]: where records go. [`export`]: records in the forms that other programs know. [`key`]: what the terminal signs. [`evidence`]: an
+//!   incident as others can check it.
 //! * [`probe`]: one layer, one file; they ask and report what they saw, and decide nothing. [`sys`]: the only edge to the kernel, and the
 //!   only place with unsafe code. [`cli`]: the commands.
 //!
@@ -24,6 +25,7 @@ pub mod catalogue;
 pub mod cli;
 pub mod config;
 pub mod daemon;
+pub mod evidence;
 pub mod export;
 pub mod field;
 pub mod incident;

@@ -9,7 +9,9 @@ mod records {
 
 use isonet::catalogue::{Lang, told};
 use isonet::export::{Export, Format, Tally, csv, ecs, ocsf};
+use isonet::key::{self, Key};
 use isonet::model::{AgentEvent, Body, Cause, Certainty, IncidentKind, Origin, Phase, RECORD_JSON_SCHEMA, Record};
+use isonet::model::{Goodbye, HEARTBEAT_JSON_SCHEMA, HEARTBEAT_SCHEMA, Heartbeat, IncidentId, KeyCard, LogNow, OpenNow, Severity, bounded};
 use isonet::sink::journal;
 use proptest::prelude::*;
 use records::any::any_record;
@@ -327,4 +329,65 @@ fn what_was_resolved_is_not_called_disconnected() {
         }
     }
     assert_eq!(record(1, Body::Agent { severity: isonet::model::Severity::Info, agent: AgentEvent::Started }).body.code(), "agent.started");
+}
+
+/// A sign of life, and the key that signs it.
+fn beat(key: Option<&Key>, goodbye: Option<Goodbye>) -> Vec<u8> {
+    let long = |n: usize| "段".repeat(n);
+    let open = (0..40).map(|n| OpenNow {
+        id: (n % 2 == 0).then(|| IncidentId { epoch: records::samples::EPOCH.to_owned(), seq: n + 1 }),
+        code: ["dns.timeout", "isolation.internet-reachable", "unknown", "agent.degraded"][usize::try_from(n % 4).unwrap()].to_owned(),
+        severity: [Severity::Critical, Severity::Low][usize::try_from(n % 2).unwrap()],
+        since: records::samples::time(3).wall,
+        centres: vec![long(20); 9],
+    });
+    let (open, more_open) = bounded(open.collect());
+    let beat = Heartbeat {
+        schema: HEARTBEAT_SCHEMA.to_owned(),
+        terminal: records::samples::terminal(),
+        epoch: records::samples::EPOCH.to_owned(),
+        seq: 17,
+        hash: "a".repeat(64),
+        time: records::samples::time(5),
+        uptime_s: 3600,
+        interval_s: 300,
+        open,
+        more_open,
+        log: LogNow { well: true, waiting: 0, given_up: 0 },
+        goodbye,
+        key: key.map(|key| KeyCard { algorithm: "ed25519".to_owned(), public: key.public().base64() }),
+    };
+    let statement = serde_json::to_vec(&beat).unwrap();
+    match key {
+        Some(key) => key.sign(&statement),
+        None => [statement.strip_suffix(b"}").unwrap(), b",\"signature\":null}"].concat(),
+    }
+}
+
+#[test]
+fn a_sign_of_life_is_heartbeat_1_and_nothing_else_is() {
+    let schema: Value = serde_json::from_str(HEARTBEAT_JSON_SCHEMA).unwrap();
+    assert_described("", &schema, &schema);
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let key = Key::new().unwrap();
+    for line in [beat(Some(&key), None), beat(Some(&key), Some(Goodbye::Signal)), beat(None, None)] {
+        let whole: Value = serde_json::from_slice(&line).unwrap();
+        let faults: Vec<_> = validator.iter_errors(&whole).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        assert!(faults.is_empty(), "{faults:#?}\n{whole:#}");
+        assert!(line.len() < 8000, "a line of syslog takes no more: {} bytes", line.len());
+        let mut places = Vec::new();
+        objects(&whole, "", &mut places);
+        for place in places {
+            let members: Vec<String> = whole.pointer(&place).unwrap().as_object().unwrap().keys().cloned().collect();
+            for member in members {
+                let mut cut = whole.clone();
+                cut.pointer_mut(&place).unwrap().as_object_mut().unwrap().remove(&member);
+                assert!(!validator.is_valid(&cut), "without {place}/{member}");
+            }
+            let mut more = whole.clone();
+            more.pointer_mut(&place).unwrap()["mood"] = json!("good");
+            assert!(!validator.is_valid(&more), "with {place}/mood");
+        }
+    }
+    assert_eq!(key::check(&beat(Some(&key), None), &key.public()), Ok(()));
 }

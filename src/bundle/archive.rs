@@ -110,18 +110,23 @@ impl Bundle {
             missing: &self.missing,
         };
         let manifest = serde_json::to_vec_pretty(&manifest)?;
-        let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::default()));
-        let seconds = u64::try_from(made.as_second()).unwrap_or_default();
         let all = self.files.iter().map(|file| (file.name.as_str(), file.bytes.as_slice())).chain([("manifest.json", manifest.as_slice())]);
-        for (name, bytes) in all {
-            let mut header = tar::Header::new_gnu();
-            header.set_size(bytes.len() as u64);
-            header.set_mode(0o600);
-            header.set_mtime(seconds);
-            tar.append_data(&mut header, format!("{root}/{name}"), bytes)?;
-        }
-        tar.into_inner()?.finish()
+        tar_gz(all, root, made)
     }
+}
+
+/// An archive of these files below `root`, each with this time: the same bytes for the same content.
+pub fn tar_gz<'a>(files: impl Iterator<Item = (&'a str, &'a [u8])>, root: &str, made: jiff::Timestamp) -> io::Result<Vec<u8>> {
+    let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::default()));
+    let seconds = u64::try_from(made.as_second()).unwrap_or_default();
+    for (name, bytes) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o600);
+        header.set_mtime(seconds);
+        tar.append_data(&mut header, format!("{root}/{name}"), bytes)?;
+    }
+    tar.into_inner()?.finish()
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -14,7 +14,7 @@ mod archive;
 mod readme;
 mod scrub;
 
-pub use archive::{Bundle, Missing};
+pub use archive::{Bundle, Missing, tar_gz};
 pub use readme::readme;
 pub use scrub::Scrub;
 

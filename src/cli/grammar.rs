@@ -1,8 +1,8 @@
 //! What the command line may say. Before it is understood nobody knows which language is wanted, so help and usage errors speak both.
 
 use super::{
-    USAGE, check_config, complain, completions, diagnose, enroll, explain, export, grant, incidents, man, print, run, schema, status,
-    support_bundle, verify_log,
+    USAGE, check_config, complain, completions, diagnose, enroll, evidence, explain, export, grant, incidents, man, print, run, schema,
+    status, support_bundle, verify_log,
 };
 use crate::catalogue::Lang;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -68,12 +68,14 @@ pub(super) enum Command {
     Diagnose(diagnose::Arguments),
     /// 常驻值守：看着网络，记下每一次故障 / Stay and watch: record every outage (the service)
     Run(run::Arguments),
-    /// 验证记录是否完整、未被改动 / Prove that the record log is whole and unchanged
+    /// 验证记录或证明材料是否完整、未被改动 / Prove that the record log, or a bundle of evidence, is whole and unchanged
     VerifyLog(verify_log::Arguments),
     /// 值守程序现在看到的情况 / What the running service sees now
     Status(status::Arguments),
     /// 值守程序记下的故障 / The outages that the service has recorded
     Incidents(incidents::Arguments),
+    /// 把一次故障的证明材料打成一个包，别处可核对 / Pack the evidence of one incident, for others to check
+    Evidence(evidence::Arguments),
     /// 解释一个代码，或屏幕上的提示 / Explain one code, or what a screen says
     Explain(explain::Arguments),
     /// 检查配置，一次列出所有问题 / Check the configuration: every problem at once

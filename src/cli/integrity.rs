@@ -8,7 +8,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 /// The log is not as it was written (`EX_DATAERR`).
-const DAMAGED: u8 = 65;
+pub(super) const DAMAGED: u8 = 65;
 /// There is no log (`EX_NOINPUT`).
 pub(super) const MISSING: u8 = 66;
 
@@ -56,7 +56,7 @@ pub(super) fn places(report: &Report, lang: Lang) -> impl Iterator<Item = String
     damaged.chain(refused)
 }
 
-fn flaw_zh(flaw: &Flaw) -> String {
+pub(super) fn flaw_zh(flaw: &Flaw) -> String {
     match flaw {
         Flaw::Line(Broken::Unsealed) => "末尾没有校验值".to_owned(),
         Flaw::Line(Broken::Hash) => "内容和校验值对不上".to_owned(),

@@ -57,7 +57,7 @@ const MORE: [[(&str, &[&str]); 2]; 4] = [
             "文件",
             &[
                 "/etc/isonet/isonet.toml：配置文件，其中逐项有说明；同目录下的 conf.d/*.toml 一并读入。",
-                "/var/lib/isonet：记录、基线和放行。",
+                "/var/lib/isonet：记录、基线、放行和签名密钥。",
                 "/run/isonet：值守程序的套接字。",
             ],
         ),
@@ -65,7 +65,7 @@ const MORE: [[(&str, &[&str]); 2]; 4] = [
             "FILES",
             &[
                 "/etc/isonet/isonet.toml: the configuration, explained line by line in itself; conf.d/*.toml beside it are read as well.",
-                "/var/lib/isonet: records, baseline and grants.",
+                "/var/lib/isonet: records, baseline, grants and the key.",
                 "/run/isonet: the sockets of the service.",
             ],
         ),

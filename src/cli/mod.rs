@@ -6,6 +6,7 @@ mod completions;
 mod crash;
 mod diagnose;
 mod enroll;
+mod evidence;
 mod explain;
 mod export;
 mod grammar;
@@ -59,6 +60,7 @@ fn perform(cli: grammar::Cli) -> u8 {
         Command::CheckConfig(arguments) => check_config::run(&cli.global, &arguments),
         Command::Status(arguments) => status::run(&cli.global, &arguments),
         Command::Incidents(arguments) => incidents::run(&cli.global, &arguments),
+        Command::Evidence(arguments) => evidence::run(&cli.global, &arguments),
         Command::Explain(arguments) => explain::run(&cli.global, &arguments),
         Command::Enroll(arguments) => enroll::run(&cli.global, &arguments),
         Command::Grant(arguments) => grant::run(&cli.global, &arguments),

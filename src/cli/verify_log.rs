@@ -1,17 +1,19 @@
-//! `isonet verify-log`: proves the record log whole, or names where it is not. Works beside a running daemon and on a copy elsewhere.
+//! `isonet verify-log`: proves the record log whole, or names where it is not. Works beside a running daemon and on a copy elsewhere. A bundle of
+//! evidence, packed or not, is checked as a whole.
 
 use super::grammar::Global;
 use super::integrity::MISSING;
-use super::{complain, integrity, print};
+use super::{complain, evidence, integrity, print};
 use crate::catalogue::Lang;
 use crate::config::{Owner, load_places, state_dir};
+use crate::evidence::HEAD;
 use crate::spool::Report;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// 记录所在目录（或其副本）/ The directory of the records, or a copy of it [STATE/spool]
-    #[arg(value_name = "DIR")]
+    /// 记录所在目录（或其副本），或 isonet evidence 做的包 / The directory of the records, a copy of it, or what isonet evidence made [STATE/spool]
+    #[arg(value_name = "PATH")]
     dir: Option<PathBuf>,
 }
 
@@ -31,6 +33,9 @@ fn verify(global: &Global, arguments: &Arguments) -> Result<u8, u8> {
         complain(lang.pick("isonet: 不知道记录在哪里，请写出目录", "isonet: nobody knows where the records are; name the directory"));
         return Err(MISSING);
     };
+    if dir.is_file() || dir.join(HEAD).is_file() {
+        return evidence::verify(&dir, lang);
+    }
     let report = integrity::read(&dir, lang, &mut |_| {})?;
     print(&told(&report, lang))?;
     Ok(integrity::status(&report))

@@ -304,6 +304,12 @@ impl Recorder {
         self.names.len()
     }
 
+    /// Ships to one receiver more.
+    #[cfg(test)]
+    pub fn ship_to(&mut self, name: &str, beats: Duration, sink: impl crate::sink::Sink + 'static) {
+        self.shipping.begin(name, "nats", crate::sink::Pace::FLEET, Some(beats), sink);
+    }
+
     /// Everything handed over has been dealt with, and the loop has been told.
     #[cfg(test)]
     pub fn is_idle(&self) -> bool {

@@ -475,7 +475,7 @@ impl Service {
         self.recorder.submit(vec![Draft::new(&now, What::Agent(AgentEvent::Stopped { reason: "signal".to_owned() }))]);
         let (engine, clock, started_ms) = (&self.engine, self.now, self.started_ms);
         let goodbye = |recorder: &Recorder| sign_of_life(engine, recorder, &clock(), started_ms, Some(Goodbye::Signal));
-        self.recorder.close(&now, FAREWELL, goodbye).await;
+        Box::pin(self.recorder.close(&now, FAREWELL, goodbye)).await;
         if let Some(saving) = self.saving {
             let _ = tokio::time::timeout(FAREWELL, saving).await;
         }
@@ -545,5 +545,7 @@ fn phase() -> f64 {
     f64::from(u32::try_from(drawn >> 32).unwrap_or(0)) / f64::from(u32::MAX)
 }
 
+#[cfg(test)]
+mod beats;
 #[cfg(test)]
 mod day;

@@ -7,7 +7,7 @@ use crate::config::{Config, Sink as Configured};
 use crate::model::{Blind, Stamp, Unseen, Watched, Watcher};
 use crate::report::SinkState;
 use crate::sink::journal::JournalSink;
-use crate::sink::{Asker, Beat, Courier, Hindrance, Lag, Obstacle, Pace, Sink};
+use crate::sink::{Asker, Beat, Courier, Hindrance, Lag, Obstacle, Pace, Promise, Sink};
 use crate::spool::{Cursors, Disk, Position, Reader};
 use crate::sys::journald;
 use std::path::{Path, PathBuf};
@@ -112,7 +112,7 @@ impl Shipping {
         let _ = self.promises.send(());
     }
 
-    fn begin(&mut self, name: &str, kind: &'static str, pace: Pace, beats: Option<Duration>, sink: impl Sink + 'static) {
+    pub(super) fn begin(&mut self, name: &str, kind: &'static str, pace: Pace, beats: Option<Duration>, sink: impl Sink + 'static) {
         let lag = self.lag(name, kind);
         let courier = Courier {
             name: name.to_owned(),
@@ -183,7 +183,11 @@ impl Shipping {
     pub fn lacks(&self, before: impl Fn(&str) -> Option<String>) -> Watched {
         let lacking = self.lags.iter().filter_map(|lag| {
             let what = lag.name();
-            let because = lag.lacking().unwrap_or_else(|| before(&what))?;
+            let because = match lag.promise() {
+                Promise::Unknown => before(&what),
+                Promise::Kept => None,
+                Promise::Lacks(what) => Some(what),
+            }?;
             Some(Blind { what, because: Unseen::Error(because) })
         });
         Watched { watcher: Watcher::Shipping, found: Some(Vec::new()), blind: lacking.collect() }

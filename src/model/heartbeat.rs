@@ -101,7 +101,9 @@ pub fn bounded(mut open: Vec<OpenNow>) -> (Vec<OpenNow>, u64) {
     open.sort_by_key(|incident| (std::cmp::Reverse(incident.severity), incident.since));
     let more = open.len().saturating_sub(MOST_OPEN);
     open.truncate(MOST_OPEN);
-    open.iter_mut().for_each(|incident| incident.centres.truncate(MOST_CENTRES));
+    for incident in &mut open {
+        incident.centres.truncate(MOST_CENTRES);
+    }
     (open, more as u64)
 }
 

@@ -5,6 +5,7 @@
 
 mod cause;
 mod diagnosis;
+mod evidence;
 mod exchange;
 mod finding;
 mod grant;
@@ -22,6 +23,7 @@ pub use cause::{Actor, Cause, Layer, Severity};
 pub use diagnosis::{
     Blind, Certainty, Chain, Diagnosis, Evidence, Isolation, LayerState, Note, NoteCode, PathItem, Reason, RuledOut, Service, Verdict,
 };
+pub use evidence::{SCHEMA as EVIDENCE_SCHEMA, Statement, Stretch};
 pub use exchange::{ArpAnswer, Errno, Failure, FailureKind, Gateway, Hop, HopAnswer, IcmpError, IcmpKind, Reply};
 pub use finding::{Finding, FindingCode, Origin, Watched, Watcher};
 pub use grant::{Grant, Scope};

@@ -3,6 +3,7 @@
 //! Pure: everything comes in as values, a string comes out. Nothing here prints, reads a clock or looks at the terminal.
 
 mod answer;
+mod evidence;
 mod facing;
 mod html;
 mod incidents;
@@ -12,6 +13,7 @@ mod progress;
 mod status;
 mod text;
 
+pub use evidence::evidence_page;
 pub use facing::{Facing, Help, Style};
 pub use html::to_html;
 pub use incidents::{record_line, render_incidents};

@@ -12,6 +12,17 @@ use tokio::time::Instant;
 #[derive(Debug, Clone)]
 pub struct Lag(Rc<RefCell<State>>);
 
+/// Whether a receiver promises what records need.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Promise {
+    /// It has not been met yet.
+    Unknown,
+    /// It does.
+    Kept,
+    /// It does not: what is missing, in an engineer's words.
+    Lacks(String),
+}
+
 #[derive(Debug)]
 struct State {
     name: String,
@@ -25,8 +36,7 @@ struct State {
     connected: bool,
     /// When it is tried again.
     next: Option<Instant>,
-    /// What the receiver does not promise; `None` within = it keeps what it takes. `None` = not known yet.
-    lacks: Option<Option<String>>,
+    promise: Promise,
     /// When the last sign of life went.
     beat: Option<Instant>,
     /// Somebody wants to know when `lacks` changes.
@@ -44,7 +54,7 @@ impl Lag {
             trouble: None,
             connected: false,
             next: None,
-            lacks: None,
+            promise: Promise::Unknown,
             beat: None,
             changed: None,
         })))
@@ -60,9 +70,9 @@ impl Lag {
         self.0.borrow().name.clone()
     }
 
-    /// What the receiver does not promise though records need it; `Some(None)` = nothing, `None` = it has not been met yet.
-    pub fn lacking(&self) -> Option<Option<String>> {
-        self.0.borrow().lacks.clone()
+    /// Whether its receiver promises what records need.
+    pub fn promise(&self) -> Promise {
+        self.0.borrow().promise.clone()
     }
 
     /// This is the next that it waits for; `None` = there is none.
@@ -78,10 +88,11 @@ impl Lag {
     /// What its receiver does not promise though records need it; `None` = nothing.
     pub fn lacks(&self, what: Option<String>) {
         let mut state = self.0.borrow_mut();
-        if state.lacks.as_ref() == Some(&what) {
+        let promise = what.map_or(Promise::Kept, Promise::Lacks);
+        if state.promise == promise {
             return;
         }
-        state.lacks = Some(what);
+        state.promise = promise;
         // Who does not listen any more does not want to know.
         let _ = state.changed.as_ref().map(|changed| changed.send(()));
     }
@@ -127,7 +138,10 @@ impl Lag {
             connected: state.connected,
             retry_s: state.next.map(|next| next.saturating_duration_since(Instant::now()).as_secs()),
             beat_s: state.beat.map(|beat| beat.elapsed().as_secs()),
-            lacks: state.lacks.clone().flatten(),
+            lacks: match &state.promise {
+                Promise::Lacks(what) => Some(what.clone()),
+                Promise::Kept | Promise::Unknown => None,
+            },
         }
     }
 }

@@ -23,7 +23,7 @@ pub mod way;
 
 pub use courier::{Asker, Beat, Courier};
 pub use hindrance::{Hindrance, Obstacle};
-pub use lag::Lag;
+pub use lag::{Lag, Promise};
 pub use pace::{Bucket, Pace, Retry};
 
 use crate::spool::Entry;

@@ -86,7 +86,7 @@ mod recover;
 mod retention;
 mod room;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 mod seal;
 mod store;
 mod tidy;

@@ -32,7 +32,7 @@ pub(super) fn agent() -> What {
     What::Agent(AgentEvent::Started)
 }
 
-pub(super) fn incident(key: u64, phase: Phase) -> What {
+pub(crate) fn incident(key: u64, phase: Phase) -> What {
     let cause = KnownCause {
         code: "vpn.tunnel-dead".to_owned(),
         layer: None,

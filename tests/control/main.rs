@@ -10,6 +10,7 @@ mod attack;
 mod client;
 mod commands;
 mod diagnose;
+mod evidence;
 mod ground;
 mod life;
 mod lost;

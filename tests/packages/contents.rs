@@ -21,6 +21,7 @@ const BOTH: [(&str, &str); 17] = [
     ("-rw-r--r--", "/usr/share/doc/isonet/third-party.txt.gz"),
     ("-rw-r--r--", "/usr/share/fish/vendor_completions.d/isonet.fish"),
     ("-rw-r--r--", "/usr/share/isonet/schema/diagnosis-1.json"),
+    ("-rw-r--r--", "/usr/share/isonet/schema/heartbeat-1.json"),
     ("-rw-r--r--", "/usr/share/isonet/schema/incident-1.json"),
     ("-rw-r--r--", "/usr/share/isonet/schema/status-1.json"),
     ("-rw-r--r--", "/usr/share/man/man1/isonet.1.gz"),

@@ -60,7 +60,7 @@ enum State {
 }
 
 thread_local! {
-    static BEGAN: Cell<Option<Instant>> = const { Cell::new(None) };
+    pub(super) static BEGAN: Cell<Option<Instant>> = const { Cell::new(None) };
     /// The clock goes on while the machine sleeps; timers do not.
     static SLEPT: Cell<Duration> = const { Cell::new(Duration::ZERO) };
 }
@@ -70,7 +70,7 @@ fn elapsed() -> Duration {
     BEGAN.get().expect("the day has begun").elapsed()
 }
 
-fn stamp() -> Stamp {
+pub(super) fn stamp() -> Stamp {
     let since = elapsed() + SLEPT.get();
     let wall = jiff::Timestamp::from_second(1_795_000_000).unwrap() + since;
     // The machine has been up for an hour.

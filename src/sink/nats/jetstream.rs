@@ -1,4 +1,4 @@
-//! What JetStream answers: acknowledgements, refusals, messages that it holds. Pure.
+//! What `JetStream` answers: acknowledgements, refusals, messages that it holds. Pure.
 
 use super::wire::{Message, read_headers};
 use crate::sink::{Hindrance, Obstacle};
@@ -6,7 +6,7 @@ use data_encoding::BASE64;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-/// JetStream's number for "no message found".
+/// Its number for "no message found".
 const NO_MESSAGE: u32 = 10037;
 
 /// A refusal.
@@ -15,7 +15,7 @@ const NO_MESSAGE: u32 = 10037;
 pub struct Refusal {
     /// As in HTTP.
     pub code: u16,
-    /// JetStream's own.
+    /// Its own.
     pub err_code: u32,
     /// In words.
     pub description: String,

@@ -4,18 +4,15 @@
 use data_encoding::BASE64;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::time::Instant;
 
 /// The stream that tests ship to.
 pub const STREAM: &str = "ISONET";
-const CLIENTS: u16 = 4222;
 /// For anything to come up or to come round.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -28,32 +25,9 @@ pub enum Version {
     Old,
 }
 
-/// The program; `None` = it cannot be had here, which is said.
-pub fn program(version: Version) -> Option<PathBuf> {
-    static MADE: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let made = MADE.get_or_init(|| {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/ship/fetch-nats");
-        // The script decides by this where; cargo does not set it for tests.
-        let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).parent().expect("it lies below the target directory").to_owned();
-        let output = Command::new(script).env("CARGO_TARGET_DIR", target).stderr(Stdio::piped()).output().ok()?;
-        if !output.status.success() {
-            eprintln!("{}", String::from_utf8_lossy(&output.stderr));
-            return None;
-        }
-        Some(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()))
-    });
-    let found = made.as_ref().map(|dir| dir.join(if version == Version::New { "new" } else { "old" }));
-    if found.is_none() {
-        println!("SKIPPED: nats-server can be fetched from neither PyPI nor Debian");
-    }
-    found
-}
-
-/// A loopback address that no other test of this run has.
-fn address() -> Ipv4Addr {
-    static NEXT: AtomicU8 = AtomicU8::new(1);
-    let [.., high, low] = std::process::id().to_be_bytes();
-    Ipv4Addr::new(127, 32 | high & 0x1f, low, NEXT.fetch_add(1, Ordering::Relaxed))
+/// The program; `None` = it was not laid, which is said.
+fn program(version: Version) -> Option<PathBuf> {
+    Some(super::laid("ship/nats", "fetch-nats")?.join(if version == Version::New { "new" } else { "old" }))
 }
 
 /// One server.
@@ -117,19 +91,21 @@ pub struct Setup {
     pub jetstream: String,
     /// What the test's own client says who it is.
     pub admin: Option<(&'static str, &'static str)>,
+    /// Where the first one listens; else it is chosen.
+    pub at: Option<IpAddr>,
 }
 
 impl Servers {
     /// So many, running and ready, with a `JetStream` of their own. `None` = they cannot be had here.
     pub fn start(version: Version, count: usize, setup: &Setup) -> Option<Self> {
         let program = program(version)?;
-        let addresses: Vec<Ipv4Addr> = (0..count).map(|_| address()).collect();
+        let addresses: Vec<IpAddr> = (0..count).map(|i| setup.at.filter(|_| i == 0).unwrap_or_else(|| super::address(0).ip())).collect();
         let routes: Vec<String> = addresses.iter().map(|ip| format!("nats://{ip}:6222")).collect();
         let nodes = addresses.iter().enumerate().map(|(i, ip)| {
             let dir = tempfile::tempdir().expect("a directory");
             let store = dir.path().join("store");
             let mut conf = format!(
-                "server_name: n{i}\nlisten: \"{ip}:{CLIENTS}\"\njetstream {{ store_dir: \"{}\"\n{} }}\n{}\n",
+                "server_name: n{i}\nlisten: \"{ip}:4222\"\njetstream {{ store_dir: \"{}\"\n{} }}\n{}\n",
                 store.display(),
                 setup.jetstream,
                 setup.lines
@@ -138,7 +114,7 @@ impl Servers {
                 conf.extend(["cluster { name: c, listen: \"", &ip.to_string(), ":6222\", routes: [", &routes.join(", "), "] }\n"]);
             }
             std::fs::write(dir.path().join("conf"), conf).expect("a configuration");
-            Node { program: program.clone(), dir, at: SocketAddr::from((*ip, CLIENTS)), child: None }
+            Node { program: program.clone(), dir, at: SocketAddr::new(*ip, 4222), child: None }
         });
         let mut servers = Self { nodes: nodes.collect(), admin: setup.admin };
         servers.start_all();
@@ -321,11 +297,6 @@ impl Client {
             }
         }
     }
-}
-
-/// An address where nobody is, for those who want to stand there.
-pub fn elsewhere() -> IpAddr {
-    address().into()
 }
 
 /// What goes by under a subject from now on.

@@ -1,10 +1,10 @@
 //! A cluster of nats-servers that is killed, frozen and cut off while a courier ships: each record is stored once, in order, byte for byte.
 
+use super::log::{Log, open_gate, seed};
+use super::proxy::{Faults, Proxy};
+use super::{assert_stored, sink, target};
 use crate::dice::Dice;
-use crate::log::{Log, open_gate, seed};
-use crate::nats::{assert_stored, sink, target};
 use crate::peers::nats::{Servers, Setup, Version, wait};
-use crate::proxy::{Faults, Proxy};
 use isonet::sink::nats::{NatsSink, Target};
 use isonet::sink::{Cargo, Sink};
 use serde_json::json;

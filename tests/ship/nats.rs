@@ -1,6 +1,7 @@
 //! The NATS sink against real nats-servers.
 
 mod chaos;
+mod jwt;
 mod log;
 mod proxy;
 mod refusals;

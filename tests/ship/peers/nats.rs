@@ -1,7 +1,8 @@
 //! nats-servers for tests: one or a cluster, on loopback addresses of their own; start, kill, freeze, go on; and what a stream holds, read by a client
 //! that shares nothing with the product.
 
-use data_encoding::BASE64;
+use data_encoding::{BASE64, BASE64URL_NOPAD};
+use ring::signature::Ed25519KeyPair;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -78,8 +79,17 @@ impl Drop for Node {
 pub struct Servers {
     /// In the order of their names.
     pub nodes: Vec<Node>,
-    /// With what the test's own client comes in: a URL's user part, `user:password`.
-    pub admin: Option<(&'static str, &'static str)>,
+    /// Who the test's own client is.
+    pub admin: Option<Admin>,
+}
+
+/// Who may do anything.
+#[derive(Debug, Clone)]
+pub enum Admin {
+    /// User and password.
+    Password(&'static str, &'static str),
+    /// A JWT, and the seed of its key.
+    Jwt(String, [u8; 32]),
 }
 
 /// How servers are set up, beyond what all are.
@@ -89,8 +99,8 @@ pub struct Setup {
     pub lines: String,
     /// Inside `jetstream {}`.
     pub jetstream: String,
-    /// What the test's own client says who it is.
-    pub admin: Option<(&'static str, &'static str)>,
+    /// Who the test's own client says it is.
+    pub admin: Option<Admin>,
     /// Where the first one listens; else it is chosen.
     pub at: Option<IpAddr>,
 }
@@ -116,7 +126,7 @@ impl Servers {
             std::fs::write(dir.path().join("conf"), conf).expect("a configuration");
             Node { program: program.clone(), dir, at: SocketAddr::new(*ip, 4222), child: None }
         });
-        let mut servers = Self { nodes: nodes.collect(), admin: setup.admin };
+        let mut servers = Self { nodes: nodes.collect(), admin: setup.admin.clone() };
         servers.start_all();
         Some(servers)
     }
@@ -165,7 +175,7 @@ impl Servers {
     pub fn client(&self) -> Client {
         let mut found = None;
         wait(|| {
-            found = self.nodes.iter().filter(|node| node.child.is_some()).find_map(|node| Client::connect(node.at, self.admin));
+            found = self.nodes.iter().filter(|node| node.child.is_some()).find_map(|node| Client::connect(node.at, self.admin.as_ref()));
             found.is_some()
         });
         found.expect("a server answers")
@@ -244,15 +254,20 @@ pub struct Client {
 
 impl Client {
     /// In the clear.
-    pub fn connect(at: SocketAddr, user: Option<(&str, &str)>) -> Option<Self> {
+    pub fn connect(at: SocketAddr, admin: Option<&Admin>) -> Option<Self> {
         let stream = TcpStream::connect_timeout(&at, Duration::from_secs(1)).ok()?;
         stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
         let mut client = Self { stream: BufReader::new(stream), asked: 0 };
-        client.line()?;
+        let info: Value = serde_json::from_str(client.line()?.strip_prefix("INFO ")?).ok()?;
         let mut hello = json!({ "verbose": false, "headers": true, "no_responders": true });
-        if let Some((user, password)) = user {
-            hello["user"] = user.into();
-            hello["pass"] = password.into();
+        match admin {
+            None => {}
+            Some(Admin::Password(user, password)) => (hello["user"], hello["pass"]) = (json!(user), json!(password)),
+            Some(Admin::Jwt(jwt, seed)) => {
+                let key = Ed25519KeyPair::from_seed_unchecked(seed).ok()?;
+                let signature = key.sign(info["nonce"].as_str()?.as_bytes());
+                (hello["jwt"], hello["sig"]) = (json!(jwt), json!(BASE64URL_NOPAD.encode(signature.as_ref())));
+            }
         }
         client.say(&format!("CONNECT {hello}\r\nSUB _INBOX.test.* 1\r\nPING\r\n"))?;
         while client.line()? != "PONG" {}

@@ -12,6 +12,7 @@ fn sample(kind: Kind, sink: usize) -> Value {
         Kind::Boolean => json!(true),
         Kind::Integer(least, _) => json!(least),
         Kind::Text | Kind::Word => json!("word"),
+        Kind::Subject => json!("word.{epoch}"),
         Kind::Choice(words) => json!(words[0]),
         Kind::Duration(least, _) => json!(format!("{least}ms")),
         Kind::Size => json!("1KiB"),

@@ -309,6 +309,10 @@ fn describe(kind: Kind, lang: Lang) -> String {
             "一个不含空格和 . * > / \\ 的词，最多 64 个字符",
             "one word in quotes, without spaces and . * > / \\, of at most 64 characters",
         ),
+        Kind::Subject => fixed(
+            "用点隔开的几个词，其中要有 {epoch}，可以有 {region}、{terminal}；不含空格和 * >",
+            "words with dots between them, in quotes, with {epoch} and, if wanted, {region} and {terminal}; without spaces and * >",
+        ),
         Kind::Choice(words) => lang.pick(format!("以下之一：{}", list(words, lang)), format!("one of {}", list(words, lang))),
         Kind::Duration(least, most) => {
             let text = |ms| duration::render(Duration::from_millis(ms));

@@ -14,6 +14,8 @@ pub enum Kind {
     Text,
     /// A word that can stand in a subject or a file name: no spaces, dots, stars or slashes.
     Word,
+    /// Words with dots between them, one of them or a part of one `{epoch}`, so that no two logs meet there.
+    Subject,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// A duration between the two, in milliseconds, both included.
@@ -300,7 +302,7 @@ const SINK: &[Variant] = &[
             must("name", Kind::Text),
             must("servers", Kind::List(&Kind::Url(&["tls", "nats"]))),
             may("stream", Kind::Word),
-            may("subject", Kind::Text),
+            may("subject", Kind::Subject),
             may("credentials", Kind::Path),
             may("ca", Kind::Path),
             may("client-cert", Kind::Path),

@@ -51,11 +51,21 @@ pub(super) fn is_steering(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// Whether records can go there: words that NATS takes, and each epoch by itself.
+fn is_subject(text: &str) -> bool {
+    let filled = ["{region}", "{terminal}", "{epoch}"].iter().fold(text.to_owned(), |text, name| text.replace(name, "x"));
+    text.contains("{epoch}")
+        && !filled.contains(|c: char| c.is_whitespace() || "*>{}".contains(c))
+        && filled.split('.').all(|word| !word.is_empty())
+        && !filled.starts_with(['$', '_'])
+}
+
 fn check_text(kind: Kind, text: &str) -> Result<Value, Problem> {
     let absolute = || text.starts_with('/') && plain(text);
     let good = match kind {
         Kind::Text => plain(text),
         Kind::Word => plain(text) && text.chars().count() <= 64 && !text.contains(|c: char| c.is_whitespace() || ".*>/\\".contains(c)),
+        Kind::Subject => plain(text) && text.len() <= 256 && is_subject(text),
         Kind::Choice(words) => words.contains(&text),
         Kind::Duration(least, most) => {
             duration::parse(text).is_ok_and(|length| (u128::from(least)..=u128::from(most)).contains(&length.as_millis()))
@@ -106,4 +116,21 @@ fn is_public_key(text: &str) -> bool {
     let base64 = text.strip_suffix('=').unwrap_or(text);
     (text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit()))
         || (base64.len() == 43 && base64.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/-_".contains(&b)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_has_the_epoch_in_it_and_no_wildcard() {
+        for good in ["isonet.{region}.{terminal}.{epoch}", "{epoch}", "a.b-{epoch}.c"] {
+            assert!(is_subject(good), "{good}");
+        }
+        for bad in
+            ["isonet.{terminal}", "a..{epoch}", "a.{epoch}.", "a.*.{epoch}", "{epoch}.>", "a b.{epoch}", "a.{site}.{epoch}", "$JS.{epoch}"]
+        {
+            assert!(!is_subject(bad), "{bad}");
+        }
+    }
 }

@@ -103,7 +103,7 @@ impl Courier {
                         _ => return,
                     },
                     () = until(wait.until) => break,
-                    lost = sink.idle() => wait = self.hindered(&mut way, &lost),
+                    ended = sink.idle() => wait = self.hindered(&mut way, &ended),
                 }
             }
         }

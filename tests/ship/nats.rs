@@ -1,10 +1,16 @@
 //! The NATS sink against real nats-servers.
 
-use crate::log::{Log, open_gate};
+mod chaos;
+mod jwt;
+mod log;
+mod proxy;
+mod refusals;
+
 use crate::peers::nats::{STREAM, Servers, Setup, Version};
 use isonet::sink::nats::{Names, NatsSink, Target};
 use isonet::sink::{Beat, Cargo, Obstacle, Shipped, Sink};
 use isonet::spool::Line;
+use log::{Log, open_gate};
 use serde_json::json;
 use std::time::Duration;
 use tokio::time::Instant;

@@ -1,12 +1,12 @@
-//! What JetStream answers: acknowledgements, refusals, messages that it holds. Pure.
+//! What `JetStream` answers: acknowledgements, refusals, messages that it holds. Pure.
 
-use super::wire::{Message, read_headers};
+use super::wire::{Message, one_line, read_headers};
 use crate::sink::{Hindrance, Obstacle};
 use data_encoding::BASE64;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-/// JetStream's number for "no message found".
+/// Its number for "no message found".
 const NO_MESSAGE: u32 = 10037;
 
 /// A refusal.
@@ -15,7 +15,7 @@ const NO_MESSAGE: u32 = 10037;
 pub struct Refusal {
     /// As in HTTP.
     pub code: u16,
-    /// JetStream's own.
+    /// Its own.
     pub err_code: u32,
     /// In words.
     pub description: String,
@@ -55,7 +55,7 @@ impl Refusal {
             (_, 401 | 403) => Obstacle::Identity,
             _ => Obstacle::Setup,
         };
-        Hindrance::new(obstacle, format!("{receiver}: {} ({})", self.description, self.err_code))
+        Hindrance::new(obstacle, format!("{receiver}: {} ({})", one_line(&self.description), self.err_code))
     }
 }
 
@@ -87,7 +87,7 @@ pub fn outcome(message: &Message, stream: &str, count: usize) -> Result<Outcome,
     let ack: Ack = json(message)?;
     match ack {
         Ack { error: Some(refusal), .. } => Ok(Outcome::Refused(refusal)),
-        ack if ack.stream != stream => Err(format!("acknowledged by stream `{}`, not by `{stream}`", ack.stream)),
+        ack if ack.stream != stream => Err(format!("acknowledged by stream `{}`, not by `{stream}`", one_line(&ack.stream))),
         Ack { duplicate: true, .. } => Ok(Outcome::Known),
         Ack { seq: 0, .. } => Err("acknowledged without a number".to_owned()),
         ack if ack.count.unwrap_or(1) != count => Err(format!("acknowledged {} of {count}", ack.count.unwrap_or(1))),

@@ -141,8 +141,10 @@ impl NatsSink {
                 Err(hindrance) => worst = Some(hindrance),
             }
         }
-        // Files may have been put right since they were read.
-        self.tls = None;
+        if worst.as_ref().is_some_and(|worst: &Hindrance| matches!(worst.obstacle, Obstacle::Certificate | Obstacle::Identity)) {
+            // The files may be put right.
+            self.tls = None;
+        }
         Err(worst.unwrap_or_else(|| Hindrance::new(Obstacle::Absent, format!("{server}: has no address"))))
     }
 

@@ -153,14 +153,14 @@ impl Session {
         while !self.out.is_empty() {
             let piece = self.out.len().min(WRITE);
             let written = match timeout(self.patience, self.line.write(&self.out[..piece])).await {
-                Err(_) => return Err(Hindrance::new(Obstacle::Busy, format!("{}: takes no more bytes", self.receiver))),
+                Err(_) => return Err(Hindrance::new(Obstacle::Silent, format!("{}: takes no more bytes", self.receiver))),
                 Ok(Ok(0)) => return Err(Hindrance::new(Obstacle::Broken, format!("{}: takes no more bytes", self.receiver))),
                 Ok(written) => written.map_err(|error| refused(&self.receiver, &error))?,
             };
             self.out.drain(..written);
         }
         match timeout(self.patience, self.line.flush()).await {
-            Err(_) => Err(Hindrance::new(Obstacle::Busy, format!("{}: takes no more bytes", self.receiver))),
+            Err(_) => Err(Hindrance::new(Obstacle::Silent, format!("{}: takes no more bytes", self.receiver))),
             Ok(flushed) => flushed.map_err(|error| refused(&self.receiver, &error)),
         }
     }
@@ -220,9 +220,7 @@ fn refusal(receiver: &str, words: &str) -> Hindrance {
     } else {
         Obstacle::Broken
     };
-    // Others' bytes, for a line of the log.
-    let words: String = words.chars().take(200).map(|c| if c.is_control() { '?' } else { c }).collect();
-    Hindrance::new(obstacle, format!("{receiver}: {words}"))
+    Hindrance::new(obstacle, format!("{receiver}: {}", wire::one_line(words)))
 }
 
 #[cfg(test)]

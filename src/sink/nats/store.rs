@@ -116,8 +116,8 @@ impl Open {
             }
             let cargo = self.next_of(run);
             if let Some(seq) = self.store(target, &subject, cargo, tip.expected).await? {
-                let last = cargo.last().map(|entry| entry.at.seq);
-                self.tip = Some((first.at.epoch.clone(), Tip { expected: seq, last, lost: None }));
+                let tip_now = Tip { expected: seq, last: cargo.last().map(|entry| entry.at.seq), lost: None };
+                self.tip = Some((first.at.epoch.clone(), tip_now));
                 lost = lost.or(tip.lost);
                 (*accepted, looks) = (*accepted + cargo.len(), 0);
             }

@@ -190,6 +190,11 @@ pub fn publish(out: &mut Vec<u8>, subject: &str, reply: Option<&str>, headers: &
     out.extend_from_slice(b"\r\n");
 }
 
+/// Others' words, fit to stand in a line of ours.
+pub fn one_line(words: &str) -> String {
+    words.chars().take(200).map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

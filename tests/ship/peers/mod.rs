@@ -1,5 +1,6 @@
 //! Real receivers, as processes of a test.
 
+pub mod nats;
 pub mod syslog;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -20,13 +21,17 @@ pub fn address(port: u16) -> SocketAddr {
 
 /// Where `tests/ship/fetch` has laid the receivers; `None` = it has not, which is said.
 pub fn receivers() -> Option<PathBuf> {
+    laid("ship/receivers", "fetch")
+}
+
+fn laid(at: &str, by: &str) -> Option<PathBuf> {
     // TARGET/debug/deps/ship-…
     let test = std::env::current_exe().unwrap();
-    let laid = test.ancestors().nth(3).unwrap().join("ship/receivers");
+    let laid = test.ancestors().nth(3).unwrap().join(at);
     if laid.is_dir() {
         return Some(laid);
     }
-    println!("SKIPPED: tests/ship/fetch has laid no receivers at {}", laid.display());
+    println!("SKIPPED: tests/ship/{by} has laid no receivers at {}", laid.display());
     None
 }
 

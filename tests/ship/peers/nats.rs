@@ -1,21 +1,19 @@
 //! nats-servers for tests: one or a cluster, on loopback addresses of their own; start, kill, freeze, go on; and what a stream holds, read by a client
 //! that shares nothing with the product.
 
-use data_encoding::BASE64;
+use data_encoding::{BASE64, BASE64URL_NOPAD};
+use ring::signature::Ed25519KeyPair;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::time::Instant;
 
 /// The stream that tests ship to.
 pub const STREAM: &str = "ISONET";
-const CLIENTS: u16 = 4222;
 /// For anything to come up or to come round.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -28,32 +26,9 @@ pub enum Version {
     Old,
 }
 
-/// The program; `None` = it cannot be had here, which is said.
-pub fn program(version: Version) -> Option<PathBuf> {
-    static MADE: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let made = MADE.get_or_init(|| {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/ship/fetch-nats");
-        // The script decides by this where; cargo does not set it for tests.
-        let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).parent().expect("it lies below the target directory").to_owned();
-        let output = Command::new(script).env("CARGO_TARGET_DIR", target).stderr(Stdio::piped()).output().ok()?;
-        if !output.status.success() {
-            eprintln!("{}", String::from_utf8_lossy(&output.stderr));
-            return None;
-        }
-        Some(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()))
-    });
-    let found = made.as_ref().map(|dir| dir.join(if version == Version::New { "new" } else { "old" }));
-    if found.is_none() {
-        println!("SKIPPED: nats-server can be fetched from neither PyPI nor Debian");
-    }
-    found
-}
-
-/// A loopback address that no other test of this run has.
-fn address() -> Ipv4Addr {
-    static NEXT: AtomicU8 = AtomicU8::new(1);
-    let [.., high, low] = std::process::id().to_be_bytes();
-    Ipv4Addr::new(127, 32 | high & 0x1f, low, NEXT.fetch_add(1, Ordering::Relaxed))
+/// The program; `None` = it was not laid, which is said.
+fn program(version: Version) -> Option<PathBuf> {
+    Some(super::laid("ship/nats", "fetch-nats")?.join(if version == Version::New { "new" } else { "old" }))
 }
 
 /// One server.
@@ -104,8 +79,17 @@ impl Drop for Node {
 pub struct Servers {
     /// In the order of their names.
     pub nodes: Vec<Node>,
-    /// With what the test's own client comes in: a URL's user part, `user:password`.
-    pub admin: Option<(&'static str, &'static str)>,
+    /// Who the test's own client is.
+    pub admin: Option<Admin>,
+}
+
+/// Who may do anything.
+#[derive(Debug, Clone)]
+pub enum Admin {
+    /// User and password.
+    Password(&'static str, &'static str),
+    /// A JWT, and the seed of its key.
+    Jwt(String, [u8; 32]),
 }
 
 /// How servers are set up, beyond what all are.
@@ -115,21 +99,23 @@ pub struct Setup {
     pub lines: String,
     /// Inside `jetstream {}`.
     pub jetstream: String,
-    /// What the test's own client says who it is.
-    pub admin: Option<(&'static str, &'static str)>,
+    /// Who the test's own client says it is.
+    pub admin: Option<Admin>,
+    /// Where the first one listens; else it is chosen.
+    pub at: Option<IpAddr>,
 }
 
 impl Servers {
     /// So many, running and ready, with a `JetStream` of their own. `None` = they cannot be had here.
     pub fn start(version: Version, count: usize, setup: &Setup) -> Option<Self> {
         let program = program(version)?;
-        let addresses: Vec<Ipv4Addr> = (0..count).map(|_| address()).collect();
+        let addresses: Vec<IpAddr> = (0..count).map(|i| setup.at.filter(|_| i == 0).unwrap_or_else(|| super::address(0).ip())).collect();
         let routes: Vec<String> = addresses.iter().map(|ip| format!("nats://{ip}:6222")).collect();
         let nodes = addresses.iter().enumerate().map(|(i, ip)| {
             let dir = tempfile::tempdir().expect("a directory");
             let store = dir.path().join("store");
             let mut conf = format!(
-                "server_name: n{i}\nlisten: \"{ip}:{CLIENTS}\"\njetstream {{ store_dir: \"{}\"\n{} }}\n{}\n",
+                "server_name: n{i}\nlisten: \"{ip}:4222\"\njetstream {{ store_dir: \"{}\"\n{} }}\n{}\n",
                 store.display(),
                 setup.jetstream,
                 setup.lines
@@ -138,9 +124,9 @@ impl Servers {
                 conf.extend(["cluster { name: c, listen: \"", &ip.to_string(), ":6222\", routes: [", &routes.join(", "), "] }\n"]);
             }
             std::fs::write(dir.path().join("conf"), conf).expect("a configuration");
-            Node { program: program.clone(), dir, at: SocketAddr::from((*ip, CLIENTS)), child: None }
+            Node { program: program.clone(), dir, at: SocketAddr::new(*ip, 4222), child: None }
         });
-        let mut servers = Self { nodes: nodes.collect(), admin: setup.admin };
+        let mut servers = Self { nodes: nodes.collect(), admin: setup.admin.clone() };
         servers.start_all();
         Some(servers)
     }
@@ -189,7 +175,7 @@ impl Servers {
     pub fn client(&self) -> Client {
         let mut found = None;
         wait(|| {
-            found = self.nodes.iter().filter(|node| node.child.is_some()).find_map(|node| Client::connect(node.at, self.admin));
+            found = self.nodes.iter().filter(|node| node.child.is_some()).find_map(|node| Client::connect(node.at, self.admin.as_ref()));
             found.is_some()
         });
         found.expect("a server answers")
@@ -268,15 +254,20 @@ pub struct Client {
 
 impl Client {
     /// In the clear.
-    pub fn connect(at: SocketAddr, user: Option<(&str, &str)>) -> Option<Self> {
+    pub fn connect(at: SocketAddr, admin: Option<&Admin>) -> Option<Self> {
         let stream = TcpStream::connect_timeout(&at, Duration::from_secs(1)).ok()?;
         stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
         let mut client = Self { stream: BufReader::new(stream), asked: 0 };
-        client.line()?;
+        let info: Value = serde_json::from_str(client.line()?.strip_prefix("INFO ")?).ok()?;
         let mut hello = json!({ "verbose": false, "headers": true, "no_responders": true });
-        if let Some((user, password)) = user {
-            hello["user"] = user.into();
-            hello["pass"] = password.into();
+        match admin {
+            None => {}
+            Some(Admin::Password(user, password)) => (hello["user"], hello["pass"]) = (json!(user), json!(password)),
+            Some(Admin::Jwt(jwt, seed)) => {
+                let key = Ed25519KeyPair::from_seed_unchecked(seed).ok()?;
+                let signature = key.sign(info["nonce"].as_str()?.as_bytes());
+                (hello["jwt"], hello["sig"]) = (json!(jwt), json!(BASE64URL_NOPAD.encode(signature.as_ref())));
+            }
         }
         client.say(&format!("CONNECT {hello}\r\nSUB _INBOX.test.* 1\r\nPING\r\n"))?;
         while client.line()? != "PONG" {}
@@ -321,11 +312,6 @@ impl Client {
             }
         }
     }
-}
-
-/// An address where nobody is, for those who want to stand there.
-pub fn elsewhere() -> IpAddr {
-    address().into()
 }
 
 /// What goes by under a subject from now on.

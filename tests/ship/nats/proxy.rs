@@ -39,7 +39,7 @@ pub struct Proxy {
 impl Proxy {
     /// To this server; a good line at first.
     pub fn to(server: SocketAddr, seed: u64) -> Self {
-        let listener = TcpListener::bind((crate::peers::nats::elsewhere(), 4222)).expect("an address of our own");
+        let listener = TcpListener::bind(crate::peers::address(4222)).expect("an address of our own");
         let faults = Arc::new(Faults {
             lose: 0.into(),
             cut: 0.into(),

@@ -130,7 +130,7 @@ async fn a_receiver_that_is_away_is_tried_less_and_less_often_and_hears_a_fresh_
         *world.well.borrow_mut() = false;
         let (well, given) = (Rc::clone(&world.well), Rc::clone(&world.given));
         let mend = async {
-            sleep(Duration::from_mins(60)).await;
+            sleep(Duration::from_hours(1)).await;
             assert!((12..60).contains(&given.borrow().len()), "{:?}", given.borrow());
             assert!(given.borrow().iter().all(|given| given.1.is_some()), "each attempt begins with one");
             *well.borrow_mut() = true;
@@ -178,7 +178,7 @@ async fn goodbye_is_the_last_word_to_who_listens_and_never_waits_for_who_does_no
             };
             tokio::select! {
                 () = bye => {}
-                () = world.ships(Some(FIVE), Duration::from_mins(60)) => {}
+                () = world.ships(Some(FIVE), Duration::from_hours(1)) => {}
             }
             assert_eq!(begin.elapsed().as_secs(), 400, "the courier ends at once");
             let last = world.given().last().cloned().expect("some");

@@ -27,8 +27,8 @@
 //! | receiver | ends with | stopped | killed | resumes sessions |
 //! |---|---|---|---|---|
 //! | rsyslog, TCP | - | 0 | at most 19 of a batch | - |
-//! | rsyslog, GnuTLS | end of the stream | 0 | 0 | never |
-//! | rsyslog, OpenSSL | `close_notify` | 0 | at most 78 of a batch | without client certificates; with them it refuses, and we ask no more |
+//! | rsyslog, `gtls` | end of the stream | 0 | 0 | never |
+//! | rsyslog, `ossl` | `close_notify` | 0 | at most 78 of a batch | without client certificates; with them it refuses, and we ask no more |
 //! | syslog-ng, TCP | - | 0 | 0 | - |
 //! | syslog-ng, TLS | `close_notify` | 0 | 0 | never |
 //! | rsyslog, `direct` queue, TLS | as above | 0 | 0 | as above |

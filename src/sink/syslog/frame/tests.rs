@@ -70,7 +70,7 @@ fn record(weakened: Vec<String>, id: &str) -> Entry {
 fn sealed(record: &Record) -> Vec<u8> {
     let mut value = serde_json::to_string(record).expect("a record is JSON");
     value.truncate(value.len() - 1);
-    value += &format!(",\"prev_hash\":\"{}\"}}", Digest::ZERO);
+    let value = format!("{value},\"prev_hash\":\"{}\"}}", Digest::ZERO);
     seal(value.as_bytes()).trim_ascii_end().to_vec()
 }
 

@@ -183,7 +183,7 @@ fn laid(ground: &mut Ground<'_>, tunnel: &Tunnel) -> Done<Got> {
     // It is given time to come to rest below, so that is not waited for here.
     ground.pc.must(ground.place.start())?;
     ground.wait("the agent's start", mark, |record| word(record, "/agent/event") == "started")?;
-    let said = ground.pc.run("isonet diagnose --json")?;
+    let said = ground.pc.run(DIAGNOSE)?;
     let json = document(&said.out)?;
     if said.status != 0 || !causes(&json).is_empty() {
         return Err(format!("it is well, and was told otherwise: {}: {}", told(&json), said.out));
@@ -194,6 +194,8 @@ fn laid(ground: &mut Ground<'_>, tunnel: &Tunnel) -> Done<Got> {
 }
 
 const SCRIPT: &str = "/run/deliver/tunnels";
+/// With its own deadline of 10 s an emulated PC that is starved has nothing to show yet.
+const DIAGNOSE: &str = "isonet diagnose --json --deadline 30s";
 
 fn healthy(ground: &mut Ground<'_>, tunnel: &Tunnel) -> Done<Got> {
     let got = lay(ground, tunnel)?;
@@ -206,7 +208,7 @@ fn broken(ground: &mut Ground<'_>, tunnel: &Tunnel, fault: &Fault) -> Done<Got> 
     let mark = ground.mark()?;
     let broken_at = at(ground.pc.must(&format!("{SCRIPT} break {} {}", fault.what, tunnel.kind))?.at_ms);
     ground.pc.until(&format!("{SCRIPT} shows {} {}", fault.what, tunnel.kind), SOON)?;
-    let said = ground.pc.run("isonet diagnose --json")?;
+    let said = ground.pc.run(DIAGNOSE)?;
     let json = document(&said.out)?;
     let asked = told(&json);
     judge(fault, said.status, &json).map_err(|why| format!("diagnose: {why}; exit {}: {asked}\n{}", said.status, said.out))?;

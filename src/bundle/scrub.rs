@@ -84,7 +84,7 @@ impl Scrub {
             Value::Array(items) => items.iter_mut().for_each(|item| self.json(item)),
             Value::Object(members) => {
                 for (key, member) in members.iter_mut() {
-                    if is_word(key, WORDS) && member.is_string() {
+                    if is_word(key, WORDS) && (member.is_string() || member.is_number() || member.is_array()) {
                         *member = Value::from(MASK);
                     } else {
                         self.json(member);
@@ -117,10 +117,13 @@ impl Scrub {
 
     /// The lines of a unit's file: what it puts into the environment or hands over as credentials keeps its name only.
     pub fn unit(&self, text: &str) -> String {
+        // What was commented out was in force once.
+        let is_secret = |key: &str| {
+            let key = key.trim().trim_start_matches(['#', ';']).trim();
+            key == "Environment" || key.ends_with("Credential") || key.ends_with("CredentialEncrypted")
+        };
         let line = |line: &str| match line.split_once('=') {
-            Some((key, value))
-                if key.trim() == "Environment" || key.trim().ends_with("Credential") || key.trim().ends_with("CredentialEncrypted") =>
-            {
+            Some((key, value)) if is_secret(key) => {
                 let name = value.trim().trim_matches(['"', '\'']).split(['=', ':']).next().unwrap_or_default();
                 format!("{key}={name}={MASK}")
             }
@@ -155,12 +158,19 @@ fn without_user(text: &str) -> String {
         out.push_str(&rest[..from]);
         rest = &rest[from..];
         let end = rest.find(|c: char| "/?#\"'<>\\".contains(c) || c.is_whitespace()).unwrap_or(rest.len());
-        if let Some(user) = rest[..end].rfind('@') {
+        if let Some(user) = rest[..end].rfind('@').or_else(|| in_a_password(rest, end)) {
             out.push_str(MASK);
             rest = &rest[user..];
         }
     }
     out + rest
+}
+
+/// The sign behind a password with a slash or the like in it, which ends the authority too early: what stands behind its colon is no port.
+fn in_a_password(rest: &str, end: usize) -> Option<usize> {
+    let (_, port) = rest[..end].split_once(':').filter(|(host, _)| !host.starts_with('['))?;
+    let whole = rest.find(|c: char| "\"'<>\\".contains(c) || c.is_whitespace()).unwrap_or(rest.len());
+    rest[..whole].rfind('@').filter(|_| !port.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// An address that is all of a text, without its query and fragment.
@@ -191,6 +201,8 @@ fn after_words(line: &str) -> String {
         let length = match after.chars().next() {
             _ if whole => after.len(),
             Some(quote @ ('"' | '\'')) => after[1..].find(quote).map_or(after.len(), |close| close + 2),
+            // A bracket may be part of it.
+            Some(open) if "([{<|&;,".contains(open) => after.find(char::is_whitespace).unwrap_or(after.len()),
             _ => after.find(ENDS).unwrap_or(after.len()),
         };
         if length > 0 && !after.starts_with(MASK) {
@@ -286,6 +298,9 @@ mod tests {
             ("-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----\nafter", "after"),
             ("a\\n-----BEGIN OpenVPN Static key V1-----\\nhunter2\\n-----END OpenVPN Static key V1-----\\nb", "\\nb"),
             ("-----BEGIN RSA PRIVATE KEY-----\nhunter2 and no end", ""),
+            ("password = (hunter2) next", " next"),
+            ("psk=[hunter2 up", " up"),
+            ("proxy http://bob:hun/hunter2@host.example:3128 gone", "@host.example:3128 gone"),
         ] {
             let out = scrubbed(text);
             assert!(
@@ -305,6 +320,7 @@ mod tests {
             "https://settle.example:8443/health",
             "10.20.0.0/16 dev tun0 proto static metric 50",
             "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
+            "https://settle.example:8443/a@b and http://[fe80::1]/a@b",
             "bypass: yes, compass = north, spin: 3",
             "",
         ] {
@@ -333,13 +349,19 @@ mod tests {
         Scrub::default().json(&mut value);
         let text = value.to_string();
         assert!(!text.contains("hunter2") && text.contains("\"n\":\"ok\"") && text.contains("@h/p?(masked)"), "{text}");
+        let mut more = serde_json::json!({ "passwords": 1, "pin": 482_913, "secret": ["hunter2"], "token": { "is_known": true, "at": "x" }, "psk": null });
+        Scrub::default().json(&mut more);
+        assert_eq!(
+            more,
+            serde_json::json!({ "passwords": 1, "pin": MASK, "secret": MASK, "token": { "is_known": true, "at": "x" }, "psk": null })
+        );
         let lines = Scrub::default().lines("{\"b\":1,  \"a\":\"x\"}\n{\"a\":\"password=hunter2\"}\nnot json password=hunter2\n");
         assert!(lines.starts_with("{\"b\":1,  \"a\":\"x\"}\n") && !lines.contains("hunter2") && lines.ends_with('\n'), "{lines}");
     }
 
     #[test]
     fn a_unit_keeps_the_names_of_its_environment() {
-        let unit = "[Service]\nEnvironment=\"A=hunter2\" B=hunter2\nSetCredential=key:hunter2\nExecStart=/usr/bin/isonet run\nEnvironment=C=1 \\\n D=hunter2\n";
+        let unit = "[Service]\nEnvironment=\"A=hunter2\" B=hunter2\nSetCredential=key:hunter2\nExecStart=/usr/bin/isonet run\nEnvironment=C=1 \\\n D=hunter2\n# Environment=E=hunter2\n;SetCredential=k:hunter2\n";
         let out = Scrub::default().unit(unit);
         assert!(
             !out.contains("hunter2") && out.contains("Environment=A=(masked)") && out.contains("ExecStart=/usr/bin/isonet run"),

@@ -81,6 +81,7 @@ pub fn unseen_what(what: &str, lang: Lang) -> Option<&'static str> {
         "vpn.log" => ("VPN 日志里写了什么", "what the VPN's log says"),
         "vpn.counters" => ("VPN 收发了多少", "what came and went through the VPN"),
         "settings.files" => ("设置文件里写了什么", "what the settings' files say"),
+        "settings.hostname" => ("主机名", "the host name"),
         "settings.network" => ("电脑的网络设置", "how this PC's network is set up"),
         "firewall.rules" => ("防火墙的规则", "the firewall's rules"),
         "software.processes" => ("有哪些程序在运行", "which programs run"),

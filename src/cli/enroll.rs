@@ -17,6 +17,9 @@ use crate::watch::{Outside, outside_now};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+/// The exit status where this user may not.
+const NOT_PERMITTED: u8 = 77;
+
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// 查看基线及现在的差别 / Show the baseline and what differs now
@@ -207,6 +210,13 @@ impl EnrollError {
                 lang.pick(
                     format!("{dir} 中没有基线：尚未登记。请运行 isonet enroll"),
                     format!("there is no baseline in {dir}: not enrolled. Run isonet enroll"),
+                )
+            }
+            Self::Store(error) if error.exit_code() == NOT_PERMITTED => {
+                let what = render_store(error, lang);
+                lang.pick(
+                    format!("{what}\n  当前用户没有权限，什么都没有改：请在命令前加 sudo（或用 root）再运行一次"),
+                    format!("{what}\n  this user may not, and nothing was changed: run it again with sudo (or as root)"),
                 )
             }
             Self::Store(error) => render_store(error, lang),

@@ -147,7 +147,7 @@ fn told(out: &Path, size: usize, bundle: &Bundle, lang: Lang) -> String {
         )
         .to_owned(),
     ];
-    lines.extend(bundle.files().map(|(name, size)| format!("  {name}  {size}")));
+    lines.extend(bundle.files().map(|(name, size)| format!("  {}  {size}", clean(name))));
     if !bundle.missing().is_empty() {
         lines.push(lang.pick("缺少的：", "Missing:").to_owned());
         lines.extend(bundle.missing().iter().map(|missing| format!("  {}: {}", clean(&missing.what), clean(&missing.because))));

@@ -14,7 +14,7 @@ use super::tally::Tally;
 use crate::baseline::{Enrolment, Mark, mark, this_terminal};
 use crate::catalogue::Lang;
 use crate::config::{self, Config, Loaded, LogLevel};
-use crate::incident::{Covered, Effect, Engine, Input};
+use crate::incident::{Effect, Engine, Input};
 use crate::infer::World;
 use crate::model::{AgentEvent, Draft, Goodbye, Outcome, Stamp, Watched, What};
 use crate::report::Facing;
@@ -197,7 +197,7 @@ impl Service {
         let mut watchers = Watchers::begin(watches, clock, &config, &enrolment);
         let grants = Grants::open(&orders.state_dir);
         watchers.regrant(grants.windows());
-        watchers.recall(Covered::of(&open), recorder.lived());
+        watchers.recall(&open, recorder.lived());
         Ok(Self {
             now: clock,
             enrolled,

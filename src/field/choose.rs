@@ -181,7 +181,8 @@ fn parts(cell: &str) -> impl Iterator<Item = &str> {
 fn is_there(pc: &Pc, mark: Mark, cell: &str) -> bool {
     match mark {
         Mark::Hostname => pc.hostname.as_deref().is_some_and(|name| is_same(Some(cell), name) || is_same(Some(cell), short(name))),
-        Mark::Mac => parts(cell).any(|part| pc.macs.iter().any(|mac| plain_mac(mac) == plain_mac(part))),
+        // Tunnels have hardware addresses of other lengths, and a cell may say "none": neither is like the other.
+        Mark::Mac => parts(cell).filter_map(plain_mac).any(|part| pc.macs.iter().any(|mac| plain_mac(mac).as_ref() == Some(&part))),
         Mark::Address => parts(cell).any(|part| pc.addresses.iter().any(|own| lies(own, part))),
     }
 }
@@ -199,10 +200,10 @@ fn lies(own: &IpNet, written: &str) -> bool {
     written.parse::<IpNet>().is_ok_and(|net| if net.trunc() == net { net.contains(&own.addr()) } else { net.addr() == own.addr() })
 }
 
-/// The twelve digits, however they are parted; `None` for what is no hardware address.
+/// The twelve digits, however they are parted; `None` for what is no hardware address of a card, such as nothing but zeros.
 fn plain_mac(text: &str) -> Option<String> {
     let digits: String = text.chars().filter(|c| !":-.".contains(*c)).collect::<String>().to_ascii_lowercase();
-    (digits.len() == 12 && digits.bytes().all(|b| b.is_ascii_hexdigit())).then_some(digits)
+    (digits.len() == 12 && digits.bytes().all(|b| b.is_ascii_hexdigit()) && digits.bytes().any(|b| b != b'0')).then_some(digits)
 }
 
 /// What this PC has where a row says otherwise.
@@ -295,6 +296,15 @@ P005,Hill,,hill,00:11:22:aa:bb:05,,
         assert_eq!(off, [("address".to_owned(), "10.20.3.11".to_owned(), "192.168.1.5/24".to_owned())], "the gateway is as expected");
         assert_eq!(expectations(&list, &list.rows[3], &pc("pc", "x", "10.20.3.11/24")), []);
         assert_eq!(expectations(&list, &list.rows[2], &stranger())[0].0, "gateway");
+    }
+
+    #[test]
+    fn a_word_in_place_of_a_hardware_address_fits_no_pc() {
+        for (cell, mac) in [("无", "0a:00:00:01"), ("N/A", "x"), ("-", ""), ("00:00:00:00:00:00", "00:00:00:00:00:00")] {
+            let list = List::read("sites.csv", format!("code,mac\nP1,{cell}\n").as_bytes()).expect("a list");
+            let chosen = choose("sites.csv", &list, &pc("pc", mac, "192.168.1.5/24"), Wanted::default());
+            assert!(matches!(chosen, Err(FieldError::NoRow { .. })), "{cell} for {mac}: {chosen:?}");
+        }
     }
 
     #[test]

@@ -70,6 +70,14 @@ impl List {
         let mut records = reader.records().map(|record| {
             let record = record.map_err(|error| refused(error.position().map_or(1, csv::Position::line), error.to_string()))?;
             let line = record.position().map_or(1, csv::Position::line);
+            // Only the last cell of the last row can end without the quote that it began with.
+            let runs_on = record.iter().next_back().is_some_and(|cell| cell.contains('\n'));
+            if runs_on
+                && !text.trim_end().ends_with('"')
+                && text.trim_end().ends_with(record.iter().next_back().unwrap_or_default().trim_end())
+            {
+                return Err(FieldError::Unclosed { file: file.to_owned(), line });
+            }
             Ok((line, record.iter().map(tidy).collect::<Vec<String>>()))
         });
         let (line, headers) = records.next().ok_or_else(|| FieldError::NoRows { file: file.to_owned() })??;
@@ -191,6 +199,32 @@ mod tests {
         let error = read(b"code,name\nP001,north gate, clinic\n").expect_err("one too many");
         assert_eq!(error, FieldError::TooManyCells { file: "sites.csv".to_owned(), line: 2, columns: 2, extra: "clinic".to_owned() });
         assert!(read(b"").is_err() && read(b"code,name\n").is_err() && read(b"\xef\xbb\xbf").is_err());
+    }
+
+    #[test]
+    fn a_quote_that_is_not_closed_hides_no_rows() {
+        let error = read(b"code,name\nP1,a\nP2,\"North\nP3,c\nP4,d\n").expect_err("two rows would be gone");
+        assert_eq!(error, FieldError::Unclosed { file: "sites.csv".to_owned(), line: 3 });
+        assert!(Lang::ALL.iter().all(|lang| error.render(*lang).contains('3')));
+        for closed in ["code,name\nP1,\"a\nb\"\n", "code,name,note\nP1,\"a\nb\",c\n", "code,name\nP1,5\" disk\nP2,b\n", "code,name\nP1,\"a"]
+        {
+            assert!(read(closed.as_bytes()).is_ok(), "{closed:?}");
+        }
+    }
+
+    #[test]
+    fn a_list_as_large_as_may_be_is_read_in_a_moment_and_its_copies_are_told() {
+        let rows: String = (0..100_000).map(|n| format!("P{n:06},\u{836f}\u{5e97}{n},h{n}\r\n")).collect();
+        let text = format!("\u{feff}code,name,hostname\r\n{rows}P099999,x,h5\r\n");
+        assert!((text.len() as u64) < LARGEST);
+        let began = crate::sys::clock::now();
+        let list = read(text.as_bytes()).expect("a list");
+        assert_eq!((list.rows.len(), list.rows[100_000].line), (100_001, 100_002));
+        let pc = crate::field::Pc { hostname: Some("h5".to_owned()), ..crate::field::Pc::default() };
+        let twice = crate::field::choose("sites.csv", &list, &pc, crate::field::Wanted::default());
+        assert!(matches!(twice, Err(FieldError::Ambiguous { ref rows, .. }) if rows.len() == 2), "{twice:?}");
+        let took = crate::sys::clock::now() - began;
+        assert!(took.as_secs() < 20, "{took:?}, unoptimised");
     }
 
     mod any_bytes {

@@ -65,7 +65,10 @@ impl Findings {
                 see_again(*key, now, at, book);
                 return true;
             }
-            let unknown = matches!(fingerprint, Fingerprint::Finding(..)) && !looked;
+            let unknown = match fingerprint {
+                Fingerprint::Finding(code, _) => !looked || told.blind.iter().any(|blind| code.is_hidden_by(&blind.what)),
+                _ => false,
+            };
             let stands = self.adopted.contains(fingerprint) && book.incidents.get(key).is_some_and(|incident| stands(incident, at));
             if unknown || stands || !book.may_resolve(*key, at) {
                 return true;
@@ -366,6 +369,28 @@ mod tests {
         assert_eq!(see(2, &["one replica"]), []);
         assert_eq!(see(3, &["no file storage"]), [(Phase::Updated, Severity::Medium, "no file storage".to_owned())]);
         assert_eq!(see(4, &[])[0].0, Phase::Resolved);
+    }
+
+    #[test]
+    fn what_an_earlier_run_left_open_is_not_over_while_its_watcher_cannot_see_it() {
+        for (code, what) in [
+            (FindingCode::IsolationInternetReachable, "outside.roots"),
+            (FindingCode::ExtensionNat, "extension.nat"),
+            (FindingCode::ExtensionForeignNamespace, "extension.namespaces"),
+            (FindingCode::FirewallDown, "firewall.rules"),
+        ] {
+            let (mut ledger, rules) = (Ledger::default(), Thresholds::default());
+            let found = Finding::new(code, Subject::Terminal, Origin::LocalChange);
+            let mut later = Ledger::restored(ledger.watch(&tells(code.watcher(), &[found]), &at(1), &rules));
+            let blind = vec![Blind { what: what.to_owned(), because: Unseen::Error("no use".to_owned()) }];
+            let phases = |changed: &[Incident]| told(changed).into_iter().map(|(_, phase, ..)| phase).collect::<Vec<_>>();
+            let unseen = Watched { watcher: code.watcher(), found: Some(Vec::new()), blind };
+            assert_eq!(phases(&later.watch(&unseen, &at(5), &rules)), [], "{code}");
+            assert_eq!(phases(&later.watch(&unseen, &at(6), &rules)), [Phase::Opened], "{code}: only what is not seen");
+            let elsewhere = vec![Blind { what: "other".to_owned(), ..unseen.blind[0].clone() }];
+            let seen = later.watch(&Watched { blind: elsewhere, ..unseen }, &at(7), &rules);
+            assert_eq!(phases(&seen), [Phase::Resolved, Phase::Resolved], "{code} is seen to be over");
+        }
     }
 
     #[test]

@@ -263,6 +263,23 @@ findings! {
     UploadOverdue = "upload.overdue", Upload, Medium, [Software, Bureau];
 }
 
+impl FindingCode {
+    /// Whether a watcher that cannot see `what` (as in [`Blind`]) may miss this although it is there: that it is not told
+    /// is then no end of it.
+    pub fn is_hidden_by(self, what: &str) -> bool {
+        match what {
+            "outside.roots" => self.watcher() == Watcher::Isolation && self != Self::IsolationUplinkSuspect,
+            "extension.nat" => self == Self::ExtensionNat,
+            "extension.sharing" => self == Self::ExtensionSharing,
+            "extension.namespaces" => self == Self::ExtensionForeignNamespace,
+            "firewall.rules" => matches!(self, Self::FirewallDown | Self::FirewallChanged),
+            "software.processes" => matches!(self, Self::AntivirusDown | Self::SoftwareForbidden),
+            "settings.hostname" => self == Self::SettingsHostname,
+            _ => false,
+        }
+    }
+}
+
 impl fmt::Display for FindingCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.code())

@@ -217,20 +217,7 @@ fn local_battery() -> bool {
 
 /// The zone now, and whether its rules are those of the enrolment.
 fn zone(enrolled: Option<String>, wall: jiff::Timestamp) -> Zone {
-    let rules = |path: &Path| files::read(path, LARGEST).ok();
-    let now = baseline::time_zone_now();
-    let compared = || {
-        let name = enrolled.as_ref().filter(|name| !name.split('/').any(|part| part == ".."))?;
-        let then = rules(&Path::new("/usr/share/zoneinfo").join(name.trim_start_matches('/')))?;
-        let is = rules(Path::new(zone::FILE))?;
-        match &now {
-            Some(_) => Some(is == then),
-            None => zone::mean_the_same(&is, &then, wall),
-        }
-    };
-    // The rules may have been replaced between the one and the other.
-    let same_rules = compared().filter(|same| *same).or_else(compared);
-    Zone { enrolled, now, same_rules }
+    zone::compared(enrolled, baseline::time_zone_now(), wall, |path| files::read(path, LARGEST).ok())
 }
 
 /// Whether this is a virtual machine, as its processor says. One that does not say so is taken for a real one.

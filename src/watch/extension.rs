@@ -22,7 +22,7 @@ mod sharing;
 use super::aside::aside;
 use super::{Blind, Given, Look, MINUTE, Watch};
 use crate::baseline::{Baseline, Forwarding, Lent, Listing, firewall_rules};
-use crate::model::{IfName, Unseen, Watcher};
+use crate::model::{Finding, IfName, Unseen, Watcher};
 use crate::sys::files;
 use crate::sys::murmur::{Murmur, Talk};
 use crate::sys::netlink::{self, Events, Snapshot};
@@ -62,16 +62,7 @@ impl Walked {
     /// Reads rules, sockets and processes. Blocks.
     fn walk(before: Self) -> Self {
         let mut now = Self { blind: Vec::new(), ..before };
-        match firewall_rules() {
-            Ok(Listing { text, hidden, .. }) => {
-                // What was seen before of the part that is hidden now is not over.
-                if hidden.is_none() || now.nat.is_none() {
-                    now.nat = Some(nat::rules(&text));
-                }
-                now.blind.extend(hidden.map(|why| ("extension.nat", why)));
-            }
-            Err(why) => now.blind.push(("extension.nat", why)),
-        }
+        now.list(firewall_rules());
         match sharing::offers(Path::new("/proc")) {
             Ok(offers) => now.offers = Some(offers),
             Err(why) => now.blind.push(("extension.sharing", why)),
@@ -84,6 +75,20 @@ impl Walked {
             now.blind.push(("extension.proxy", why));
         }
         now.glance()
+    }
+
+    /// Takes in what rules were listed.
+    fn list(&mut self, listed: Result<Listing, Unseen>) {
+        match listed {
+            Ok(Listing { text, hidden, .. }) => {
+                // What was seen before of the part that is hidden now is not over.
+                if hidden.is_none() || self.nat.is_none() {
+                    self.nat = Some(nat::rules(&text));
+                }
+                self.blind.extend(hidden.map(|why| ("extension.nat", why)));
+            }
+            Err(why) => self.blind.push(("extension.nat", why)),
+        }
     }
 
     /// Looks into other namespaces only, which tell nothing by themselves. Blocks.
@@ -220,10 +225,15 @@ impl Extension {
         self.remember(&scene, baseline);
         let found = baseline.map(|baseline| judge::judge(&scene, &mut self.memory, baseline, now));
         let blind = self.walked.blind.iter().map(|(what, why)| Blind { what, why: why.clone() }).collect();
-        // What an earlier run left open is not over because it has not stood for long in this one.
-        self.settled |= !self.memory.holds(now);
-        let found = self.settled.then(|| found.unwrap_or_default());
+        let found = self.told(found.unwrap_or_default(), now);
         Look { found, blind, again: self.again(&scene, baseline, now) }
+    }
+
+    /// What is told of all that is found; `None` = nothing yet: what an earlier run left open is not over because it has not stood for long in
+    /// this one.
+    fn told(&mut self, found: Vec<Finding>, now: u64) -> Option<Vec<Finding>> {
+        self.settled |= !self.memory.holds(now);
+        self.settled.then_some(found)
     }
 
     /// How long until the next walk is due; zero = now.
@@ -313,7 +323,7 @@ async fn hears(ear: Option<&Murmur>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Link, LinkKind};
+    use crate::model::{FindingCode, Link, LinkKind, Origin, Subject};
     use crate::testing::link;
 
     #[tokio::test]
@@ -335,6 +345,41 @@ mod tests {
             [110_000, 130_000, 159_600, 190_000].map(&mut walk_and_glance),
             [(false, false), (false, true), (true, true), (false, true)]
         );
+    }
+
+    #[test]
+    fn rules_that_cannot_be_listed_any_more_are_not_over() {
+        let rules = "table ip nat { # handle 1\n\tchain post { # handle 1\n\t\ttype nat hook postrouting priority srcnat; policy accept;\n\t\t\
+            masquerade # handle 2\n\t}\n}\n";
+        let listed = |text: &str, hidden: Option<Unseen>| {
+            let mut listing = Listing::default();
+            (listing.text, listing.hidden) = (text.to_owned(), hidden);
+            Ok(listing)
+        };
+        let why = || Unseen::Error("iptables-legacy-save: not installed".to_owned());
+        let mut walked = Walked::default();
+        let mut after = |listing| {
+            walked.blind.clear();
+            walked.list(listing);
+            (walked.nat.as_ref().map(Vec::len), walked.blind.len())
+        };
+        assert_eq!(after(listed("", Some(why()))), (Some(0), 1), "the part that is to be seen is worth something");
+        assert_eq!(after(listed(rules, None)), (Some(1), 0));
+        assert_eq!(after(listed("", Some(why()))), (Some(1), 1), "what was seen may be in the part that is hidden now");
+        assert_eq!(after(Err(why())), (Some(1), 1));
+        assert_eq!(after(listed("", None)), (Some(0), 0), "seen to be gone");
+    }
+
+    #[tokio::test]
+    async fn nothing_is_told_until_what_is_there_at_the_start_has_stood_and_everything_from_then_on() {
+        let mut extension = Extension::begin();
+        let finding = |link: &str| Finding::new(FindingCode::ExtensionBridge, Subject::Link(IfName::new(link)), Origin::PreExisting);
+        let key = |finding: &Finding| (finding.code, finding.subject.clone());
+        extension.memory.since.insert(key(&finding("br0")), 1000);
+        assert_eq!(extension.told(Vec::new(), 1000), None, "to leave it out would close what an earlier run told of it");
+        assert_eq!(extension.told(vec![finding("br0")], 1000 + judge::HOLD_MS), Some(vec![finding("br0")]));
+        extension.memory.since.insert(key(&finding("br1")), 90_000);
+        assert_eq!(extension.told(vec![finding("br0")], 90_000), Some(vec![finding("br0")]), "what comes later holds nothing back");
     }
 
     #[test]

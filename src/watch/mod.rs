@@ -37,7 +37,7 @@ pub use server_time::ServerTime;
 use crate::baseline::{Baseline, Enrolment};
 use crate::config::Config;
 use crate::incident::Window;
-use crate::model::{Finding, Stamp, Unseen, Watcher};
+use crate::model::{Finding, Incident, Stamp, Unseen, Watcher};
 use futures_util::future::LocalBoxFuture;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -65,6 +65,8 @@ pub struct Given {
     pub grants: Arc<Vec<Window>>,
     /// When an earlier run was last alive; `None` = this is the first, or nothing is known of it.
     pub lived: Option<Stamp>,
+    /// What an earlier run left open when it ended.
+    pub left_open: Arc<Vec<Incident>>,
 }
 
 impl Given {

@@ -4,7 +4,7 @@ use super::{Given, Heard, Look, MINUTE, Watch};
 use crate::baseline::Enrolment;
 use crate::config::Config;
 use crate::incident::{Covered, Window, cover};
-use crate::model::{Blind, Stamp, Watched, Watcher};
+use crate::model::{Blind, Incident, Stamp, Watched, Watcher};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -20,8 +20,13 @@ const APART: Duration = Duration::from_millis(200);
 /// What does not change from look to look.
 type Setting = (Arc<Config>, Arc<Enrolment>, Arc<Vec<Window>>, Arc<Past>);
 
-/// What an earlier run left: what windows covered, and when it was last alive.
-type Past = (Covered, Option<Stamp>);
+/// What an earlier run left: its open incidents, what windows covered, and when it was last alive.
+#[derive(Debug, Clone, Default)]
+struct Past {
+    open: Arc<Vec<Incident>>,
+    covered: Covered,
+    lived: Option<Stamp>,
+}
 
 /// What rounds brought: each look takes it as it is, and none is made for its sake.
 type Rounds = Rc<RefCell<Heard>>;
@@ -56,9 +61,10 @@ impl Watchers {
         self.setting.send_modify(|setting| (setting.0, setting.1) = (Arc::clone(config), Arc::clone(enrolment)));
     }
 
-    /// What windows covered when an earlier run ended, and when it was last alive. Before the first look.
-    pub fn recall(&mut self, covered: Covered, lived: Option<&Stamp>) {
-        self.setting.send_modify(|setting| setting.3 = Arc::new((covered, lived.cloned())));
+    /// What was open when an earlier run ended, and when it was last alive. Before the first look.
+    pub fn recall(&mut self, open: &[Incident], lived: Option<&Stamp>) {
+        let past = Past { open: Arc::new(open.to_vec()), covered: Covered::of(open), lived: lived.cloned() };
+        self.setting.send_modify(|setting| setting.3 = Arc::new(past));
     }
 
     /// From now on under these windows: everything is looked at again.
@@ -93,12 +99,12 @@ async fn keep(
     rounds: Rounds,
     tell: mpsc::Sender<Watched>,
 ) {
-    let (mut covered, lived) = Past::clone(&setting.borrow().3);
+    let Past { open, mut covered, lived } = Past::clone(&setting.borrow().3);
     loop {
         let (config, enrolment, grants, _) = setting.borrow_and_update().clone();
         let looked = Instant::now();
         let Heard { server, known } = rounds.borrow().clone();
-        let given = Given { at: now(), config, enrolment, server, known, grants, lived: lived.clone() };
+        let given = Given { at: now(), config, enrolment, server, known, grants, lived: lived.clone(), left_open: Arc::clone(&open) };
         let Look { found, blind, again } = watch.look(&given).await;
         // Before enrolment nobody is accused.
         let found = found.map(|found| if given.baseline().is_some() { found } else { Vec::new() });

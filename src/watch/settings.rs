@@ -24,6 +24,9 @@ use tokio::time::{Instant, sleep_until};
 /// How long the network has to stand as it is, ms.
 const STANDS_MS: u64 = 2_000;
 
+/// Where the kernel tells the host's name.
+const HOST_NAME: &str = "/proc/sys/kernel/hostname";
+
 /// Looks after the settings.
 pub struct Settings {
     memory: Memory,
@@ -74,6 +77,12 @@ impl Watch for Settings {
             let around = around(was, &given.config, &snapshot, leased, &read);
             let mut seen = settings(was, &read.now, &around);
             let mut blind = blind(&read.now);
+            if is_nameless(was, &read.now) {
+                seen.unseen.push(FindingCode::SettingsHostname);
+                // With the line of the unit by which it is there again.
+                let why = Unseen::NotMounted(format!("{HOST_NAME} (ProcSubset=all)"));
+                blind.push(Blind { what: "settings.hostname", why });
+            }
             match network_again(was, &given.config, &snapshot, Path::new("/")) {
                 Some(now) => seen.found.extend(network(was, &now, &around)),
                 None => cannot_see_network(&snapshot, &mut seen, &mut blind),
@@ -165,6 +174,11 @@ fn around(was: &Baseline, config: &Config, snapshot: &Snapshot, leased: BTreeSet
     Around { links, addresses, leased, leased_servers, other_tunnels, named_by_network, processes }
 }
 
+/// The file of the host's name is not there, as in a sandbox that shows nothing of `/proc` but processes (`ProcSubset=pid`).
+fn is_nameless(was: &Baseline, now: &Baseline) -> bool {
+    was.host.name.is_some() && now.host.name.is_none()
+}
+
 /// What was readable at enrolment or should be.
 fn blind(now: &Baseline) -> Vec<Blind> {
     let files = [&now.host.hosts, &now.host.resolv].into_iter().chain(now.time.files.iter().map(|file| &file.state));
@@ -210,6 +224,23 @@ mod tests {
         was.owners = Seen::Unseen(Unseen::Skipped);
         config.vpns = vec![toml::from_str::<Vpn>("name = 'v'\ninterface = 'tun*'\n").expect("a VPN")];
         assert!(excused(&was, &config, down()) && !excused(&was, &config, vec![eth0(), tun0()]));
+    }
+
+    #[test]
+    fn a_host_s_name_that_cannot_be_read_is_unseen_and_one_that_was_never_known_is_not() {
+        let pc = crate::baseline::tests::pc();
+        let was = crate::baseline::tests::baseline();
+        let at = crate::sys::clock::stamp();
+        let nameless = |was: &Baseline| is_nameless(was, &settings_again(was, &Config::default(), &at, pc.path()));
+        assert!(was.host.name.is_some() && !nameless(&was));
+        std::fs::remove_file(pc.path().join(&HOST_NAME[1..])).expect("removed");
+        assert!(nameless(&was), "the sandbox hides it");
+        let mut never = was.clone();
+        never.host.name = None;
+        assert!(!nameless(&never), "there is nothing to compare with");
+        for lang in crate::catalogue::Lang::ALL {
+            assert!(crate::catalogue::unseen_what("watch.settings.settings.hostname", lang).is_some());
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::{Blind, Given, Look, MINUTE, Watch};
 use crate::config::Upload;
 use crate::model::{Unseen, Watcher};
 use futures_util::future::LocalBoxFuture;
-use judge::{Kind, Mark, Marker, judge};
+use judge::{Kind, Mark, Marker, judge, left};
 use std::io;
 use std::path::Path;
 
@@ -20,6 +20,8 @@ const MOST_ENTRIES: usize = 65_536;
 pub struct Uploads {
     memory: Memory,
     late: judge::Late,
+    /// What an earlier run left late is among them.
+    recalled: bool,
     measure: Option<Upload>,
 }
 
@@ -30,6 +32,9 @@ impl Watch for Uploads {
 
     fn look<'a>(&'a mut self, given: &'a Given) -> LocalBoxFuture<'a, Look> {
         Box::pin(async move {
+            if !std::mem::replace(&mut self.recalled, true) {
+                self.late = left(&given.left_open);
+            }
             let settings = given.config.upload.clone();
             if self.measure.as_ref() != Some(&settings) {
                 self.memory.begin_again();
@@ -90,9 +95,56 @@ fn newest(path: &Path) -> io::Result<Mark> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Watchers, memory};
     use super::*;
+    use crate::baseline::Enrolment;
+    use crate::config::Config;
+    use crate::incident::{Ledger, Thresholds};
+    use crate::model::{ClockState, Finding, FindingCode, Incident, Origin, Stamp, Subject, Watched};
     use std::fs::{File, FileTimes};
+    use std::sync::Arc;
     use std::time::{Duration, SystemTime};
+    use tokio::task::LocalSet;
+
+    /// The morning after the day on which it was due.
+    fn morning() -> Stamp {
+        let wall = "2026-11-23T08:00:00+08:00".parse().expect("a time");
+        Stamp { boot_id: "b".to_owned(), boottime_ms: 600_000, wall, offset_s: 8 * 3600, clock: ClockState::Synchronised }
+    }
+
+    /// What is told in the morning, when an earlier run left this open.
+    async fn told_after_a_restart(config: &Arc<Config>, left: &[Incident]) -> Vec<Finding> {
+        let enrolled = Arc::new(Enrolment::Enrolled(Box::new(crate::baseline::tests::baseline())));
+        let told = async {
+            let mut watchers = Watchers::begin(vec![Box::<Uploads>::default()], morning, config, &enrolled);
+            watchers.recall(left, None);
+            watchers.next().await.found.expect("judged")
+        };
+        LocalSet::new().run_until(told).await
+    }
+
+    #[tokio::test]
+    async fn what_an_earlier_run_told_late_stays_so_after_midnight() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let marker = dir.path().join("last-upload");
+        std::fs::write(&marker, "").expect("written");
+        let before = |day: &str| SystemTime::from(format!("{day}T21:50:00+08:00").parse::<jiff::Timestamp>().expect("a time"));
+        let set = |day| File::open(&marker).expect("there").set_times(FileTimes::new().set_modified(before(day))).expect("dated");
+        set("2026-11-21");
+        let mut config = Config::default();
+        (config.upload.due, config.upload.marker) = (Some(jiff::civil::time(22, 0, 0, 0)), Some(marker.clone()));
+        let config = Arc::new(config);
+        assert_eq!(told_after_a_restart(&config, &[]).await, [], "nobody worked");
+        let subject = Subject::File(marker.display().to_string());
+        let lines = [memory::fact("upload.marker", marker.display(), "2026-11-21"), memory::fact("upload.due", "", "2026-11-22 22:00")];
+        let finding = Finding::new(FindingCode::UploadOverdue, subject, Origin::LocalChange).because(lines.clone());
+        let seen = Watched { watcher: Watcher::Upload, found: Some(vec![finding]), blind: Vec::new() };
+        let left = Ledger::default().watch(&seen, &Stamp { boottime_ms: 1, ..morning() }, &Thresholds::default());
+        let told = told_after_a_restart(&config, &left).await;
+        assert_eq!(told.iter().map(|finding| finding.evidence.as_slice()).collect::<Vec<_>>(), [&lines], "the same as before");
+        set("2026-11-22");
+        assert_eq!(told_after_a_restart(&config, &left).await, [], "made good meanwhile");
+    }
 
     fn dated(path: &Path, seconds: u64) {
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);

@@ -1,6 +1,6 @@
 //! Enrolment and the baseline, as the commands meet them.
 
-use crate::ground::{Ground, blind};
+use crate::ground::{Ground, blind, is_root, mode};
 
 #[test]
 fn a_terminal_is_enrolled_once_shown_and_updated_only_with_a_reason() {
@@ -39,6 +39,40 @@ fn a_damaged_baseline_blinds_the_diagnosis_and_fails_the_enrolment() {
         ground.run("enroll").assert_status(74);
         assert_eq!(std::fs::read(ground.path("state/baseline")).unwrap(), damage, "it is kept for inspection");
     }
+}
+
+#[test]
+fn who_may_not_enrol_changes_nothing_and_is_told_how() {
+    if !is_root() {
+        println!("SKIPPED: only root can keep a directory from another user");
+        return;
+    }
+    let Some(ground) = Ground::apart("") else { return };
+    let state = ground.path("state");
+    std::fs::set_permissions(&state, mode(0o750)).unwrap();
+    let asked = |arguments: &str| {
+        let ran = ground.run_as_nobody(arguments)?;
+        ran.assert_status(77);
+        assert!(ran.out.is_empty() && ran.err.contains("sudo") && ran.err.contains(&state.display().to_string()), "{ran:?}");
+        Some(())
+    };
+    if asked("enroll --by X").is_none() {
+        return;
+    }
+    assert!(!ground.path("state/baseline").exists());
+    ground.run("enroll --by 'Wang Wu'").assert_status(0);
+    let kept = std::fs::read(ground.path("state/baseline")).unwrap();
+    let files = || std::fs::read_dir(&state).unwrap().count();
+    let before = files();
+    for arguments in ["enroll --by X", "enroll --update --by X --reason Y", "enroll --show", "enroll --update --by X --reason Y --lang zh"]
+    {
+        asked(arguments);
+    }
+    // Where he may look and not write.
+    std::fs::set_permissions(&state, mode(0o755)).unwrap();
+    std::fs::set_permissions(ground.path("state/baseline"), mode(0o644)).unwrap();
+    asked("enroll --update --by X --reason Y");
+    assert_eq!((std::fs::read(ground.path("state/baseline")).unwrap(), files()), (kept, before));
 }
 
 #[test]

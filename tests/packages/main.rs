@@ -8,3 +8,4 @@ mod contents;
 mod ground;
 mod life;
 mod old;
+mod unit;

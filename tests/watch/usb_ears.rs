@@ -101,6 +101,54 @@ fn a_program_that_plays_the_kernel_is_not_heard() {
     });
 }
 
+/// Set for a forger: to which port it sends.
+const FORGES: &str = "ISONET_TEST_FORGES";
+
+/// Sends a forged event to a port; exit status 0 = the system let it through. Run by the test below as somebody without rights.
+#[test]
+fn a_forger() {
+    let Some(port) = std::env::var(FORGES).ok().and_then(|port| port.parse::<u32>().ok()) else { return };
+    let sent = rustix::net::sendto(netlink(0), &event(8), SendFlags::empty(), &SocketAddrNetlink::new(port, 0));
+    assert_eq!(sent.map(drop), Ok(()));
+}
+
+#[test]
+fn an_event_that_is_forged_for_one_ear_alone_is_not_heard() {
+    if elsewhere("usb_ears::an_event_that_is_forged_for_one_ear_alone_is_not_heard", "1x").is_some() {
+        return;
+    }
+    let port = std::process::id();
+    let send = |port| rustix::net::sendto(netlink(0), &event(7), SendFlags::empty(), &SocketAddrNetlink::new(port, 0)).map(drop);
+    let exe = std::env::current_exe().unwrap();
+    let forges = |rights: &str| {
+        let mut words = rights.split(' ');
+        let mut command = Command::new(words.next().unwrap());
+        command.args(words).arg(&exe).args(["--exact", "usb_ears::a_forger", "--nocapture"]);
+        let out = command.env(FORGES, port.to_string()).env_remove(WITHIN).output().unwrap();
+        (out.status.success(), String::from_utf8_lossy(&[out.stdout, out.stderr].concat()).into_owned())
+    };
+    runtime().block_on(async {
+        // The first of a process has its number for a port, and a forger who sends from this process another one.
+        let mut ear = Uevents::open().unwrap();
+        assert_eq!(send(port), Ok(()), "it comes to the ear");
+        assert_eq!(heard(&mut ear, QUIET).await, None, "and is not the kernel's");
+        // With no right at all, and with all rights in a user namespace of his own, the kernel lets nothing through.
+        for (rights, why) in [
+            ("setpriv --bounding-set=-all --inh-caps=-all", "PermissionDenied"),
+            ("unshare --user --map-root-user", "PermissionDenied"),
+            ("unshare --user --map-root-user --net", "ConnectionRefused"),
+        ] {
+            let (sent, said) = forges(rights);
+            println!("{rights}: {}", said.lines().find(|line| line.contains("left:")).unwrap_or("").trim());
+            let is_refused = said.contains(why);
+            assert!(!sent && is_refused, "{rights}: {said}");
+            assert_eq!(heard(&mut ear, QUIET).await, None, "{rights}");
+        }
+        std::fs::write("/sys/class/net/lo/uevent", "change").unwrap();
+        assert_eq!(heard(&mut ear, SOON).await.unwrap(), ["/devices/virtual/net/lo"]);
+    });
+}
+
 #[test]
 fn ten_thousand_events_at_once_are_one_reason_to_look() {
     if elsewhere("usb_ears::ten_thousand_events_at_once_are_one_reason_to_look", "1x").is_some() {

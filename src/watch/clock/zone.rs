@@ -4,6 +4,7 @@
 use super::judge::about;
 use crate::model::{Finding, FindingCode, Origin, Subject};
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use std::path::Path;
 
 /// The file that says it.
 pub(super) const FILE: &str = "/etc/localtime";
@@ -30,6 +31,27 @@ pub(super) fn mean_the_same(one: &[u8], other: &[u8], now: Timestamp) -> Option<
     let (one, other) = (TimeZone::tzif("one", one).ok()?, TimeZone::tzif("other", other).ok()?);
     let mut moments = MONTHS.filter_map(|month| now.checked_add(SignedDuration::from_hours(month * 24 * 30)).ok());
     Some(moments.all(|at| one.to_offset(at) == other.to_offset(at)))
+}
+
+/// The zone now against that of the enrolment, whose rules are read by `rules`: those of its name, and those in force.
+pub(super) fn compared(
+    enrolled: Option<String>,
+    now: Option<String>,
+    wall: Timestamp,
+    mut rules: impl FnMut(&Path) -> Option<Vec<u8>>,
+) -> Zone {
+    let mut compared = || {
+        let name = enrolled.as_ref().filter(|name| !name.split('/').any(|part| part == ".."))?;
+        let then = rules(&Path::new("/usr/share/zoneinfo").join(name.trim_start_matches('/')))?;
+        let is = rules(Path::new(FILE))?;
+        match &now {
+            Some(_) => Some(is == then),
+            None => mean_the_same(&is, &then, wall),
+        }
+    };
+    // They may have been replaced between the one and the other.
+    let same_rules = compared().filter(|same| *same).or_else(compared);
+    Zone { enrolled, now, same_rules }
 }
 
 /// Another zone than at enrolment. `at_first` = it has been so since watching began.
@@ -93,6 +115,27 @@ mod tests {
         assert_eq!((mean_the_same(&spring, &never, now), mean_the_same(&never, &rules(2_000_000_000), now)), (Some(false), Some(true)));
         assert_eq!(mean_the_same(&past, b"nothing", now), None);
         assert_eq!(mean_the_same(b"", b"", now), Some(true));
+    }
+
+    #[test]
+    fn rules_that_are_replaced_while_they_are_compared_are_no_other_zone() {
+        let now = Timestamp::from_second(1_795_154_400).expect("in range");
+        let name = || Some("Asia/Shanghai".to_owned());
+        let after = |reads: &[&[u8]]| {
+            let mut reads = reads.iter();
+            compared(name(), name(), now, |_| reads.next().map(|bytes| bytes.to_vec()))
+        };
+        let [old, new, other]: [&[u8]; 3] = [b"old", b"new", b"other"];
+        assert_eq!(after(&[old, new, new, new]).same_rules, Some(true), "an update came between the one and the other");
+        assert_eq!(after(&[old, old]).same_rules, Some(true), "once is enough");
+        assert_eq!(after(&[old, other, old, other]).same_rules, Some(false), "it stays another zone");
+        assert_eq!(after(&[old]).same_rules, None);
+        let mut read = Vec::new();
+        compared(Some("../etc/shadow".to_owned()), name(), now, |path| {
+            read.push(path.to_owned());
+            None
+        });
+        assert_eq!(read, [] as [&Path; 0], "a name that leads elsewhere is not followed");
     }
 
     #[test]

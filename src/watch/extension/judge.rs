@@ -66,7 +66,7 @@ pub struct Memory {
     /// What was found at the first look and ever since.
     pre_existing: Option<BTreeSet<(FindingCode, Subject)>>,
     /// Since when (boottime, ms) each is there.
-    since: BTreeMap<(FindingCode, Subject), u64>,
+    pub since: BTreeMap<(FindingCode, Subject), u64>,
     /// Cards that were ever seen here.
     pub cards: BTreeSet<IfName>,
     /// Packets of others.

@@ -101,7 +101,7 @@ fn roots_that_have_aged_unmask_nobody_and_stay_so_until_anchors_were_asked_again
         let facts = shown.certificate.as_mut().unwrap();
         (facts.names, facts.issuer) = (vec![one.anchor.server_name.clone()], format!("the authority of {}", one.anchor.operator));
     }
-    let mut memory = after_a_round(around(), Round { said, ..Round::default() });
+    let mut memory = after_a_round(around(), Round { said: said.clone(), ..Round::default() });
     let blind = |memory: &mut Memory| {
         let look = memory.look(&[], &config(), &[], 0);
         (codes(&look).len(), look.blind.len())
@@ -111,6 +111,10 @@ fn roots_that_have_aged_unmask_nobody_and_stay_so_until_anchors_were_asked_again
     assert_eq!(blind(&mut memory), (0, 1), "no anchor was asked");
     memory.take(done(around(), reached()), nobody);
     assert_eq!(blind(&mut memory), (1, 0));
+    let mut memory = after_a_round(around(), Round { said, ..Round::default() });
+    let only_names = Surroundings { resolvers: BTreeMap::from([("10.1.0.53".parse().unwrap(), path())]), ..Surroundings::default() };
+    memory.notice(&[], &only_names, &Near::default(), 1);
+    assert_eq!(blind(&mut memory), (0, 0), "where no way leads to an anchor nothing is hidden by roots");
 }
 
 #[test]

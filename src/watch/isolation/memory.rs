@@ -88,6 +88,10 @@ impl Memory {
             self.as_it_began = first || (self.as_it_began && led);
             self.awaiting = (first || (self.awaiting && led)) && !surroundings.is_empty();
             self.pace.changed(now);
+            if surroundings.paths.is_empty() && surroundings.proxies.is_empty() {
+                // Nobody is left whose proof the roots would have to bear out: what was found by these ways is over.
+                self.blind = None;
+            }
             self.surroundings = Some(surroundings.clone());
         }
         self.proofs.keep_only(&surroundings.paths.values().cloned().collect());

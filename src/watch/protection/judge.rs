@@ -31,7 +31,8 @@ pub fn firewall(was: &Seen<Firewall>, now: &Firewall, services: &[(String, Strin
         return was.get().and_then(|was| changed(was, now));
     }
     let enrolled = was.get().map(|was| fact("firewall.enrolled", "", was.rules));
-    let left = if now.rules == 0 { "none".to_owned() } else { now.rules.to_string() };
+    // Rules that others have come and go, with each ban and each container, and change nothing here.
+    let left = if was.get().is_some() { "keeps nothing out" } else { "none" };
     let open = was.get().into_iter().flat_map(|was| &was.guards).map(|guard| fact("firewall.table", &guard.table, "keeps nothing out"));
     let services = services.iter().map(|(name, state)| fact("firewall.service", name, state));
     let lines = enrolled.into_iter().chain([fact("firewall.now", "", left)]).chain(open).chain(services).take(MOST_LINES);
@@ -166,16 +167,17 @@ mod tests {
     }
 
     const NONE: [&str; 0] = [];
+    const NOW: &str = "firewall.now  keeps nothing out";
 
     #[test]
     fn a_firewall_that_keeps_nothing_out_any_more_is_down() {
         let down = |was: &Seen<Firewall>, now: &Firewall| told(firewall(was, now, &[]));
         let table = "firewall.table inet filter keeps nothing out";
-        assert_eq!(down(&Seen::Seen(rules()), &open(0)), ["firewall.enrolled  5", "firewall.now  none", table]);
+        assert_eq!(down(&Seen::Seen(rules()), &open(0)), ["firewall.enrolled  5", NOW, table]);
         assert_eq!(
             down(&Seen::Seen(rules()), &open(40)),
-            ["firewall.enrolled  5", "firewall.now  40", table],
-            "a container's rules are left"
+            ["firewall.enrolled  5", NOW, table],
+            "a ban or a container brings rules and is no news"
         );
         assert_eq!(down(&unseen(), &open(0)), ["firewall.now  none"]);
         assert_eq!(down(&unseen(), &open(3)), NONE, "what protected is not known");

@@ -1,10 +1,10 @@
 //! Whether a transfer is late. Pure.
 //!
-//! A day on which nobody worked is not late on the next morning: only what was seen late on its own day goes on after midnight. A clock that
-//! is in doubt says nothing about days.
+//! A day on which nobody worked is not late on the next morning: only what was seen late on its own day goes on after midnight, by whichever
+//! run of this program. A clock that is in doubt says nothing about days.
 
 use super::super::memory::fact;
-use crate::model::{ClockState, Finding, FindingCode, Origin, Stamp, Subject};
+use crate::model::{ClockState, Finding, FindingCode, Fingerprint, Incident, Origin, Stamp, Subject};
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::Offset;
@@ -12,6 +12,9 @@ use std::collections::BTreeMap;
 
 /// A marker so far in the future was not written by this clock.
 const AHEAD: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
+
+/// The line of proof that says when it was due: day and hour.
+const DUE: &str = "upload.due";
 
 /// Which transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +85,16 @@ pub fn judge(
     Some(found)
 }
 
+/// What an earlier run told late and left so: the day is in its proof.
+pub fn left(open: &[Incident]) -> Late {
+    let late = open.iter().filter_map(|incident| {
+        let Fingerprint::Finding(FindingCode::UploadOverdue, Subject::File(path)) = &incident.fingerprint else { return None };
+        let (day, _) = incident.evidence.iter().find(|line| line.k == DUE)?.result.split_once(' ')?;
+        Some((path.clone(), day.parse().ok()?))
+    });
+    late.collect()
+}
+
 fn finding(marker: &Marker, changed: Option<Date>, due: Time, day: Date) -> Finding {
     let kind = match marker.kind {
         Kind::Upload => "upload.marker",
@@ -90,7 +103,7 @@ fn finding(marker: &Marker, changed: Option<Date>, due: Time, day: Date) -> Find
     let changed = changed.map_or_else(|| "none".to_owned(), |day| day.to_string());
     let subject = Subject::File(marker.path.clone());
     Finding::new(FindingCode::UploadOverdue, subject, Origin::LocalChange)
-        .because([fact(kind, &marker.path, changed), fact("upload.due", "", format!("{day} {}", due.strftime("%H:%M")))])
+        .because([fact(kind, &marker.path, changed), fact(DUE, "", format!("{day} {}", due.strftime("%H:%M")))])
 }
 
 fn local(time: Timestamp, at: &Stamp) -> Option<DateTime> {
@@ -101,7 +114,7 @@ fn local(time: Timestamp, at: &Stamp) -> Option<DateTime> {
 mod tests {
     use super::*;
 
-    const DUE: Time = jiff::civil::time(22, 0, 0, 0);
+    const HOUR: Time = jiff::civil::time(22, 0, 0, 0);
     const CHINA: i32 = 8 * 3600;
 
     fn instant(local: &str) -> Timestamp {
@@ -122,7 +135,7 @@ mod tests {
     }
 
     fn once(changed: &str, now: &str) -> Vec<String> {
-        results(judge(&[marker(changed)], DUE, &at(now), None, &mut Late::new()))
+        results(judge(&[marker(changed)], HOUR, &at(now), None, &mut Late::new()))
     }
 
     #[test]
@@ -144,7 +157,7 @@ mod tests {
     #[test]
     fn what_was_seen_late_stays_so_until_it_is_made_good() {
         let mut late = Late::new();
-        let mut look = |changed: &str, now: &str| results(judge(&[marker(changed)], DUE, &at(now), None, &mut late));
+        let mut look = |changed: &str, now: &str| results(judge(&[marker(changed)], HOUR, &at(now), None, &mut late));
         let told = ["upload.marker 2026-11-21", "upload.due 2026-11-22 22:00"];
         assert_eq!(look("2026-11-21T21:50:00", "2026-11-22T22:30:00"), told);
         assert_eq!(look("2026-11-21T21:50:00", "2026-11-23T08:00:00"), told, "the same after midnight");
@@ -155,7 +168,7 @@ mod tests {
     #[test]
     fn what_was_made_good_once_does_not_count_for_a_marker_that_is_older_again() {
         let mut late = Late::new();
-        let mut look = |changed: &str, now: &str| results(judge(&[marker(changed)], DUE, &at(now), None, &mut late)).len();
+        let mut look = |changed: &str, now: &str| results(judge(&[marker(changed)], HOUR, &at(now), None, &mut late)).len();
         assert_eq!(look("2026-11-21T21:50:00", "2026-11-22T22:30:00"), 2);
         assert_eq!(look("2026-11-22T22:40:00", "2026-11-22T22:41:00"), 0);
         // The program that writes it put an older copy back.
@@ -165,7 +178,7 @@ mod tests {
     #[test]
     fn a_marker_that_is_not_there_is_late_after_the_hour_only() {
         let absent = [Marker { mark: Mark::Absent, ..marker("2026-11-21T21:50:00") }];
-        let look = |now: &str| results(judge(&absent, DUE, &at(now), None, &mut Late::new()));
+        let look = |now: &str| results(judge(&absent, HOUR, &at(now), None, &mut Late::new()));
         assert_eq!(look("2026-11-22T22:01:00")[0], "upload.marker none");
         assert_eq!(look("2026-11-22T12:00:00"), [""; 0]);
     }
@@ -174,7 +187,7 @@ mod tests {
     fn a_clock_in_doubt_says_nothing() {
         let old = [marker("2026-11-21T21:50:00")];
         let enrolled = |state, day: &str| Some((state, instant(day)));
-        let look = |markers: &[Marker], now: Stamp, enrolled| judge(markers, DUE, &now, enrolled, &mut Late::new());
+        let look = |markers: &[Marker], now: Stamp, enrolled| judge(markers, HOUR, &now, enrolled, &mut Late::new());
         let unkept = Stamp { clock: ClockState::Unsynchronised, ..at("2026-11-22T22:30:00") };
         assert_eq!(look(&old, unkept.clone(), enrolled(ClockState::Synchronised, "2026-11-01T00:00:00")), None, "kept then, and not now");
         assert!(look(&old, unkept, enrolled(ClockState::Unsynchronised, "2026-11-01T00:00:00")).is_some(), "it never was");
@@ -185,6 +198,6 @@ mod tests {
     #[test]
     fn the_download_is_told_apart() {
         let both = [marker("2026-11-22T09:00:00"), Marker { kind: Kind::Download, path: "/his/down".to_owned(), mark: Mark::Absent }];
-        assert_eq!(results(judge(&both, DUE, &at("2026-11-22T22:30:00"), None, &mut Late::new()))[0], "download.marker none");
+        assert_eq!(results(judge(&both, HOUR, &at("2026-11-22T22:30:00"), None, &mut Late::new()))[0], "download.marker none");
     }
 }

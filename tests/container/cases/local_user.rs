@@ -44,8 +44,10 @@ fn reads_nothing(ground: &mut Ground) -> Done<String> {
             ("verify the log", "isonet verify-log".to_owned()),
             ("see incidents", "isonet incidents".to_owned()),
             ("give a grant", "isonet grant usb --until 23:59 --by X --reason Y".to_owned()),
-            ("enrol", "isonet enroll --update --by X --reason Y --config /etc/isonet/isonet.toml && test /var/lib/isonet/baseline -nt /run/isonet/lock".to_owned()),
-            ("the control socket", format!("{FILES}/inside {WORD} ask /run/isonet/control.sock 'GET /v1/status HTTP/1.1\\nHost: isonet\\n\\n'")),
+            (
+                "the control socket",
+                format!("{FILES}/inside {WORD} ask /run/isonet/control.sock 'GET /v1/status HTTP/1.1\\nHost: isonet\\n\\n'"),
+            ),
             ("the process's environment", read(&format!("/proc/{pid}/environ"))),
             ("its memory", read(&format!("/proc/{pid}/mem"))),
             ("its map", read(&format!("/proc/{pid}/maps"))),
@@ -53,6 +55,7 @@ fn reads_nothing(ground: &mut Ground) -> Done<String> {
             ("its root", format!("ls /proc/{pid}/root/")),
         ],
     )?;
+    enrols_nothing(ground)?;
     for path in [
         "/v1/incidents",
         "/v1/world",
@@ -70,7 +73,23 @@ fn reads_nothing(ground: &mut Ground) -> Done<String> {
     let order = "POST /v1/grants HTTP/1.1\\nHost: isonet\\nContent-Length: 2\\n\\n{}";
     let said = as_clerk(ground, &format!("{FILES}/inside {WORD} ask /run/isonet/public.sock '{order}'"))?;
     must(!said.out.starts_with("HTTP/1.1 2"), || said.out.clone())?;
-    Ok(format!("refused: {told}; at the public socket all but /v1/status"))
+    Ok(format!("refused: {told}; enrol; at the public socket all but /v1/status"))
+}
+
+/// Neither where he is at home nor where the service is.
+fn enrols_nothing(ground: &Ground) -> Done<()> {
+    let baseline =
+        |ground: &Ground| ground.container.run("sha256sum /var/lib/isonet/baseline; stat -c '%Y %i %U %a' /var/lib/isonet/baseline");
+    // Enrolled, so that there is something to overwrite.
+    ground.container.tried("isonet enroll --by Wang")?;
+    let before = baseline(ground)?;
+    for arguments in ["--by X", "--update --by X --reason Y", "--show"] {
+        let said = as_clerk(ground, &format!("STATE_DIRECTORY=/var/lib/isonet isonet enroll {arguments} --lang en"))?;
+        must(said.code == 77 && said.out.is_empty() && said.err.contains("sudo"), || format!("enroll {arguments}: {said:?}"))?;
+        as_clerk(ground, &format!("HOME=/tmp/clerk isonet enroll {arguments}; rm -rf /tmp/clerk"))?;
+        must(baseline(ground)? == before, || format!("enroll {arguments} changed what is enrolled"))?;
+    }
+    Ok(())
 }
 
 fn touches_nothing(ground: &mut Ground) -> Done<String> {

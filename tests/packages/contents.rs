@@ -6,7 +6,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 /// What both packages hold beside directories, man pages and what their kind alone has: mode and path.
-const BOTH: [(&str, &str); 17] = [
+const BOTH: [(&str, &str); 18] = [
     ("-rw-r--r--", "/etc/isonet/isonet.toml"),
     ("-rwxr-xr-x", "/usr/bin/isonet"),
     ("-rw-r--r--", "/usr/lib/systemd/catalog/isonet.catalog"),

@@ -15,8 +15,6 @@ use crate::dice::Dice;
 use crate::oracle::Stored;
 use crate::{Done, STREAM};
 
-/// Where a program named so is found; the newest of nats-server has what the fleet needs (`sync_interval: always`).
-const PROGRAM: &str = "ISONET_NATS_SERVER";
 /// It answers within so long on a loaded machine.
 const SOON: Duration = Duration::from_mins(1);
 
@@ -40,6 +38,14 @@ pub(crate) struct Cluster {
 const CLIENTS: u16 = 4300;
 const ROUTES: u16 = 6300;
 pub(crate) const MONITOR: u16 = 8300;
+
+/// The newest nats-server, where `tests/ship/fetch-nats` lays it; it does if it has not yet.
+fn program() -> Done<PathBuf> {
+    let out = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/ship/fetch-nats")).stderr(Stdio::inherit()).output();
+    let out = out.map_err(|e| format!("tests/ship/fetch-nats: {e}"))?;
+    let folder = String::from_utf8_lossy(&out.stdout).trim().to_owned();
+    if out.status.success() { Ok(PathBuf::from(folder).join("new")) } else { Err(format!("tests/ship/fetch-nats: {}", out.status)) }
+}
 
 fn at(base: u16, server: usize) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], base + u16::try_from(server).unwrap_or(0)))
@@ -78,7 +84,7 @@ impl Cluster {
     }
 
     fn begin(&mut self, server: usize) -> Done {
-        let program = std::env::var_os(PROGRAM).map_or_else(|| PathBuf::from("nats-server"), PathBuf::from);
+        let program = program()?;
         let log = std::fs::File::options().create(true).append(true).open(self.folder.path().join("log")).map_err(|e| e.to_string())?;
         let child = Command::new(&program).arg("-c").arg(self.file(server)).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
         self.servers[server] = Some(child.map_err(|e| format!("{}: {e}", program.display()))?);

@@ -23,7 +23,7 @@ pub(crate) fn run(_: &Given, receiver: &mut impl Receiver, to: &To) -> Done<Stri
     let state = tempfile::Builder::new().prefix("isonet-fleet-").tempdir().map_err(|e| format!("no place: {e}"))?;
     let spool = state.path().join("spool");
     let (log, _, _) = open(state.path(), drop)?;
-    let limits = Limits { keep: Duration::from_secs(200 * 86_400), total: 256 << 20, unacknowledged: CAP };
+    let limits = Limits { keep: Duration::from_hours(200 * 24), total: 256 << 20, unacknowledged: CAP };
     let nowhere = Position { epoch: String::new(), seq: 0 };
     let stamp = Stamp { clock: ClockState::Unsynchronised, ..clock::stamp() };
     let (mut written, mut largest, mut count) = (0, 0, 0);

@@ -71,9 +71,9 @@ async fn carry(
     rename: Option<(&'static [u8], &'static [u8])>,
 ) {
     if moods.borrow().1 == Mood::Cuts {
-        return reset(client);
+        return reset(&client);
     }
-    let Ok(server) = TcpStream::connect(upstream).await else { return reset(client) };
+    let Ok(server) = TcpStream::connect(upstream).await else { return reset(&client) };
     let (client, server) = (Arc::new(client), Arc::new(server));
     let mut cut = moods.clone();
     let both = async {
@@ -86,7 +86,7 @@ async fn carry(
         _ = cut.wait_for(|(_, mood)| *mood == Mood::Cuts) => {
             for stream in [client, server] {
                 if let Some(stream) = Arc::into_inner(stream) {
-                    reset(stream);
+                    reset(&stream);
                 }
             }
         }
@@ -146,6 +146,6 @@ fn replace(bytes: &mut [u8], old: &[u8], new: &[u8]) {
     }
 }
 
-fn reset(stream: TcpStream) {
-    let _ = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+fn reset(stream: &TcpStream) {
+    let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }

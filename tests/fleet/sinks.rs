@@ -27,7 +27,7 @@ pub(crate) fn nats(servers: &[String], terminal: &str, spool: &Path) -> Done<Nat
         names: Names::new(Some("610102"), Some(terminal)),
         credentials: None,
         files: None,
-        keep: Duration::from_secs(200 * 86_400),
+        keep: Duration::from_hours(200 * 24),
         spool: spool.to_owned(),
         patience: Duration::from_secs(2),
     };

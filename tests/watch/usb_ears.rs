@@ -138,10 +138,10 @@ fn an_event_that_is_forged_for_one_ear_alone_is_not_heard() {
             ("unshare --user --map-root-user", "PermissionDenied"),
             ("unshare --user --map-root-user --net", "ConnectionRefused"),
         ] {
-            let (sent, said) = forges(rights);
+            let (outcome, said) = forges(rights);
             println!("{rights}: {}", said.lines().find(|line| line.contains("left:")).unwrap_or("").trim());
             let is_refused = said.contains(why);
-            assert!(!sent && is_refused, "{rights}: {said}");
+            assert!(!outcome && is_refused, "{rights}: {said}");
             assert_eq!(heard(&mut ear, QUIET).await, None, "{rights}");
         }
         std::fs::write("/sys/class/net/lo/uevent", "change").unwrap();

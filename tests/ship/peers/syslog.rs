@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 /// Which receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// rsyslog with GnuTLS, its usual driver.
+    /// rsyslog with its usual driver, `gtls`.
     Gtls,
     /// rsyslog with OpenSSL.
     Ossl,

@@ -1,7 +1,11 @@
 //! The clock on the battery. Read from `/sys` and never by its device, which serves one at a time.
 
+use super::clock::{self, Moment};
 use super::files;
 use std::path::Path;
+
+/// Whoever was kept waiting for longer between two readings does not know how they belong together, nanoseconds.
+const TOGETHER: i64 = 500_000_000;
 
 /// No PC has more.
 const MOST: usize = 8;
@@ -15,8 +19,28 @@ pub struct BatteryClock {
     pub since_epoch: i64,
 }
 
+/// What all battery clocks show, and the other clocks at that moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dials {
+    /// The other clocks.
+    pub at: Moment,
+    /// All that can be read, by name.
+    pub clocks: Vec<BatteryClock>,
+}
+
+/// Reads them; `None` = this program had to wait in between, as on a PC that has too much to do. Off the loop.
+pub fn dials(root: &Path) -> Option<Dials> {
+    let at = clock::moment();
+    let clocks = battery_clocks(root);
+    together(at, clock::moment()).then_some(Dials { at, clocks })
+}
+
+fn together(before: Moment, after: Moment) -> bool {
+    after.boot - before.boot <= TOGETHER
+}
+
 /// All that can be read, by name. Reading one takes up to a few milliseconds: off the loop.
-pub fn battery_clocks(root: &Path) -> Vec<BatteryClock> {
+fn battery_clocks(root: &Path) -> Vec<BatteryClock> {
     let Ok(entries) = std::fs::read_dir(root.join("sys/class/rtc")) else { return Vec::new() };
     let read = |entry: std::fs::DirEntry| {
         let since_epoch = files::read_word(&entry.path().join("since_epoch"))?.parse().ok()?;
@@ -30,6 +54,13 @@ pub fn battery_clocks(root: &Path) -> Vec<BatteryClock> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_had_to_wait_between_two_readings_does_not_put_them_together() {
+        let before = clock::moment();
+        let after = |ms: i64| Moment { boot: before.boot + ms * 1_000_000, ..before };
+        assert!(together(before, after(20)) && !together(before, after(600)));
+    }
 
     #[test]
     fn a_clock_is_read_and_one_that_does_not_answer_is_left_out() {

@@ -22,7 +22,7 @@ use crate::model::{Unseen, Watcher};
 use crate::sys::audit::{Audit, Changed, ClockAct};
 use crate::sys::clock::{self, Keeping};
 use crate::sys::clockset::ClockSet;
-use crate::sys::rtc::{BatteryClock, battery_clocks};
+use crate::sys::rtc::{Dials, dials};
 use crate::sys::{files, proc};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
@@ -74,7 +74,7 @@ pub struct Clock {
 /// What changes seldom, or is read at some cost.
 #[derive(Debug, Default)]
 struct Slow {
-    batteries: Vec<BatteryClock>,
+    batteries: Option<Dials>,
     local_battery: bool,
     zone: Zone,
 }
@@ -117,7 +117,7 @@ impl Clock {
             let (programs, slow) = aside(move || (programs(who), due.then(|| slow(enrolled, wall)))).await.unwrap_or_default();
             seen.programs = programs;
             if let Some(slow) = slow {
-                seen.batteries = Some(slow.batteries.clone());
+                seen.batteries.clone_from(&slow.batteries);
                 self.slow = Some((moment.boot, slow));
             }
         }
@@ -207,7 +207,7 @@ fn programs(asked: Option<Vec<String>>) -> Programs {
 }
 
 fn slow(enrolled: Option<String>, wall: jiff::Timestamp) -> Slow {
-    Slow { batteries: battery_clocks(Path::new("/")), local_battery: local_battery(), zone: zone(enrolled, wall) }
+    Slow { batteries: dials(Path::new("/")), local_battery: local_battery(), zone: zone(enrolled, wall) }
 }
 
 /// The system takes the battery clock for local time.

@@ -7,7 +7,7 @@ use crate::model::{Finding, FindingCode, Origin, Subject};
 use crate::sys::clock::Moment;
 use std::collections::BTreeMap;
 
-/// A battery clock counts whole seconds and is read a moment after the others.
+/// A battery clock counts whole seconds, and its reading may take half of one.
 const COARSE: i64 = 4 * SECOND;
 /// By so much a copy of the system's time may differ from it.
 const COPY: i64 = 3 * SECOND;
@@ -47,8 +47,8 @@ impl Batteries {
 
     /// Takes a look in. `limit` is the smallest step that is told.
     pub(super) fn advance(&mut self, seen: &Seen, limit: i64) -> Vec<Finding> {
-        let moment = seen.moment;
-        for clock in seen.batteries.iter().flatten() {
+        let clocks = seen.batteries.iter().flat_map(|dials| dials.clocks.iter().map(|clock| (dials.at, clock)));
+        for (moment, clock) in clocks {
             let real = clock.since_epoch.saturating_mul(SECOND);
             let apart = real.saturating_sub(pace(moment));
             let battery = self.0.entry(clock.name.clone()).or_insert(Battery { apart, real, set: None });
@@ -72,7 +72,7 @@ impl Batteries {
         }
         let mut found = Vec::new();
         for (name, battery) in &mut self.0 {
-            battery.set = battery.set.take().filter(|set| moment.boot - set.at < STANDS);
+            battery.set = battery.set.take().filter(|set| seen.moment.boot - set.at < STANDS);
             if let Some(set) = &battery.set {
                 found.push(finding(name, set));
             }
@@ -129,6 +129,24 @@ mod tests {
         desk.set_battery(-10_800);
         desk.run(60);
         assert_eq!(sizes(&mut desk), [""; 0]);
+    }
+
+    #[test]
+    fn a_look_that_had_to_wait_for_the_battery_clock_does_not_take_its_wait_for_a_step() {
+        for off in [0, -86_400] {
+            let mut desk = Desk::new().with_battery(off);
+            desk.look();
+            desk.run(60);
+            let early = desk.moment;
+            // Processes were walked first, on a PC that has too much to do.
+            desk.run(9);
+            let late = Seen { moment: early, ..desk.seen() };
+            let mut batteries = Batteries::default();
+            batteries.advance(&Seen { moment: early, ..desk.seen() }, SECOND);
+            assert_eq!(batteries.advance(&late, SECOND), []);
+            desk.run(60);
+            assert_eq!(batteries.advance(&desk.seen(), SECOND), [], "nor the look after it");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::zone::Zone;
 use crate::model::{ClockState, Finding, Stamp};
 use crate::sys::audit::{Changed, ClockAct};
 use crate::sys::clock::{Keeping, Moment};
-use crate::sys::rtc::BatteryClock;
+use crate::sys::rtc::{BatteryClock, Dials};
 use crate::watch::ServerTime;
 
 /// 20 November 2026, 06:00 UTC.
@@ -146,7 +146,7 @@ impl Desk {
             moment: self.moment,
             keeping: self.keeping,
             programs: Programs::Unknown,
-            batteries: Some(battery.into_iter().chain(second).collect()),
+            batteries: Some(Dials { at: self.moment, clocks: battery.into_iter().chain(second).collect() }),
             local: self.local,
             server: self.server,
             acts: std::mem::take(&mut self.acts),

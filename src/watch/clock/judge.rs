@@ -22,7 +22,7 @@ use super::zone::{Zone, changed};
 use crate::model::{Evidence, Finding, Severity};
 use crate::sys::audit::ClockAct;
 use crate::sys::clock::{Keeping, Moment};
-use crate::sys::rtc::BatteryClock;
+use crate::sys::rtc::Dials;
 use crate::watch::ServerTime;
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ pub(super) struct Seen {
     /// Who runs; asked for when [`Judge::asks_for_programs`].
     pub programs: Programs,
     /// The battery clocks; `None` = not read this time.
-    pub batteries: Option<Vec<BatteryClock>>,
+    pub batteries: Option<Dials>,
     /// Local time less UTC, nanoseconds.
     pub local: i64,
     /// The servers' time, where they said it.

@@ -78,7 +78,8 @@ impl Offline {
     /// Takes the first look in before anything is judged. Whether the PC came up without knowing the time.
     pub(super) fn begin(&mut self, seen: &Seen) -> bool {
         let Self::Open(past, None) = self else { return false };
-        past.batteries = seen.batteries.iter().flatten().map(|battery| battery.since_epoch.saturating_mul(SECOND)).collect();
+        past.batteries =
+            seen.batteries.iter().flat_map(|dials| &dials.clocks).map(|battery| battery.since_epoch.saturating_mul(SECOND)).collect();
         seen.moment.boot < SETTLES && (lost_power(past, seen) || taken_up(past, seen))
     }
 

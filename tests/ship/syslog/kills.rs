@@ -92,7 +92,7 @@ fn costs(ending: Ending) -> u64 {
     for encrypted in [false, true] {
         let setup = || if encrypted { world.tls() } else { Setup::default() };
         each(setup, |kind, receiver| {
-            most = most.max(cost(ending, &format!("{kind:?}"), receiver, encrypted.then(|| files(&world)), &entries))
+            most = most.max(cost(ending, &format!("{kind:?}"), receiver, encrypted.then(|| files(&world)), &entries));
         });
     }
     most

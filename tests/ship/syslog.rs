@@ -59,7 +59,7 @@ fn are_all(messages: &[Message], entries: &[Entry]) {
     for (message, entry) in messages.iter().zip(entries) {
         is_record(message, entry);
         let body: Value = serde_json::from_slice(&message.body).expect("the body is JSON, from its first byte on");
-        assert_eq!(body["prev_hash"], before.as_str());
+        assert_eq!(body["prev_hash"], Value::from(before.as_str()));
         body["hash"].as_str().unwrap().clone_into(&mut before);
         if body["truncated"].is_null() {
             let covered = message.body.len() - ",\"hash\":\"\"}".len() - before.len();

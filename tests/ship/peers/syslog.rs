@@ -12,9 +12,9 @@ use std::process::{Command, Stdio};
 /// Which receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// rsyslog with its usual driver, `gtls`.
+    /// rsyslog with `gtls`, its usual driver.
     Gtls,
-    /// rsyslog with OpenSSL.
+    /// rsyslog with `ossl`.
     Ossl,
     /// syslog-ng.
     Ng,

@@ -68,9 +68,8 @@ fn record(weakened: Vec<String>, id: &str) -> Entry {
 
 /// As in the log.
 fn sealed(record: &Record) -> Vec<u8> {
-    let mut value = serde_json::to_string(record).expect("a record is JSON");
-    value.truncate(value.len() - 1);
-    let value = format!("{value},\"prev_hash\":\"{}\"}}", Digest::ZERO);
+    let json = serde_json::to_string(record).expect("a record is JSON");
+    let value = format!("{},\"prev_hash\":\"{}\"}}", &json[..json.len() - 1], Digest::ZERO);
     seal(value.as_bytes()).trim_ascii_end().to_vec()
 }
 

@@ -6,6 +6,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 /// What it does to the line; may be changed at any time.
 pub struct Faults {
@@ -15,6 +16,10 @@ pub struct Faults {
     pub cut: AtomicU64,
     /// Nothing comes through, in either direction, and nothing is cut.
     pub swallow: AtomicBool,
+    /// What the client says is kept back, and delivered when this ends, however long the client is gone by then.
+    pub hold: AtomicBool,
+    /// Things that servers said so far.
+    pub said: AtomicU64,
     /// Acknowledgements lost so far.
     pub lost: AtomicU64,
     /// Connections cut so far.
@@ -44,6 +49,8 @@ impl Proxy {
             lose: 0.into(),
             cut: 0.into(),
             swallow: false.into(),
+            hold: false.into(),
+            said: 0.into(),
             lost: 0.into(),
             cuts: 0.into(),
             dice: Mutex::new(Dice::new(seed)),
@@ -72,6 +79,9 @@ fn outward(faults: &Faults, mut client: TcpStream, mut server: TcpStream) {
         if faults.swallow.load(Ordering::Relaxed) {
             continue;
         }
+        if faults.hold.load(Ordering::Relaxed) {
+            return late(faults, client, &mut server, bytes[..read].to_vec());
+        }
         let goes = read.min(left);
         if server.write_all(&bytes[..goes]).is_err() {
             break;
@@ -85,12 +95,22 @@ fn outward(faults: &Faults, mut client: TcpStream, mut server: TcpStream) {
     let _ = (client.shutdown(Shutdown::Both), server.shutdown(Shutdown::Both));
 }
 
+/// Keeps all that still comes, and delivers it when it is time. The connection to the server stays.
+fn late(faults: &Faults, mut client: TcpStream, server: &mut TcpStream, mut kept: Vec<u8>) {
+    let _ = client.read_to_end(&mut kept);
+    while faults.hold.load(Ordering::Relaxed) {
+        thread::sleep(Duration::from_millis(5));
+    }
+    let _ = server.write_all(&kept);
+}
+
 fn homeward(faults: &Faults, mut server: TcpStream, mut client: TcpStream) {
     let (mut seen, mut bytes) = (Vec::new(), [0; 4096]);
     'connection: while let Ok(read @ 1..) = server.read(&mut bytes) {
         seen.extend_from_slice(&bytes[..read]);
         while let Some(length) = whole(&seen) {
             let said: Vec<u8> = seen.drain(..length).collect();
+            faults.said.fetch_add(1, Ordering::Relaxed);
             let acknowledges = said.windows(10).any(|bytes| bytes == b"{\"stream\":");
             if acknowledges && faults.below(1000) < faults.lose.load(Ordering::Relaxed) {
                 faults.lost.fetch_add(1, Ordering::Relaxed);

@@ -6,7 +6,7 @@ use super::proxy::Proxy;
 use super::{assert_stored, obstacle, sink, target};
 use crate::certificates::{Authority, Pair};
 use crate::peers::address;
-use crate::peers::nats::{Admin, Servers, Setup, Version};
+use crate::peers::nats::{Admin, Servers, Setup, Version, wait};
 use isonet::sink::nats::{NatsSink, Target};
 use isonet::sink::way::Files;
 use isonet::sink::{Cargo, Obstacle, Shipped, Sink};
@@ -22,7 +22,8 @@ use url::Url;
 
 const NAME: &str = "nats.centre.example";
 
-async fn all(log: &Log, sink: &mut NatsSink) -> Shipped {
+/// Ships all of it.
+pub async fn all(log: &Log, sink: &mut NatsSink) -> Shipped {
     sink.ship(Cargo { beat: None, records: &log.entries() }).await
 }
 
@@ -163,6 +164,31 @@ async fn lost_acknowledgements_black_holes_and_cuts_anywhere_double_nothing() {
         log.ship(sink(target), async {}, Duration::from_mins(2)).await.unwrap();
         println!("{version:?}: {} cuts", way.faults.cuts.load(Ordering::Relaxed));
         assert!(way.faults.cuts.load(Ordering::Relaxed) > 3);
+        assert_stored(&log, &servers);
+    }
+}
+
+/// What a dead connection delivers long after the same was sent again by another one.
+#[tokio::test]
+async fn what_comes_late_is_not_stored_again() {
+    for version in [Version::New, Version::Old] {
+        let Some(servers) = Servers::start(version, 1, &Setup::default()) else { return };
+        servers.stream("CREATE", &json!({}));
+        let log = Log::with(4);
+        let entries = log.entries();
+        let way = Proxy::to(servers.nodes[0].at, 0);
+        let straight = target(&log, &servers);
+        let mut slow = sink(Target { servers: url("nats", way.at), patience: Duration::from_millis(300), ..straight.clone() });
+        assert_eq!(slow.ship(Cargo { beat: None, records: &entries[..2] }).await.accepted, 2);
+        way.faults.hold.store(true, Ordering::Relaxed);
+        assert_eq!(obstacle(&slow.ship(Cargo { beat: None, records: &entries[2..3] }).await), Some(Obstacle::Silent));
+        drop(slow);
+        assert_eq!(sink(straight).ship(Cargo { beat: None, records: &entries[2..] }).await.accepted, 2);
+        // Longer than a server remembers ids in this test.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let before = way.faults.said.load(Ordering::Relaxed);
+        way.faults.hold.store(false, Ordering::Relaxed);
+        assert!(wait(|| way.faults.said.load(Ordering::Relaxed) > before), "the server answers what came late");
         assert_stored(&log, &servers);
     }
 }

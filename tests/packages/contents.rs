@@ -2,6 +2,7 @@
 
 use crate::ground::{VERSION, has, packages, run, source};
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
 
@@ -43,6 +44,19 @@ const RPM: [(&str, &str); 4] = [
     ("-rw-r--r--", "/usr/share/zsh/site-functions/_isonet"),
 ];
 
+const KIT: &str = "/usr/share/doc/isonet/examples/ops/";
+
+/// All files of a folder and of its folders.
+fn below(folder: &Path, name: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).expect("it can be read").map(|entry| entry.expect("it can be read"));
+    entries
+        .flat_map(|entry| {
+            let name = format!("{name}{}", entry.file_name().display());
+            if entry.path().is_dir() { below(&entry.path(), &format!("{name}/")) } else { vec![name] }
+        })
+        .collect()
+}
+
 /// Mode, owner and path of every file; directories must be root's and open to read, and are left out.
 fn files(listed: impl Iterator<Item = (String, String, String)>) -> BTreeSet<(String, String)> {
     let mut files = BTreeSet::new();
@@ -63,7 +77,11 @@ fn assert_holds(files: &BTreeSet<(String, String)>, expected: &[(&str, &str)]) {
     let expected: BTreeSet<_> =
         BOTH.iter().chain(expected).chain(&[("-rw-r--r--", "/usr/share/man/zh_CN/man1/isonet.1.gz")]).copied().collect();
     let rest: BTreeSet<_> = rest.iter().map(|(mode, path)| (mode.as_str(), path.as_str())).collect();
+    let (kit, rest): (BTreeSet<_>, BTreeSet<_>) = rest.into_iter().partition(|(_, path)| path.starts_with(KIT));
     assert_eq!(rest, expected);
+    // The receivers' kit, all of it.
+    let there: BTreeSet<_> = kit.iter().map(|(mode, path)| (*mode, path[KIT.len()..].to_owned())).collect();
+    assert_eq!(there, below(&source("config/ops"), "").into_iter().map(|path| ("-rw-r--r--", path)).collect());
     let (chinese, english): (Vec<&str>, Vec<&str>) = pages.iter().map(|(_, path)| path.as_str()).partition(|path| path.contains("/zh_CN/"));
     assert_eq!(chinese.iter().map(|path| path.replace("/zh_CN", "")).collect::<Vec<_>>(), english);
     assert!(english.contains(&"/usr/share/man/man1/isonet-diagnose.1.gz"), "{english:?}");

@@ -1,0 +1,29 @@
+# shellcheck shell=bash
+# What each script begins with: what a Debian has and these namespaces have not, and how to wait.
+set -euo pipefail
+ip link set lo up
+mount -t tmpfs tmpfs /srv
+mount -t tmpfs tmpfs /run
+# Alertmanager's templates are looked for where its package has them.
+mount -t overlay overlay -o "lowerdir=$PEERS/usr/share:/usr/share" /usr/share
+export PATH="$PEERS/bin:$PATH:/usr/sbin:/sbin" LC_ALL=C.UTF-8
+export -n LD_LIBRARY_PATH
+# becomes COMMAND...: waits for it, 25 s at most.
+becomes() {
+    for _ in $(seq 250); do "$@" >/dev/null 2>&1 && return; sleep 0.1; done
+    echo "waited in vain for: $*" >&2
+    tail -n 20 /srv/*.log /srv/isonet/*.log >&2 || true
+    return 1
+}
+listens() { ss -Hltn "sport = :$1" | grep -q .; }
+# A PostgreSQL of Debian's, which lets everybody in; it does not run as root.
+postgresql() {
+    mkdir -p /run/postgresql
+    unshare --map-user=1000 initdb -D /srv/data -U postgres --no-sync -A trust >/srv/initdb.log
+    unshare --map-user=1000 pg_ctl -D /srv/data -o "-c unix_socket_directories=/run/postgresql -c fsync=off" -l /srv/postgresql.log -w start >/dev/null
+    export PGHOST=/run/postgresql PGUSER=postgres
+}
+# Whoever this is may do all of it here.
+sudo() { if [ "$1" = -u ]; then shift 2; fi; "$@"; }
+# The answer of a database, columns parted by |.
+ask() { psql -d isonet -AtX -c "$1"; }

@@ -60,16 +60,20 @@ impl Findings {
             if teller(fingerprint) != Some(told.watcher) {
                 return true;
             }
+            let adopted = self.adopted.contains(fingerprint);
             if let Some(now) = shown.remove(fingerprint) {
                 self.adopted.remove(fingerprint);
-                see_again(*key, now, at, book);
+                match book.incidents.get(key).filter(|incident| adopted && is_another_moment(incident, &now)) {
+                    Some(before) => come_again(*key, before.cause.severity, now, at, book),
+                    None => see_again(*key, now, at, book),
+                }
                 return true;
             }
             let unknown = match fingerprint {
                 Fingerprint::Finding(code, _) => !looked || told.blind.iter().any(|blind| code.is_hidden_by(&blind.what)),
                 _ => false,
             };
-            let stands = self.adopted.contains(fingerprint) && book.incidents.get(key).is_some_and(|incident| stands(incident, at));
+            let stands = adopted && book.incidents.get(key).is_some_and(|incident| stands(incident, at));
             if unknown || stands || !book.may_resolve(*key, at) {
                 return true;
             }
@@ -100,6 +104,23 @@ fn stands(incident: &Incident, at: &Stamp) -> bool {
     let ago = at.boottime_ms.saturating_sub(incident.at.boottime_ms);
     let recent = code.stands().is_some_and(|time| u128::from(ago) < time.as_millis());
     recent && !undone && incident.at.boot_id == at.boot_id
+}
+
+/// What an earlier run told of happened once more. It is no milder for that.
+fn come_again(key: u64, before: Severity, now: Shown, at: &Stamp, book: &mut Book) {
+    let evidence = dated(&now.evidence, at);
+    if let Some(incident) = book.incidents.get_mut(&key) {
+        (incident.evidence, incident.origin, incident.grant) = (evidence, now.origin, now.grant);
+    }
+    book.reopen(key, KnownCause { severity: now.cause.severity.max(before), ..now.cause }, at);
+}
+
+/// An earlier run told of a moment, and this one tells of another, which does not undo it.
+fn is_another_moment(incident: &Incident, now: &Shown) -> bool {
+    let tells_of_a_moment = matches!(incident.fingerprint, Fingerprint::Finding(code, _) if code.stands().is_some());
+    let what = |lines: &[Evidence]| lines.first().map(|line| (line.k.clone(), line.target.clone(), line.result.clone()));
+    let undone = now.evidence.iter().any(|line| line.k == UNDONE);
+    tells_of_a_moment && !undone && what(&incident.evidence) != what(&now.evidence)
 }
 
 fn finding(finding: &Finding) -> (Fingerprint, Shown) {
@@ -327,6 +348,22 @@ mod tests {
 
     fn undone() -> Evidence {
         Evidence { k: UNDONE.to_owned(), target: "terminal".to_owned(), result: "set back".to_owned(), ms: None, n: 1, boot_ms: None }
+    }
+
+    #[test]
+    fn another_moment_after_a_restart_is_counted_and_no_milder() {
+        let step = |result: &str| Evidence { k: "clock.offline".to_owned(), result: result.to_owned(), ..undone() };
+        let found = |result: &str, severity| {
+            let found = Finding::new(FindingCode::ClockStepped, Subject::Terminal, Origin::LocalChange).because([step(result)]);
+            tells(Watcher::Clock, &[Finding { severity, ..found }])
+        };
+        let rules = Thresholds::default();
+        let first = Ledger::default().watch(&found("forward 86400.000 s", Severity::Critical), &at(1), &rules);
+        let mut later = Ledger::restored(first);
+        let changed = later.watch(&found("back 30.000 s", Severity::Medium), &at(60), &rules);
+        let said: Vec<_> = changed.iter().map(|i| (i.phase, i.change, i.occurrences, i.cause.severity)).collect();
+        assert_eq!(said, [(Phase::Updated, Change::Reopened, 2, Severity::Critical)]);
+        assert_eq!(changed[0].evidence[0].result, "back 30.000 s");
     }
 
     #[test]

@@ -33,6 +33,7 @@ http = { url = \"http://shop:hunter2-user@10.81.1.1:8443/health?token=hunter2-qu
 name = \"fleet\"
 kind = \"nats\"
 servers = [\"tls://agent:hunter2-nats@10.81.1.9:4222\"]
+ca = \"/etc/isonet/nats-ca.pem\"
 ";
 
 /// Plants secrets in all that lies beside what the bundle reads.

@@ -96,7 +96,15 @@ impl Courier {
             let (None, Some(mut wait)) = (last, wait) else { return };
             loop {
                 tokio::select! {
-                    changed = self.head.changed(), if wait.for_news => if changed.is_err() { return } else { break },
+                    changed = self.head.changed(), if wait.for_news || !self.lag.knows_what_waits() => {
+                        if changed.is_err() {
+                            return;
+                        }
+                        if wait.for_news {
+                            break;
+                        }
+                        self.notice(&way).await;
+                    }
                     changed = self.farewell.changed() => match changed {
                         // One that is not heard would only hold up the end.
                         Ok(()) if wait.for_news || self.lag.is_connected() => break,
@@ -166,6 +174,14 @@ impl Courier {
         }
         // At once again: there may be more.
         Some(Wait::until(now))
+    }
+
+    /// Notices the first record that waits while nothing can be shipped.
+    async fn notice(&self, way: &Way) {
+        let upto = self.head.borrow().clone();
+        if let Ok((entries, _)) = read(self.reader(way.reader.position().clone()), 1, upto).await {
+            self.lag.waits_for(entries.first());
+        }
     }
 
     /// The sign of life that is due.

@@ -80,6 +80,11 @@ impl Lag {
         self.0.borrow_mut().oldest = next.map(|entry| (entry.at.clone(), entry.record().map(|record| record.time)));
     }
 
+    /// Whether a record is known that it does not have.
+    pub fn knows_what_waits(&self) -> bool {
+        self.0.borrow().oldest.is_some()
+    }
+
     /// It has everything up to this record.
     pub fn shipped(&self, upto: Position) {
         self.0.borrow_mut().shipped = upto;

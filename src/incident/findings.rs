@@ -70,7 +70,10 @@ impl Findings {
                 return true;
             }
             let unknown = match fingerprint {
-                Fingerprint::Finding(code, _) => !looked || told.blind.iter().any(|blind| code.is_hidden_by(&blind.what)),
+                Fingerprint::Finding(code, _) => {
+                    let proof = book.incidents.get(key).map_or(&[][..], |incident| &incident.evidence);
+                    !looked || told.blind.iter().any(|blind| code.is_hidden_by(proof, &blind.what))
+                }
                 _ => false,
             };
             let stands = adopted && book.incidents.get(key).is_some_and(|incident| stands(incident, at));
@@ -348,6 +351,21 @@ mod tests {
 
     fn undone() -> Evidence {
         Evidence { k: UNDONE.to_owned(), target: "terminal".to_owned(), result: "set back".to_owned(), ms: None, n: 1, boot_ms: None }
+    }
+
+    #[test]
+    fn a_hotspot_is_over_when_its_card_says_so_whoever_listens_unseen() {
+        let rules = Thresholds::default();
+        let line = Evidence { k: "extension.hotspot".to_owned(), ..undone() };
+        let hotspot = Finding::new(FindingCode::ExtensionSharing, Subject::Terminal, Origin::LocalChange).because([line]);
+        let blind = |what: &str| vec![Blind { what: what.to_owned(), because: Unseen::Error("no use".to_owned()) }];
+        let none = |what: &str| Watched { watcher: Watcher::Extension, found: Some(Vec::new()), blind: blind(what) };
+        let ends = |what: &str| {
+            let mut ledger = Ledger::default();
+            ledger.watch(&tells(Watcher::Extension, &[hotspot.clone()]), &at(1), &rules);
+            ledger.watch(&none(what), &at(5), &rules).iter().any(|incident| incident.phase == Phase::Resolved)
+        };
+        assert!(ends("extension.sharing") && !ends("extension.wireless"));
     }
 
     #[test]

@@ -264,13 +264,16 @@ findings! {
 }
 
 impl FindingCode {
-    /// Whether a watcher that cannot see `what` (as in [`Blind`]) may miss this although it is there: that it is not told
+    /// Whether a watcher that cannot see `what` (as in [`Blind`]) may miss this, of which it had this proof, although it is there: that it is not told
     /// is then no end of it.
-    pub fn is_hidden_by(self, what: &str) -> bool {
+    pub fn is_hidden_by(self, proof: &[Evidence], what: &str) -> bool {
+        // A hotspot is told by its card, all other sharing by who listens.
+        let hotspot = proof.iter().any(|line| line.k == "extension.hotspot");
         match what {
             "outside.roots" => self.watcher() == Watcher::Isolation && self != Self::IsolationUplinkSuspect,
             "extension.nat" => self == Self::ExtensionNat,
-            "extension.sharing" => self == Self::ExtensionSharing,
+            "extension.sharing" => self == Self::ExtensionSharing && !hotspot,
+            "extension.wireless" => self == Self::ExtensionSharing && hotspot,
             "extension.namespaces" => self == Self::ExtensionForeignNamespace,
             "firewall.rules" => matches!(self, Self::FirewallDown | Self::FirewallChanged),
             "software.processes" => matches!(self, Self::AntivirusDown | Self::SoftwareForbidden),

@@ -362,7 +362,7 @@ mod tests {
         let none = |what: &str| Watched { watcher: Watcher::Extension, found: Some(Vec::new()), blind: blind(what) };
         let ends = |what: &str| {
             let mut ledger = Ledger::default();
-            ledger.watch(&tells(Watcher::Extension, &[hotspot.clone()]), &at(1), &rules);
+            ledger.watch(&tells(Watcher::Extension, std::slice::from_ref(&hotspot)), &at(1), &rules);
             ledger.watch(&none(what), &at(5), &rules).iter().any(|incident| incident.phase == Phase::Resolved)
         };
         assert!(ends("extension.sharing") && !ends("extension.wireless"));

@@ -26,13 +26,15 @@ pub struct Dials {
     pub at: Moment,
     /// All that can be read, by name.
     pub clocks: Vec<BatteryClock>,
+    /// Nothing kept this program waiting in between, as on a PC that has too much to do: the two can be compared to the second.
+    pub together: bool,
 }
 
-/// Reads them; `None` = this program had to wait in between, as on a PC that has too much to do. Off the loop.
-pub fn dials(root: &Path) -> Option<Dials> {
+/// Reads them. Off the loop.
+pub fn dials(root: &Path) -> Dials {
     let at = clock::moment();
     let clocks = battery_clocks(root);
-    together(at, clock::moment()).then_some(Dials { at, clocks })
+    Dials { at, clocks, together: together(at, clock::moment()) }
 }
 
 fn together(before: Moment, after: Moment) -> bool {

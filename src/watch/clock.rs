@@ -207,7 +207,7 @@ fn programs(asked: Option<Vec<String>>) -> Programs {
 }
 
 fn slow(enrolled: Option<String>, wall: jiff::Timestamp) -> Slow {
-    Slow { batteries: dials(Path::new("/")), local_battery: local_battery(), zone: zone(enrolled, wall) }
+    Slow { batteries: Some(dials(Path::new("/"))), local_battery: local_battery(), zone: zone(enrolled, wall) }
 }
 
 /// The system takes the battery clock for local time.

@@ -47,7 +47,8 @@ impl Batteries {
 
     /// Takes a look in. `limit` is the smallest step that is told.
     pub(super) fn advance(&mut self, seen: &Seen, limit: i64) -> Vec<Finding> {
-        let clocks = seen.batteries.iter().flat_map(|dials| dials.clocks.iter().map(|clock| (dials.at, clock)));
+        let clocks =
+            seen.batteries.iter().filter(|dials| dials.together).flat_map(|dials| dials.clocks.iter().map(|clock| (dials.at, clock)));
         for (moment, clock) in clocks {
             let real = clock.since_epoch.saturating_mul(SECOND);
             let apart = real.saturating_sub(pace(moment));

@@ -146,7 +146,7 @@ impl Desk {
             moment: self.moment,
             keeping: self.keeping,
             programs: Programs::Unknown,
-            batteries: Some(Dials { at: self.moment, clocks: battery.into_iter().chain(second).collect() }),
+            batteries: Some(Dials { at: self.moment, clocks: battery.into_iter().chain(second).collect(), together: true }),
             local: self.local,
             server: self.server,
             acts: std::mem::take(&mut self.acts),

@@ -16,7 +16,7 @@ mod agent;
 mod backlog;
 mod cases;
 mod chaos;
-#[path = "../shared/dice.rs"]
+#[path = "../chance/dice.rs"]
 mod dice;
 mod herd;
 mod life;

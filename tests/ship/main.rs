@@ -7,7 +7,7 @@
 
 mod certificates;
 mod daemon;
-#[path = "../shared/dice.rs"]
+#[path = "../chance/dice.rs"]
 mod dice;
 mod nats;
 mod peers;

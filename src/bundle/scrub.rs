@@ -29,16 +29,17 @@ const WORDS: &[&str] = &[
     "pin",
     "otp",
     "userpass",
+    "passcode",
     "密码",
     "口令",
     "密钥",
+    "私钥",
     "令牌",
+    "凭据",
+    "验证码",
 ];
 /// Words after which the rest of the line is one.
 const WHOLE_LINE: &[&str] = &["authorization", "cookie", "setcookie"];
-/// Characters that part words, and end a value that is not quoted.
-const ENDS: &[char] = &[' ', '\t', '\n', '\r', '"', '\'', '`', ',', ';', '&', '<', '>', '(', ')', '{', '}', '[', ']', '|'];
-
 /// Takes secrets out.
 #[derive(Debug, Clone, Default)]
 pub struct Scrub {
@@ -84,7 +85,7 @@ impl Scrub {
             Value::Array(items) => items.iter_mut().for_each(|item| self.json(item)),
             Value::Object(members) => {
                 for (key, member) in members.iter_mut() {
-                    if is_word(key, WORDS) && (member.is_string() || member.is_number() || member.is_array()) {
+                    if is_word(key, WORDS) && !member.is_null() && !member.is_boolean() {
                         *member = Value::from(MASK);
                     } else {
                         self.json(member);
@@ -129,9 +130,26 @@ impl Scrub {
             }
             _ => self.text(line),
         };
-        // A line that goes on in the next one could hide its end there.
-        text.replace("\\\n", " ").split('\n').map(line).collect::<Vec<_>>().join("\n")
+        logical(text).into_iter().map(|one| line(&one)).collect::<Vec<_>>().join("\n")
     }
+}
+
+/// The lines of a unit's file as systemd joins them: what ends in a backslash goes on in the next line that is no comment.
+fn logical(text: &str) -> Vec<String> {
+    let (mut lines, mut open): (Vec<String>, Option<String>) = (Vec::new(), None);
+    for line in text.replace("\r\n", "\n").split(['\n', '\r']) {
+        if open.is_some() && line.trim_start().starts_with(['#', ';']) {
+            lines.push(line.to_owned());
+            continue;
+        }
+        let whole = open.take().map_or_else(|| line.to_owned(), |before| format!("{before} {line}"));
+        match whole.strip_suffix('\\') {
+            Some(before) => open = Some(before.to_owned()),
+            None => lines.push(whole),
+        }
+    }
+    lines.extend(open);
+    lines
 }
 
 /// Armoured blocks but certificates, also where their ends of line are written as `\n`.
@@ -141,9 +159,12 @@ fn without_blocks(text: &str) -> String {
     while let Some(at) = rest.find(BEGIN) {
         out.push_str(&rest[..at]);
         let block = &rest[at..];
-        let end = block.find("-----END ").and_then(|end| Some(end + 9 + block[end + 9..].find("-----")? + 5)).unwrap_or(block.len());
         let label = block[BEGIN.len()..].split("-----").next().unwrap_or_default();
-        let open = matches!(label, "CERTIFICATE" | "PUBLIC KEY");
+        let close = format!("-----END {label}-----");
+        let ended = block.find(&close).map(|at| at + close.len());
+        let end = ended.unwrap_or(block.len());
+        // One that was cut off could hold the next.
+        let open = matches!(label, "CERTIFICATE" | "PUBLIC KEY") && ended.is_some() && !block[BEGIN.len()..end].contains(BEGIN);
         out.push_str(if open { &block[..end] } else { MASK });
         rest = &block[end..];
     }
@@ -200,12 +221,10 @@ fn after_words(line: &str) -> String {
         let after = &line[value..];
         let length = match after.chars().next() {
             _ if whole => after.len(),
-            Some(quote @ ('"' | '\'')) => after[1..].find(quote).map_or(after.len(), |close| close + 2),
-            // A bracket may be part of it.
-            Some(open) if "([{<|&;,".contains(open) => after.find(char::is_whitespace).unwrap_or(after.len()),
-            _ => after.find(ENDS).unwrap_or(after.len()),
+            Some(quote @ ('"' | '\'')) => quoted(after, quote),
+            _ => unquoted(after),
         };
-        if length > 0 && !after.starts_with(MASK) {
+        if length > 0 {
             out.push_str(MASK);
             at = value + length;
         } else {
@@ -213,6 +232,33 @@ fn after_words(line: &str) -> String {
         }
     }
     out + &line[at..]
+}
+
+/// How long a value in quotes is, with them. A quote behind a backslash does not end it.
+fn quoted(after: &str, quote: char) -> usize {
+    let escaped = |at: usize| after[..at].bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 1;
+    after.match_indices(quote).skip(1).find(|(at, _)| !escaped(*at)).map_or(after.len(), |(at, _)| at + 1)
+}
+
+/// How long a value without quotes is: to a blank or a quote, or to a sign behind which something else begins. Any other sign may belong to it.
+fn unquoted(after: &str) -> usize {
+    let ends = |at: usize, c: char| {
+        let rest = &after[at + c.len_utf8()..];
+        let ends_here = || rest.is_empty() || rest.starts_with(|c: char| c.is_whitespace() || "\"'`,;)}]>".contains(c));
+        match c {
+            '"' | '\'' | '`' => true,
+            ',' | ';' | '&' | '|' => ends_here() || begins_with_a_name(rest),
+            ')' | '}' | ']' | '>' => ends_here(),
+            _ => c.is_whitespace(),
+        }
+    };
+    after.char_indices().find(|(at, c)| ends(*at, *c)).map_or(after.len(), |(at, _)| at)
+}
+
+/// Whether a text begins with `name=` or `name:`.
+fn begins_with_a_name(text: &str) -> bool {
+    let end = text.find(|c: char| !(c.is_alphanumeric() || "_-".contains(c))).unwrap_or(text.len());
+    end > 0 && text[end..].starts_with(['=', ':'])
 }
 
 /// The next run of letters, digits, `-` and `_`; dashes in front do not belong to it.
@@ -237,8 +283,9 @@ fn is_word(word: &str, list: &[&str]) -> bool {
     let plain = word.to_lowercase();
     let bare: String = plain.chars().filter(|c| *c != '-' && *c != '_').collect();
     let ending = plain.rsplit(['-', '_']).next().unwrap_or_default();
-    list.iter()
-        .any(|one| bare == *one || ending == *one || (one.len() > 5 && bare.ends_with(one)) || (!one.is_ascii() && bare.ends_with(one)))
+    let single = bare.strip_suffix('s').filter(|word| word.len() > 4).unwrap_or(&bare);
+    // `compass` ends in a word of four letters and is none.
+    list.iter().any(|one| bare == *one || ending == *one || (one.len() > 4 && single.ends_with(one)))
 }
 
 /// A line without what looks like a key or a token by itself: 32 bytes in base64, a signed token, the seed of a signing key.
@@ -301,10 +348,22 @@ mod tests {
             ("password = (hunter2) next", " next"),
             ("psk=[hunter2 up", " up"),
             ("proxy http://bob:hun/hunter2@host.example:3128 gone", "@host.example:3128 gone"),
+            ("-----BEGIN CERTIFICATE-----\ncut\n-----BEGIN EC PRIVATE KEY-----\nhunter2\n-----END EC PRIVATE KEY-----\nx", ""),
+            ("-----BEGIN CERTIFICATE-----\n-----BEGIN K-----\nhunter2\n-----END K-----\n-----END CERTIFICATE-----\nafter", "after"),
+            ("-----BEGIN A-----\nx\n-----END B-----\nhunter2\n-----END A-----\nafter", "after"),
+            ("-----BEGIN PUBLIC KEY-----\nhunter2 and no end", ""),
+            ("https://bob:p@hunter2@host.example/path", "@host.example/path"),
+            ("seed SUHUNTER2HUNTER2HUNTER2HUNTER2HUNTER2HUNTER2HUNTER2HUNTER2 end", "end"),
+            ("{\"password\":\"a\\\"hunter2\",\"b\":1}", "\"b\":1"),
+            ("password = a,hunter2;(hunter2{hunter2&hunter2 next", "next"),
+            ("(user=bob;password=a)hunter2;host=h)", "host=h"),
+            ("\"accessToken\": \"hunter2\", \"n\": 1", "\"n\": 1"),
+            ("passwords: hunter2 next", "next"),
+            ("私钥：hunter2 好", "好"),
         ] {
             let out = scrubbed(text);
             assert!(
-                !out.contains("hunter2") && !out.contains("aHVudGVy") && out.contains(kept) && out.contains(MASK),
+                !out.contains("hunter2") && !out.contains("HUNTER2") && !out.contains("aHVudGVy") && out.contains(kept) && out.contains(MASK),
                 "{text:?} -> {out:?}"
             );
         }
@@ -335,6 +394,17 @@ mod tests {
     }
 
     #[test]
+    fn of_two_known_secrets_the_longer_goes_as_a_whole() {
+        assert_eq!(Scrub::new(["hunter".to_owned(), "hunter2x".to_owned()]).text("a hunter2x hunter b"), "a (masked) (masked) b");
+    }
+
+    #[test]
+    fn an_address_in_a_configuration_loses_its_query() {
+        let out = Scrub::default().toml("url = \"https://h/p?x=hunter2\" # why? so\n");
+        assert_eq!(out, "url = \"https://h/p?(masked)\" # why? so\n");
+    }
+
+    #[test]
     fn passwords_in_addresses_are_known_from_then_on() {
         let text =
             "url = \"https://bob:hunter2@h/p?token=hunter22&x=hunter23\"\nservers = [\"tls://hunter24@h:4222\", 'https://plain/x']\n";
@@ -344,16 +414,17 @@ mod tests {
     #[test]
     fn a_document_stays_one() {
         let mut value = serde_json::json!({
-            "url": "https://bob:hunter2@h/p?x=hunter2#y", "token": "hunter2", "list": ["password: hunter2", 1, null], "deep": {"psk": "hunter2", "n": "ok"}
+            "url": "https://bob:hunter2@h/p?x=hunter2#y", "token": "hunter2", "list": ["password: hunter2", 1, null], "deep": {"psk": "hunter2", "n": "ok"},
+            "tokens": ["hunter2"], "credentials": {"user": "hunter2"}, "authToken": "hunter2"
         });
         Scrub::default().json(&mut value);
         let text = value.to_string();
         assert!(!text.contains("hunter2") && text.contains("\"n\":\"ok\"") && text.contains("@h/p?(masked)"), "{text}");
-        let mut more = serde_json::json!({ "passwords": 1, "pin": 482_913, "secret": ["hunter2"], "token": { "is_known": true, "at": "x" }, "psk": null });
+        let mut more = serde_json::json!({ "passwords": 1, "pin": 482_913, "secret": ["hunter2"], "token": { "at": "x" }, "is_secret": true, "psk": null });
         Scrub::default().json(&mut more);
         assert_eq!(
             more,
-            serde_json::json!({ "passwords": 1, "pin": MASK, "secret": MASK, "token": { "is_known": true, "at": "x" }, "psk": null })
+            serde_json::json!({ "passwords": MASK, "pin": MASK, "secret": MASK, "token": MASK, "is_secret": true, "psk": null })
         );
         let lines = Scrub::default().lines("{\"b\":1,  \"a\":\"x\"}\n{\"a\":\"password=hunter2\"}\nnot json password=hunter2\n");
         assert!(lines.starts_with("{\"b\":1,  \"a\":\"x\"}\n") && !lines.contains("hunter2") && lines.ends_with('\n'), "{lines}");
@@ -361,6 +432,10 @@ mod tests {
 
     #[test]
     fn a_unit_keeps_the_names_of_its_environment() {
+        let credentials = Scrub::default().unit("SetCredential=key:a hunter2\nLoadCredentialEncrypted=key:a hunter2\nExecStart=/bin/x \\");
+        assert!(!credentials.contains("hunter2") && credentials.ends_with("/bin/x "), "{credentials}");
+        let between = Scrub::default().unit("Environment=A=1 \\\r\n# a comment\r\n;another\n  B=hunter2 \\\n");
+        assert!(!between.contains("hunter2") && between.contains("# a comment"), "a comment does not end the line: {between}");
         let unit = "[Service]\nEnvironment=\"A=hunter2\" B=hunter2\nSetCredential=key:hunter2\nExecStart=/usr/bin/isonet run\nEnvironment=C=1 \\\n D=hunter2\n# Environment=E=hunter2\n;SetCredential=k:hunter2\n";
         let out = Scrub::default().unit(unit);
         assert!(

@@ -125,6 +125,14 @@ fn refused(path: &Path, error: &io::Error, lang: Lang) -> u8 {
             format!("isonet: 磁盘满了，支持包没有写成：{name}；用 --out 写到别的盘（如 U 盘）"),
             format!("isonet: the disk is full, the bundle was not written: {name}; write it to another disk with --out"),
         ),
+        ErrorKind::PermissionDenied => lang.pick(
+            format!("isonet: 没有权限写 {name}；用 --out 写到自己能写的地方（如主目录、U 盘）"),
+            format!("isonet: not permitted to write {name}: choose a place of your own with --out"),
+        ),
+        ErrorKind::NotFound => lang.pick(
+            format!("isonet: {name} 所在的目录不存在，没有写；先建好目录，或用 --out 换个地方"),
+            format!("isonet: the directory of {name} is not there: make it first, or choose another place with --out"),
+        ),
         _ => lang.pick(format!("isonet: 支持包没有写成：{name}：{error}"), format!("isonet: cannot write the bundle {name}: {error}")),
     });
     if error.kind() == ErrorKind::PermissionDenied { NOT_PERMITTED } else { IO }
@@ -199,6 +207,9 @@ impl Site<'_> {
         let below = std::fs::read_dir(config::drop_in_dir(&main)).into_iter().flatten().flatten().map(|entry| entry.path());
         let mut below: Vec<PathBuf> = below.filter(|path| path.extension().is_some_and(|end| end == "toml")).collect();
         below.sort();
+        if below.len() >= MOST_FILES {
+            bundle.lack("config", format!("> {MOST_FILES}"));
+        }
         let mut hidden = Vec::new();
         for (i, path) in std::iter::once(main).chain(below).take(MOST_FILES).enumerate() {
             let name = format!("config/{i:02}-{}", path.file_name().unwrap_or_default().to_string_lossy());

@@ -150,6 +150,28 @@ mod tests {
         assert!(Uevent::parse(b"change@/devices/virtual/block/loop3\0SUBSYSTEM=block\0").expect("an event").concerns_usb());
     }
 
+    #[tokio::test]
+    async fn a_program_that_plays_the_kernel_brings_no_look() {
+        let ear = Uevents::open().expect("an ear");
+        let own = rustix::net::getsockname(ear.socket.get_ref()).expect("its address");
+        let own = SocketAddrNetlink::try_from(own).expect("of netlink").pid();
+        let forger = rustix::net::socket(AddressFamily::NETLINK, SocketType::RAW, Some(KOBJECT_UEVENT)).expect("a socket");
+        // To this one ear: others on this machine listen, too.
+        match rustix::net::sendto(&forger, STICK, rustix::net::SendFlags::empty(), &SocketAddrNetlink::new(own, 0)) {
+            Err(Errno::PERM) => return println!("SKIPPED: only root may send such a message at all"),
+            sent => assert_eq!(sent, Ok(STICK.len())),
+        }
+        let mut buffer = vec![0; BUFFER];
+        loop {
+            match receive(ear.socket.get_ref(), &mut buffer).expect("received") {
+                // The kernel itself may have said something meanwhile.
+                Heard::Kernel(length) => assert_ne!(buffer.get(..length), Some(STICK), "it passes for the kernel"),
+                Heard::Other => break,
+                Heard::Lost | Heard::Nothing => panic!("it did not come in"),
+            }
+        }
+    }
+
     mod any_bytes {
         use super::*;
         use crate::testing::{cases, hostile};

@@ -363,7 +363,11 @@ mod tests {
         ] {
             let out = scrubbed(text);
             assert!(
-                !out.contains("hunter2") && !out.contains("HUNTER2") && !out.contains("aHVudGVy") && out.contains(kept) && out.contains(MASK),
+                !out.contains("hunter2")
+                    && !out.contains("HUNTER2")
+                    && !out.contains("aHVudGVy")
+                    && out.contains(kept)
+                    && out.contains(MASK),
                 "{text:?} -> {out:?}"
             );
         }

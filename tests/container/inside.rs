@@ -102,14 +102,13 @@ fn crowd(socket: &str, seconds: u64) {
     println!("{came}");
 }
 
-/// An event of the kernel that is none, to everybody and to one process.
+/// An event of the kernel that is none, to everybody and to one process. Fails where neither was taken.
 fn uevent(pid: u32) -> Result<(), String> {
     let forged = b"add@/devices/usb1/1-1\0ACTION=add\0DEVPATH=/devices/usb1/1-1\0SUBSYSTEM=usb\0DEVTYPE=usb_device\0SEQNUM=1\0";
     let netlink = socket(AddressFamily::NETLINK, SocketType::RAW, Some(KOBJECT_UEVENT)).map_err(|e| e.to_string())?;
-    for to in [SocketAddrNetlink::new(0, 1), SocketAddrNetlink::new(pid, 0)] {
-        sendto(&netlink, forged, SendFlags::empty(), &to).map_err(|e| e.to_string())?;
-    }
-    Ok(())
+    let send = |to| sendto(&netlink, forged, SendFlags::empty(), &to).map_err(|e| e.to_string());
+    let (everybody, one) = (send(SocketAddrNetlink::new(0, 1)), send(SocketAddrNetlink::new(pid, 0)));
+    everybody.or(one).map(drop)
 }
 
 fn datagram(socket: &str, text: &str) -> Result<(), String> {

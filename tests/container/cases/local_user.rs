@@ -111,6 +111,7 @@ fn touches_nothing(ground: &mut Ground) -> Done<String> {
             ("a drop-in", "touch /etc/isonet/conf.d/x.toml".to_owned()),
             ("stop by systemctl", "systemctl --no-ask-password stop isonet".to_owned()),
             ("a forged event of the kernel", format!("{FILES}/inside {WORD} uevent {pid}")),
+            ("the same as root of a user namespace", format!("unshare -Ur {FILES}/inside {WORD} uevent {pid}")),
             (
                 "another daemon on the same directories",
                 "STATE_DIRECTORY=/var/lib/isonet RUNTIME_DIRECTORY=/run/isonet timeout 5 isonet run".to_owned(),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// What the kernel itself proves needs no threshold, only so long that a renewed lease or a resume does not count.
 const HOLD: Duration = Duration::from_millis(500);
-/// Another cause replaces the one named when it was seen so often in a row, or is proven.
+/// Another cause replaces the one named when it was seen so often in a row, or is proven at once.
 const CONVINCED: u32 = 2;
 /// Earlier causes that an incident remembers: the first, and the latest. Each of its records carries them all.
 const MOST_EARLIER: usize = 32;
@@ -157,7 +157,8 @@ impl Outages {
                 (*seen, *times) = (cause.code.clone(), 0);
             }
             *times += 1;
-            if !same && cause.certainty < Certainty::Proven && *times < CONVINCED {
+            let is_proof = cause.certainty == Certainty::Proven && !is_mended_below(incident, &cause);
+            if !same && !is_proof && *times < CONVINCED {
                 continue;
             }
             self.doubts.remove(&key);
@@ -312,6 +313,11 @@ fn shares_root(incident: &Incident, cause: &KnownCause) -> bool {
 /// The incident was taken for this cause at one time or another: only then it is the same that came back.
 fn has_been(incident: &Incident, code: &str) -> bool {
     incident.cause.code == code || incident.cause.history.iter().any(|earlier| earlier.code == code)
+}
+
+/// What was proven broken carries again as far as something above it: a look while it is being mended sees just that, for once.
+fn is_mended_below(incident: &Incident, cause: &KnownCause) -> bool {
+    incident.cause.certainty == Certainty::Proven && cause.layer > incident.cause.layer
 }
 
 /// What the kernel knows of its own: nobody else has to confirm it.

@@ -22,17 +22,20 @@ pub(super) static NOT_STARTED: Pair = Pair {
 
 pub(super) static CLIENT_FAILED: Pair = Pair {
     zh: Text {
-        title: "VPN 程序自己退出了",
-        plain: "VPN 程序本来开着，中途退出了，医保专网也就断了。",
+        title: "VPN 程序出了故障",
+        plain: "VPN 程序自己退出了，或者开着却没把通道建好，医保专网也就断了。",
         shop: &[act::VPN_ZH, "连不上，或者过一会儿又断，打下面的电话。"],
-        engineer: &["服务状态为 failed 或进程消失：看它退出前的日志和退出码。", "核对证书、配置文件、磁盘空间。"],
+        engineer: &[
+            "服务状态为 failed 或进程消失：看它退出前的日志和退出码；进程还在：看虚拟网卡在不在、是否启用。",
+            "核对证书、配置文件、磁盘空间。",
+        ],
     },
     en: Text {
-        title: "The VPN program ended by itself",
-        plain: "The VPN program was running and then ended, and with it the way into the insurance network.",
+        title: "The VPN program has failed",
+        plain: "The VPN program ended by itself, or it runs but does not hold its connection, and with that the way into the insurance network is gone.",
         shop: &[act::VPN_EN, "If it does not connect, or ends again, call the number below."],
         engineer: &[
-            "Unit failed or process gone: read its log before the end and its exit code.",
+            "Unit failed or process gone: read its log before the end and its exit code. Still running: see whether its interface is there, and up.",
             "Check certificate, profile and disk space.",
         ],
     },

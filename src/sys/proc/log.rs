@@ -12,7 +12,9 @@ pub(super) const TAIL: u64 = 64 * 1024;
 const MARKERS: &[(&[&str], VpnLog)] = &[
     // A server refuses credentials or certificate.
     (&["auth_failed"], VpnLog::AuthFailed),                      // OpenVPN
+    (&["your certificate has expired"], VpnLog::AuthFailed),     // OpenVPN, of the client's own
     (&["authentication_failed"], VpnLog::AuthFailed),            // strongSwan
+    (&["eap authentication failed"], VpnLog::AuthFailed),        // strongSwan
     (&["chap authentication failed"], VpnLog::AuthFailed),       // pppd, MS-CHAP too
     (&["pap authentication failed"], VpnLog::AuthFailed),        // pppd
     (&["failed to authenticate ourselves"], VpnLog::AuthFailed), // pppd
@@ -146,6 +148,14 @@ mod tests {
     fn a_reason_that_was_told_outlives_its_echo() {
         let ended = "Main process exited, code=exited, status=1/FAILURE\n";
         assert_eq!(judge(&format!("AUTH_FAILED\n{ended}")), VpnLog::AuthFailed);
+        let expired = "OpenVPN 2.6.3 x86_64\nWARNING: Your certificate has expired!\n";
+        assert_eq!(judge(&format!("{expired}TLS Error: TLS key negotiation failed to occur within 60 seconds\n")), VpnLog::AuthFailed);
+        assert_eq!(
+            judge(&format!("{expired}Initialization Sequence Completed\n")),
+            VpnLog::Established,
+            "its server takes it nevertheless"
+        );
+        assert_eq!(judge(&format!("14[IKE] received EAP_FAILURE, EAP authentication failed\n{ended}")), VpnLog::AuthFailed);
         assert_eq!(judge(&format!("CHAP authentication failed\nLCP terminated by peer\n{ended}")), VpnLog::AuthFailed);
         assert_eq!(
             judge(&format!("Terminating connection due to lack of activity.\nLCP terminated by peer\n{ended}")),

@@ -11,6 +11,7 @@ pub(super) const CASES: &[Row] = &[
     ("with a bad file at a start the configuration that was last in force goes on", started_with_a_bad_file),
     ("the level of the log changes while it runs", relevelled),
     ("journalctl -x explains what is recorded", explained),
+    ("the support bundle holds the unit, its log and its state, and no secret of theirs", bundled),
 ];
 
 fn reloaded(ground: &mut Ground) -> Done<String> {
@@ -98,4 +99,30 @@ fn explained(ground: &mut Ground) -> Done<String> {
     must(told.contains("At the counter:") && told.contains("For an engineer:"), || told.clone())?;
     ground.recorded("its end", PATIENCE, |records| records.incidents("disconnection:explained", "resolved").len() > before)?;
     Ok(format!("journalctl -x -u isonet: \"{subject}\", the counter's steps, the engineer's, the incident's number"))
+}
+
+/// What systemd itself says, with a secret in a drop-in and one that somebody's program has put into the service's log.
+fn bundled(ground: &mut Ground) -> Done<String> {
+    let drop_in = "/etc/systemd/system/isonet.service.d/90-secret.conf";
+    ground.container.run("mkdir -p /etc/systemd/system/isonet.service.d")?;
+    ground.container.write(drop_in, "[Service]\nEnvironment=A_TOKEN=hunter2secret\n")?;
+    ground.container.run("systemctl daemon-reload")?;
+    ground.container.run(
+        "printf '%s\\n' MESSAGE='of old: password=hunter2secret' OBJECT_SYSTEMD_UNIT=isonet.service PRIORITY=4 | logger --journald && \
+         journalctl --sync && cd /root && rm -rf bundle* && isonet support-bundle --no-diagnose --out bundle.tar.gz && mkdir bundle && tar xzf bundle.tar.gz -C bundle",
+    )?;
+    ground.container.run(&format!("rm {drop_in} && systemctl daemon-reload"))?;
+    let secrets = ground.container.run("grep -rl hunter2secret /root/bundle || true")?;
+    must(secrets.trim().is_empty(), || format!("secrets in {secrets}"))?;
+    let of = |file: &str| ground.container.run(&format!("cat /root/bundle/*/{file}"));
+    let (log, state, unit, status) = (of("service.log")?, of("service.txt")?, of("unit/*")?, of("status.json")?);
+    for (what, holds) in [
+        ("the log", log.contains("of old: ") && log.contains("systemd[1]")),
+        ("the state", state.contains("ActiveState=active") && state.contains("NRestarts=")),
+        ("the unit", unit.contains("ProtectSystem=strict") && unit.contains("Environment=A_TOKEN=(masked)")),
+        ("the status", status.contains("\"agent\"")),
+    ] {
+        must(holds, || format!("{what} is not what it should be:\n{log}\n{state}\n{unit}\n{status}"))?;
+    }
+    Ok(format!("{} lines of the log, unit with its drop-in, state, status", log.lines().count()))
 }

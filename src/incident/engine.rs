@@ -294,7 +294,9 @@ impl Engine {
         effects: &mut Vec<Effect>,
     ) {
         let quiet = now.boottime_ms < self.quiet_until_ms;
-        let earlier = self.latest.as_ref().map(|latest| (self.latest_ms, latest)).filter(|_| diagnosis.is_none());
+        // What a round saw before the network changed names nothing now; the next one is due.
+        let still_holds = diagnosis.is_none() && self.latest_ms >= self.shaken_ms;
+        let earlier = self.latest.as_ref().map(|latest| (self.latest_ms, latest)).filter(|_| still_holds);
         let shaken = began_ms < self.shaken_ms;
         let sight = Sight { at: now, began_ms, services, diagnosis, earlier, shaken, quiet };
         let changed = self.ledger.advance(sight, &self.rules);

@@ -85,3 +85,26 @@ fn a_round_that_could_not_tell_does_not_stand_once_pulses_can() {
         assert!(rounds.iter().all(|s| *s <= 41), "{state}: rounds at {rounds:?} s");
     }
 }
+
+/// A far end falls silent, and takes the tunnel away a moment later: what the round between the two saw does not name what follows.
+#[test]
+fn what_was_seen_before_the_network_changed_names_nothing() {
+    let config = config("");
+    let fails = |engine: &mut Engine, s| {
+        let services = BTreeMap::from([("settlement".to_owned(), Some(false))]);
+        recorded(engine.step(&at(s), Input::Pulse { began_ms: at(s).boottime_ms, services }).effects)
+    };
+    for (changed, opened) in [(false, vec![Phase::Opened]), (true, vec![])] {
+        let mut engine = begun(&config, Vec::new());
+        assert_eq!(fails(&mut engine, 1), []);
+        assert_eq!(round(&mut engine, &config, 2, "http.error likely"), []);
+        if changed {
+            engine.step(&at(3), Input::NetworkChanged);
+        }
+        assert_eq!(fails(&mut engine, 4), opened, "changed: {changed}");
+        if changed {
+            assert_eq!(round(&mut engine, &config, 5, "vpn.auth-failed likely"), [Phase::Opened]);
+            assert!(engine.open().all(|incident| incident.cause.code == "vpn.auth-failed" && incident.cause.history.is_empty()));
+        }
+    }
+}

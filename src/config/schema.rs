@@ -313,7 +313,8 @@ const SINK: &[Variant] = &[
     },
 ];
 
-const RETRY: Kind = Kind::Table(&[may("first", Kind::Duration(1, HOUR)), may("longest", Kind::Duration(1, DAY))]);
+// Pauses are drawn from none to the whole: a shorter span is a storm upon a receiver that is away.
+const RETRY: Kind = Kind::Table(&[may("first", Kind::Duration(SECOND, HOUR)), may("longest", Kind::Duration(SECOND, DAY))]);
 
 const RETENTION: &[Key] = &[may("keep", Kind::Duration(DAY, 3660 * DAY)), may("unacknowledged", Kind::Size)];
 

@@ -94,10 +94,9 @@ impl Shipping {
         for sink in &config.sinks {
             let beats = sink.heartbeat();
             match sink {
-                Configured::Journal { name } => match JournalSink::new(Path::new(journald::SOCKET), lang) {
-                    Ok(journal) => self.begin(name, "journal", Pace::LOCAL, beats, journal),
-                    Err(error) => self.keep_for(name, "journal", &Hindrance::new(Obstacle::Here, format!("journal: {error}"))),
-                },
+                Configured::Journal { name } => {
+                    self.begin(name, "journal", Pace::LOCAL, beats, JournalSink::new(Path::new(journald::SOCKET), lang));
+                }
                 Configured::Syslog { name, .. } => match grounds.syslog(sink) {
                     Some((syslog, pace)) => self.begin(name, "syslog", pace, beats, syslog),
                     None => self.keep_for(name, "syslog", &Hindrance::new(Obstacle::Here, "the configuration names no ca")),

@@ -36,6 +36,11 @@ const SESSIONS: usize = 4;
 /// Says whether packets to an address take an enrolled way; the error says which they take instead.
 pub type Gate = Rc<dyn Fn(IpAddr) -> LocalBoxFuture<'static, Result<(), String>>>;
 
+/// Asks the gate about a receiver.
+pub async fn admit(gate: &Gate, at: SocketAddr) -> Result<(), Hindrance> {
+    gate(at.ip()).await.map_err(|why| Hindrance::new(Obstacle::WrongWay, format!("{at}: {why}")))
+}
+
 /// The files of an encrypted way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Files {
@@ -79,7 +84,7 @@ impl Way {
 
     /// A connection in the clear: all of it, or what comes before encryption begins.
     pub async fn open(&self, at: SocketAddr, patience: Duration) -> Result<TcpStream, Hindrance> {
-        (self.gate)(at.ip()).await.map_err(|why| Hindrance::new(Obstacle::WrongWay, format!("{at}: {why}")))?;
+        admit(&self.gate, at).await?;
         let receiver = at.to_string();
         let stream = match timeout(patience, TcpStream::connect(at)).await {
             Ok(Ok(stream)) => stream,

@@ -8,7 +8,7 @@
 //! * A stream that allows it (`allow_atomic`, from nats-server 2.12) takes several records as one, all or none; the others take one at a time. The
 //!   number doubles while acknowledgements come soon, so that a slow line is not asked for more than it carries.
 //! * The connection stays open between shipments; while it does, the server's `PING` is answered. It is opened by the courier's pace only, to
-//!   an address that the gate lets through, never by itself.
+//!   an address that the gate lets through, never by itself; and the gate is asked again before each shipment.
 //!
 //! What a terminal's user must be allowed: to publish to its subjects (`isonet.REGION.TERMINAL.>`, `isonet-hb.REGION.TERMINAL`), to
 //! `$JS.API.STREAM.INFO.STREAM` and, to look, to `$JS.API.DIRECT.GET.STREAM.` followed by its subject where the stream has `allow_direct`, else to
@@ -24,7 +24,7 @@ mod wire;
 
 pub use subject::Names;
 
-use super::way::{Files, Gate, Way};
+use super::way::{Files, Gate, Way, admit};
 use super::{Cargo, Hindrance, Obstacle, Shipped, Sink};
 use crate::sys::files;
 use credentials::Credentials;
@@ -85,8 +85,10 @@ impl NatsSink {
 
     /// Ships; counts in `accepted` what is stored for good.
     async fn carry(&mut self, cargo: Cargo<'_>, accepted: &mut usize) -> Result<(), Hindrance> {
-        if self.open.is_none() {
-            self.open = Some(Open::new(self.connect().await?));
+        match &self.open {
+            None => self.open = Some(Open::new(self.connect().await?)),
+            // It was opened hours ago, perhaps, and routes change under a connection.
+            Some(open) => admit(&self.gate, open.session.at).await?,
         }
         let open = self.open.as_mut().expect("it was opened just now");
         let mut forbidden = None;
@@ -97,9 +99,7 @@ impl NatsSink {
         if let Some(lacks) = open.check(&self.target).await? {
             self.lacks = lacks;
         }
-        if let Some(lost) = open.store_all(&self.target, cargo.records, accepted).await? {
-            self.lacks.push(lost);
-        }
+        open.store_all(&self.target, cargo.records, accepted, &mut self.lacks).await?;
         forbidden.map_or(Ok(()), Err)
     }
 
@@ -145,7 +145,7 @@ impl NatsSink {
             // The files may be put right.
             self.tls = None;
         }
-        Err(worst.unwrap_or_else(|| Hindrance::new(Obstacle::Absent, format!("{server}: has no address"))))
+        Err(worst.unwrap_or_else(|| Hindrance::new(Obstacle::Absent, format!("{}: has no address", server.host_str().unwrap_or_default()))))
     }
 
     fn way(&mut self, server: &Url) -> Result<Way, Hindrance> {

@@ -86,9 +86,15 @@ impl Open {
         Ok(Some(lacks))
     }
 
-    /// Stores records as far as they go in one turn, and counts them. What it found to be lost comes back.
-    pub async fn store_all(&mut self, target: &Target, records: &[Entry], accepted: &mut usize) -> Result<Option<String>, Hindrance> {
-        let (begun, mut looks, mut lost) = (Instant::now(), 0, None);
+    /// Stores records as far as they go in one turn, and counts them. What it found to be lost is added to what is lacking, whatever comes after.
+    pub async fn store_all(
+        &mut self,
+        target: &Target,
+        records: &[Entry],
+        accepted: &mut usize,
+        lacks: &mut Vec<String>,
+    ) -> Result<(), Hindrance> {
+        let (begun, mut looks) = (Instant::now(), 0);
         while let Some(first) = records.get(*accepted) {
             if *accepted > 0 && begun.elapsed() > TURN {
                 break;
@@ -118,11 +124,11 @@ impl Open {
             if let Some(seq) = self.store(target, &subject, cargo, tip.expected).await? {
                 let tip_now = Tip { expected: seq, last: cargo.last().map(|entry| entry.at.seq), lost: None };
                 self.tip = Some((first.at.epoch.clone(), tip_now));
-                lost = lost.or(tip.lost);
+                lacks.extend(tip.lost);
                 (*accepted, looks) = (*accepted + cargo.len(), 0);
             }
         }
-        Ok(lost)
+        Ok(())
     }
 
     /// So many as go together now.

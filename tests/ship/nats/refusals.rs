@@ -11,6 +11,7 @@ use isonet::sink::nats::{NatsSink, Target};
 use isonet::sink::way::Files;
 use isonet::sink::{Cargo, Obstacle, Shipped, Sink};
 use serde_json::json;
+use std::cell::Cell;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -276,4 +277,31 @@ async fn an_idle_connection_answers_and_its_end_is_noticed() {
     servers.kill(0);
     assert_eq!(timeout(Duration::from_secs(20), sink.idle()).await.expect("it is told").obstacle, Obstacle::Broken);
     assert_eq!(obstacle(&all(&log, &mut sink).await), Some(Obstacle::Absent));
+}
+
+#[tokio::test]
+async fn a_connection_whose_way_is_another_by_now_is_not_used_any_more() {
+    let Some(servers) = Servers::start(Version::New, 1, &Setup::default()) else { return };
+    servers.stream("CREATE", &json!({}));
+    let mut log = Log::with(1);
+    let enrolled = Rc::new(Cell::new(true));
+    let gate = Rc::clone(&enrolled);
+    let mut sink = NatsSink::new(
+        target(&log, &servers),
+        Rc::new(move |_| {
+            let says = if gate.get() { Ok(()) } else { Err("via a hotspot".to_owned()) };
+            Box::pin(async { says })
+        }),
+    );
+    assert_eq!(all(&log, &mut sink).await.accepted, 1);
+    log.write(1);
+    enrolled.set(false);
+    for _ in 0..2 {
+        let shipped = all(&log, &mut sink).await;
+        assert_eq!((shipped.accepted, obstacle(&shipped)), (0, Some(Obstacle::WrongWay)), "{shipped:?}");
+    }
+    assert_eq!(servers.count(), Some(1));
+    enrolled.set(true);
+    assert_eq!(all(&log, &mut sink).await.hindrance, None);
+    assert_stored(&log, &servers);
 }

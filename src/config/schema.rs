@@ -302,6 +302,7 @@ const SINK: &[Variant] = &[
             must("name", Kind::Text),
             must("servers", Kind::List(&Kind::Url(&["tls", "nats"]))),
             may("stream", Kind::Word),
+            may("domain", Kind::Word),
             may("subject", Kind::Subject),
             may("credentials", Kind::Path),
             may("ca", Kind::Path),

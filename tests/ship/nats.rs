@@ -24,6 +24,7 @@ pub fn target(log: &Log, servers: &Servers) -> Target {
     Target {
         servers: servers.nodes.iter().map(|node| url(node.at)).collect(),
         stream: STREAM.to_owned(),
+        domain: None,
         subject: "isonet.{region}.{terminal}.{epoch}".to_owned(),
         names: Names::new(Some("6101"), Some("T1")),
         credentials: None,

@@ -12,7 +12,8 @@
 //!
 //! What a terminal's user must be allowed: to publish to its subjects (`isonet.REGION.TERMINAL.>`, `isonet-hb.REGION.TERMINAL`), to
 //! `$JS.API.STREAM.INFO.STREAM` and, to look, to `$JS.API.DIRECT.GET.STREAM.` followed by its subject where the stream has `allow_direct`, else to
-//! `$JS.API.STREAM.MSG.GET.STREAM`, which shows all terminals' records; and to subscribe to `_INBOX.TERMINAL.>`.
+//! `$JS.API.STREAM.MSG.GET.STREAM`, which shows all terminals' records (`$JS.DOMAIN.API.` where a domain is configured); and to subscribe to
+//! `_INBOX.TERMINAL.>`.
 
 mod credentials;
 mod jetstream;
@@ -50,6 +51,8 @@ pub struct Target {
     pub servers: Vec<Url>,
     /// The stream.
     pub stream: String,
+    /// The `JetStream` domain that it is in; `None` = that of the servers.
+    pub domain: Option<String>,
     /// The subject, with `{region}`, `{terminal}` and `{epoch}` to be filled in.
     pub subject: String,
     /// By these.
@@ -64,6 +67,16 @@ pub struct Target {
     pub spool: PathBuf,
     /// How long to wait for each answer.
     pub patience: Duration,
+}
+
+impl Target {
+    /// Where `JetStream` is asked for something.
+    fn api(&self, what: &str) -> String {
+        match &self.domain {
+            None => format!("$JS.API.{what}"),
+            Some(domain) => format!("$JS.{domain}.API.{what}"),
+        }
+    }
 }
 
 /// The way to a stream.

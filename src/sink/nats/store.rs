@@ -64,14 +64,19 @@ impl Open {
         if self.stream.as_ref().is_some_and(|(_, at)| at.elapsed() < CHECKED) {
             return Ok(None);
         }
-        let Some(message) = self.session.ask(&format!("$JS.API.STREAM.INFO.{}", target.stream), &[], b"").await? else {
+        let Some(message) = self.session.ask(&target.api(&format!("STREAM.INFO.{}", target.stream)), &[], b"").await? else {
             return Err(self.silent("STREAM.INFO"));
         };
         let receiver = &self.session.receiver;
         let config = match answer::<Stream>(&message).map_err(|why| self.garbage(&why))? {
             Ok(stream) => stream.config,
             Err(refusal) if refusal.err_code == 0 => {
-                return Err(Hindrance::new(Obstacle::Setup, format!("{receiver}: JetStream is off here, or not up yet")));
+                return Err(Hindrance::new(
+                    Obstacle::Setup,
+                    format!(
+                        "{receiver}: JetStream is off here, or not up yet; behind a leaf node the configuration has to name its domain"
+                    ),
+                ));
             }
             Err(refusal) => {
                 let Hindrance { obstacle, detail } = refusal.hindrance(receiver);
@@ -212,9 +217,9 @@ impl Open {
     async fn look(&mut self, target: &Target, subject: &str, run: &[Entry]) -> Result<Tip, Hindrance> {
         let direct = self.stream.as_ref().is_some_and(|(config, _)| config.allow_direct);
         let (asked, question) = if direct {
-            (format!("$JS.API.DIRECT.GET.{}.{subject}", target.stream), Vec::new())
+            (target.api(&format!("DIRECT.GET.{}.{subject}", target.stream)), Vec::new())
         } else {
-            (format!("$JS.API.STREAM.MSG.GET.{}", target.stream), json!({ "last_by_subj": subject }).to_string().into_bytes())
+            (target.api(&format!("STREAM.MSG.GET.{}", target.stream)), json!({ "last_by_subj": subject }).to_string().into_bytes())
         };
         let Some(message) = self.session.ask(&asked, &[], &question).await? else {
             return Err(self.silent(if direct { "DIRECT.GET" } else { "STREAM.MSG.GET" }));

@@ -119,8 +119,8 @@ store consumer - made
 store consumer - made
 -- the terminal
 PONG
-{\"stream\":\"ISONET\",\"seq\":1
-{\"stream\":\"ISONET\",\"seq\":2
+{\"stream\":\"ISONET\",\"domain\":\"centre\",\"seq\":1
+{\"stream\":\"ISONET\",\"domain\":\"centre\",\"seq\":2
 PONG
 PONG
 -ERR 'Permissions Violation for Publish to \"isonet.610102.P2.e\"'

@@ -45,7 +45,7 @@ cat "$WORK/p1" "$WORK/p1" | cmp - 610102.jsonl
 cat /srv/agent/state/spool/*.jsonl | cmp - 610103.jsonl
 cut -d' ' -f3 610103.received | uniq
 cut -d' ' -f3,6 610102.received | sort | uniq -c | sed 's/^ *//'
-find /srv -type f '(' -name '*.jsonl' -o -name other ')' | sed 's|.*/||; s|^[._]*etc_x|etc_x|' | sort | tr '\n' ' ' 
+find /srv -path /srv/agent -prune -o -type f '(' -name '*.jsonl' -o -name other ')' -print | sed 's|.*/||; s|^[._]*etc_x|etc_x|' | sort | tr '\n' ' ' 
 find . -name '*x.jsonl' -exec cmp {} "$WORK/p2" ';'
 [ "$(stat -c %a 610102.jsonl)" = 640 ]
 "#;

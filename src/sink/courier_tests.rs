@@ -205,6 +205,7 @@ async fn what_waits_is_counted_while_a_batch_of_it_goes() {
             assert_eq!(told, [Some(0), Some(700), Some(200)], "nothing is known before the first look");
         };
         tokio::select! {
+            biased;
             () = counts => {}
             () = world.ships(None, Duration::from_mins(2)) => panic!("never counted"),
         }

@@ -62,16 +62,20 @@ echo SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY >/srv/agent/cred
 node leaf1 4 leaf.conf
 becomes grep -q 'Leafnode connection created for account: ISONET' /srv/leaf1.log
 admin() { python3 "$TESTS/nats_ask.py" n3 admin admin-secret <<<"$1" | tail -n 1; }
-for at in n2 leaf1; do
-    terminal P2 610102 <<END
+sink() {
+    cat <<END
 kind = "nats"
-servers = ["tls://$at:4222"]
+servers = ["tls://$1:4222"]
 domain = "centre"
 credentials = "/srv/agent/creds"
 ca = "/srv/isonet/nats/tls/ca.pem"
 client-cert = "/srv/isonet/nats/tls/P1.pem"
 client-key = "/srv/isonet/nats/tls/P1.key"
 END
+}
+pc one
+for at in n2 leaf1; do
+    sink $at | terminal P2 610102
     last=$(tail -qn 1 /srv/agent/state/spool/*.jsonl | tail -n 1)
     epoch=$(sed 's/.*"epoch":"\([^"]*\)","seq".*/\1/' <<<"$last")
     [ "$(admin "\$JS.API.DIRECT.GET.ISONET.isonet.610102.P2.$epoch")" = "$last" ]
@@ -79,6 +83,14 @@ END
     [ "$stored" = "$(cat /srv/agent/state/spool/*.jsonl | wc -l)" ]
     admin '$JS.API.DIRECT.GET.ISONET-HB.isonet-hb.610102.P2' | grep -o '"goodbye":"signal"'
 done
+echo "-- its disk in another PC"
+signed() { admin '$JS.API.DIRECT.GET.ISONET-HB.isonet-hb.610102.P2' | sed 's/.*"key":"\([0-9a-f]*\)".*/\1/'; }
+first=$(signed)
+pc two
+sink n3 | terminal P2 610102
+[ "$(signed)" != "$first" ]
+sed -n 's/.*"event":"key-changed".*"from":"\([0-9a-f]*\)".*"reason":"\([a-z]*\)".*/\1 \2/p' /srv/agent/state/spool/*.jsonl | sed "s/$first/was the first,/"
+admin '$JS.API.STREAM.INFO.ISONET {"subjects_filter":"isonet.610102.P2.>"}' | grep -o 'isonet.610102.P2.[0-9a-f-]*"' | wc -l
 echo "-- under another's name, by the leaf node"
 ask_nats leaf1 P1 p1secret <<'END'
 -isonet.610102.P2.e forged
@@ -135,6 +147,10 @@ Sink centre (nats): connected
 \"goodbye\":\"signal\"
 Sink centre (nats): connected
 \"goodbye\":\"signal\"
+-- its disk in another PC
+Sink centre (nats): connected
+was the first, cloned
+2
 -- under another's name, by the leaf node
 PONG
 -ERR 'Permissions Violation for Publish to \"isonet.610102.P2.e\"'

@@ -25,7 +25,7 @@ mod wire;
 
 pub use subject::Names;
 
-use super::way::{Files, Gate, Way, admit};
+use super::way::{Files, Gate, Mark, Way, admit};
 use super::{Cargo, Hindrance, Obstacle, Shipped, Sink};
 use crate::sys::files;
 use credentials::Credentials;
@@ -83,8 +83,8 @@ impl Target {
 pub struct NatsSink {
     target: Target,
     gate: Gate,
-    /// Kept for the sake of resumption.
-    tls: Option<Way>,
+    /// Kept for the sake of resumption, with the state in which its files were.
+    tls: Option<(Way, Vec<Mark>)>,
     open: Option<Open>,
     /// What the stream does not promise.
     lacks: Vec<String>,
@@ -154,10 +154,6 @@ impl NatsSink {
                 Err(hindrance) => worst = Some(hindrance),
             }
         }
-        if worst.as_ref().is_some_and(|worst: &Hindrance| matches!(worst.obstacle, Obstacle::Certificate | Obstacle::Identity)) {
-            // The files may be put right.
-            self.tls = None;
-        }
         Err(worst.unwrap_or_else(|| Hindrance::new(Obstacle::Absent, format!("{}: has no address", server.host_str().unwrap_or_default()))))
     }
 
@@ -165,11 +161,15 @@ impl NatsSink {
         if server.scheme() != "tls" {
             return Way::new(self.gate.clone(), None);
         }
-        if self.tls.is_none() {
-            let files = self.target.files.as_ref().ok_or_else(|| Hindrance::new(Obstacle::Here, "ca is missing, which tls:// needs"))?;
-            self.tls = Some(Way::new(self.gate.clone(), Some(files))?);
+        let files = self.target.files.as_ref().ok_or_else(|| Hindrance::new(Obstacle::Here, "ca is missing, which tls:// needs"))?;
+        let marks = files.marks();
+        match &self.tls {
+            Some((way, read)) if *read == marks => Ok(way.clone()),
+            _ => {
+                let way = Way::new(self.gate.clone(), Some(files))?;
+                Ok(self.tls.insert((way, marks)).0.clone())
+            }
         }
-        Ok(self.tls.clone().expect("it was made just now"))
     }
 }
 

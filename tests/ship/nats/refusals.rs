@@ -305,3 +305,26 @@ async fn a_connection_whose_way_is_another_by_now_is_not_used_any_more() {
     assert_eq!(all(&log, &mut sink).await.hindrance, None);
     assert_stored(&log, &servers);
 }
+
+/// An authority that is trusted no more is a file that was replaced, and nobody restarts anything for that.
+#[tokio::test]
+async fn an_authority_that_was_replaced_is_not_believed_any_more() {
+    let (dir, ip) = (tempfile::tempdir().unwrap(), address(0).ip());
+    let (old, new) = (Authority::new(dir.path(), "old"), Authority::new(dir.path(), "new"));
+    let lines = format!("{}\nallow_non_tls: true", tls(&old.signs("server", &ip.to_string(), 2040), &old.file, ""));
+    let Some(mut servers) = Servers::start(Version::New, 1, &Setup { lines, at: Some(ip), ..Setup::default() }) else { return };
+    servers.stream("CREATE", &json!({}));
+    let mut log = Log::with(1);
+    let trusted = dir.path().join("trusted");
+    std::fs::copy(&old.file, &trusted).unwrap();
+    let mut sink = sink(over(&target(&log, &servers), "tls", servers.nodes[0].at, &trusted, None));
+    assert_eq!(all(&log, &mut sink).await.accepted, 1);
+    std::fs::copy(&new.file, &trusted).unwrap();
+    servers.kill(0);
+    servers.start_all();
+    log.write(1);
+    eventually(&log, &mut sink, Some(Obstacle::Certificate), "").await;
+    std::fs::copy(&old.file, &trusted).unwrap();
+    eventually(&log, &mut sink, None, "").await;
+    assert_stored(&log, &servers);
+}

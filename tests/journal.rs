@@ -36,7 +36,7 @@ fn only(records: &[Entry]) -> Cargo<'_> {
 async fn a_batch_goes_as_far_as_the_journal_takes_it() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("socket");
-    let mut sink = JournalSink::new(&path, Lang::En).unwrap();
+    let mut sink = JournalSink::new(&path, Lang::En);
     let batch: Vec<Entry> = day().iter().map(entry).collect();
     let obstacle = |shipped: &Shipped| shipped.hindrance.as_ref().map(|hindrance| hindrance.obstacle);
     let shipped = sink.ship(only(&batch)).await;
@@ -81,7 +81,7 @@ fn inside_the_namespace() {
     let records = day();
     let lines: Vec<String> = records.iter().map(line).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let mut sink = JournalSink::new(Path::new(isonet::sys::journald::SOCKET), Lang::ZhCn).unwrap();
+    let mut sink = JournalSink::new(Path::new(isonet::sys::journald::SOCKET), Lang::ZhCn);
     let batch: Vec<Entry> = records.iter().map(entry).collect();
     let mut rest = &batch[..];
     while !rest.is_empty() {

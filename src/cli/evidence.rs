@@ -7,7 +7,7 @@ use super::integrity::{self, DAMAGED, MISSING};
 use super::{IO, NOT_PERMITTED, USAGE, complain, print};
 use crate::catalogue::Lang;
 use crate::config::{Owner, state_dir};
-use crate::evidence::{self, Checked, Doubt, FILES, Fault, Files, Gather, Gathered, MOST};
+use crate::evidence::{self, Checked, Doubt, FILES, Fault, Files, Gather, Gathered, MOST, MOST_RECORDS};
 use crate::key::{self, Key, KeyError, Unsigned};
 use crate::model::{IncidentId, Time};
 use crate::spool::{Disk, Flaw, Position, newest};
@@ -118,7 +118,7 @@ fn gather(id: &IncidentId, spool: &Path, lang: Lang) -> Result<Gathered, u8> {
     }
     let gathered = gather.end().ok_or_else(|| absent(&id.to_string(), lang))?;
     if gathered.is_too_large() {
-        let most = MOST >> 20;
+        let most = MOST_RECORDS >> 20;
         complain(&lang.pick(
             format!("isonet: 从这次故障到现在的记录超过 {most} MB，一个包放不下；可以整个复制记录目录。"),
             format!("isonet: there are more than {most} MB of records since this incident, too many for a bundle: copy the directory of records."),

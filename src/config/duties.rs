@@ -241,6 +241,9 @@ pub enum Sink {
         /// The stream.
         #[serde(default = "default_stream")]
         stream: String,
+        /// The `JetStream` domain that it is in, where that is not the servers' own; `None` = theirs.
+        #[serde(default)]
+        domain: Option<String>,
         /// The subject, with `{region}`, `{terminal}` and `{epoch}` filled in.
         #[serde(default = "default_subject")]
         subject: String,

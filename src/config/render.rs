@@ -85,12 +85,13 @@ pub fn render_note(note: &LoadNote, lang: Lang) -> String {
 
 /// The line in a window around the mark, and the line of carets under it. Wide characters take two columns in both.
 fn underlined(excerpt: &Excerpt) -> (String, String) {
+    let text = veiled(&excerpt.text);
     let width = |c: char| if c == '\t' { 4 } else { c.width().unwrap_or(1) };
-    let before: usize = excerpt.text[..excerpt.marked.start].chars().map(width).sum();
+    let before: usize = text[..excerpt.marked.start].chars().map(width).sum();
     // So far to the right that the mark begins within the first third.
     let skip = if before + 20 > WINDOW { before - WINDOW / 3 } else { 0 };
     let (mut column, mut line, mut mark) = (0, String::new(), String::new());
-    for (at, c) in excerpt.text.char_indices() {
+    for (at, c) in text.char_indices() {
         let wide = width(c);
         let inside = excerpt.marked.contains(&at);
         column += wide;
@@ -119,6 +120,20 @@ fn underlined(excerpt: &Excerpt) -> (String, String) {
     (line, mark.trim_end().to_owned())
 }
 
+/// Without the passwords and tokens of URLs: what is said of a configuration is read by more people than the configuration. Of the same length.
+fn veiled(text: &str) -> String {
+    let mut told = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("://") {
+        let end = after.find(|c: char| c.is_whitespace() || "\"'".contains(c)).unwrap_or(after.len());
+        let secret = after[..end].rfind('@').unwrap_or(0);
+        told.extend([before, "://"]);
+        told.extend(std::iter::repeat_n('*', secret));
+        rest = &after[secret..];
+    }
+    told + rest
+}
+
 /// Without anything that could steer a terminal.
 fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() || is_steering(c) { '?' } else { c }).collect()
@@ -129,6 +144,7 @@ fn shown(path: &Path) -> String {
 }
 
 fn quoted(text: &str) -> String {
+    let text = &veiled(text);
     let mut cut: String = clean(text).chars().take(LONGEST_QUOTE).collect();
     if text.chars().count() > LONGEST_QUOTE {
         cut.push_str("...");
@@ -408,6 +424,16 @@ mod tests {
         let (line, mark) = underlined(&Excerpt { marked: at..text.len(), text });
         assert_eq!(line, "name = \"第三药店\" 坏");
         assert_eq!(mark, format!("{}^^", " ".repeat(7 + 10 + 1)));
+    }
+
+    #[test]
+    fn no_password_and_no_token_of_a_url_is_shown() {
+        let text = "servers = [\"nats://hub:p/w@c:70000\", 'tls://t0ken@d', \"tls://e\"] # 药".to_owned();
+        let at = text.find("70000").expect("there");
+        let (line, mark) = underlined(&Excerpt { marked: at..at + 5, text });
+        assert_eq!(line, "servers = [\"nats://*******@c:70000\", 'tls://*****@d', \"tls://e\"] # 药");
+        assert_eq!(mark.find('^'), line.find("70000"));
+        assert_eq!(quoted("nats://hub:pw@c:70000"), "\"nats://******@c:70000\"");
     }
 
     #[test]

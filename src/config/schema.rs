@@ -302,6 +302,7 @@ const SINK: &[Variant] = &[
             must("name", Kind::Text),
             must("servers", Kind::List(&Kind::Url(&["tls", "nats"]))),
             may("stream", Kind::Word),
+            may("domain", Kind::Word),
             may("subject", Kind::Subject),
             may("credentials", Kind::Path),
             may("ca", Kind::Path),
@@ -313,7 +314,8 @@ const SINK: &[Variant] = &[
     },
 ];
 
-const RETRY: Kind = Kind::Table(&[may("first", Kind::Duration(1, HOUR)), may("longest", Kind::Duration(1, DAY))]);
+// Pauses are drawn from none to the whole: a shorter span is a storm upon a receiver that is away.
+const RETRY: Kind = Kind::Table(&[may("first", Kind::Duration(SECOND, HOUR)), may("longest", Kind::Duration(SECOND, DAY))]);
 
 const RETENTION: &[Key] = &[may("keep", Kind::Duration(DAY, 3660 * DAY)), may("unacknowledged", Kind::Size)];
 

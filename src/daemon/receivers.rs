@@ -72,11 +72,14 @@ impl Grounds {
 
     /// The way to these servers, and when they are tried again; `None` = it is no NATS receiver. `spool`: the log, to hold against it what is stored.
     pub fn nats(&self, sink: &Configured, spool: &Path) -> Option<(NatsSink, Pace)> {
-        let Configured::Nats { servers, stream, subject, credentials, ca, client_cert, client_key, retry, .. } = sink else { return None };
+        let Configured::Nats { servers, stream, domain, subject, credentials, ca, client_cert, client_key, retry, .. } = sink else {
+            return None;
+        };
         let terminal = &self.config.terminal;
         let target = Target {
             servers: servers.clone(),
             stream: stream.clone(),
+            domain: domain.clone(),
             subject: subject.clone(),
             names: Names::new(terminal.region.as_deref(), this_terminal(terminal).as_deref()),
             credentials: credentials.clone(),

@@ -94,10 +94,9 @@ impl Shipping {
         for sink in &config.sinks {
             let beats = sink.heartbeat();
             match sink {
-                Configured::Journal { name } => match JournalSink::new(Path::new(journald::SOCKET), lang) {
-                    Ok(journal) => self.begin(name, "journal", Pace::LOCAL, beats, journal),
-                    Err(error) => self.keep_for(name, "journal", &Hindrance::new(Obstacle::Here, format!("journal: {error}"))),
-                },
+                Configured::Journal { name } => {
+                    self.begin(name, "journal", Pace::LOCAL, beats, JournalSink::new(Path::new(journald::SOCKET), lang));
+                }
                 Configured::Syslog { name, .. } => match grounds.syslog(sink) {
                     Some((syslog, pace)) => self.begin(name, "syslog", pace, beats, syslog),
                     None => self.keep_for(name, "syslog", &Hindrance::new(Obstacle::Here, "the configuration names no ca")),
@@ -224,11 +223,12 @@ pub fn cursors(state: &Path) -> Result<Cursors<Disk>, RecorderError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::baseline::Enrolment;
     use crate::config::Terminal;
     use crate::model::{AgentEvent, Draft, TerminalCard, What};
     use crate::sink::{Cargo, Shipped};
-    use crate::spool::{Claims, Known, Spool};
-    use std::cell::RefCell;
+    use crate::spool::{Claims, Known, Spool, Started};
+    use std::cell::{Cell, RefCell};
     use std::rc::Rc;
     use std::time::Duration;
     use tokio::task::LocalSet;
@@ -254,23 +254,64 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn what_a_sink_did_not_take_is_shipped_again_and_its_cursor_is_never_ahead() {
-        let state = tempfile::tempdir().expect("a directory");
-        let dir = state.path().join("spool");
+    /// Writes so many records more.
+    fn written(state: &Path, records: usize) -> Started {
         let claims = Claims { fingerprint: String::new(), anchor: Known::Absent, cursors: Known::Absent };
         let card = TerminalCard::of(&Terminal::default(), None, None, "");
-        let (log, started) = Spool::start(Disk::own(&dir).expect("it is ours"), None, &claims, card, drop).expect("a log");
-        for _ in 0..5 {
+        let (log, started) = Spool::start(Disk::own(&state.join("spool")).expect("it is ours"), None, &claims, card, drop).expect("a log");
+        for _ in 0..records {
             log.record(Draft::new(&crate::sys::clock::stamp(), What::Agent(AgentEvent::Started)));
         }
         assert_eq!(log.close().waiting, 0);
+        started
+    }
+
+    /// Counts what it takes, which is all.
+    struct Counting(Rc<Cell<usize>>);
+
+    impl Sink for Counting {
+        async fn ship(&mut self, cargo: Cargo<'_>) -> Shipped {
+            self.0.set(self.0.get() + cargo.records.len());
+            Shipped::all(cargo.records.len())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sink_holds_records_back_until_it_has_them_and_one_that_is_gone_gets_and_holds_nothing() {
+        let (state, count) = (tempfile::tempdir().expect("a directory"), Rc::new(Cell::new(0)));
+        let started = written(state.path(), 3);
+        let at = |seq| Some(Position { seq, ..started.head.clone() });
+        LocalSet::new()
+            .run_until(async {
+                let mut cursors = cursors(state.path()).expect("a directory");
+                cursors.arrange(started.order.clone());
+                let (mut shipping, _couriers) = Shipping::new(&state.path().join("spool"), cursors, at(3).expect("there"));
+                assert_eq!(shipping.acknowledged(), at(3), "nobody wants them");
+                shipping.begin("counting", "test", Pace::LOCAL, None, Counting(Rc::clone(&count)));
+                assert_eq!(shipping.acknowledged(), Some(Position { epoch: String::new(), seq: 0 }), "it has not begun");
+                while shipping.acknowledged() != at(3) {
+                    sleep(Duration::from_millis(100)).await;
+                }
+                let none = Config::default();
+                shipping.ship_to(&none, &Grounds::new(&none, Enrolment::of(None), None), Lang::En);
+                written(state.path(), 2);
+                shipping.on_disk(&at(5).expect("there"));
+                sleep(Duration::from_mins(1)).await;
+                assert_eq!((count.get(), shipping.acknowledged()), (3, at(5)));
+            })
+            .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_sink_did_not_take_is_shipped_again_and_its_cursor_is_never_ahead() {
+        let state = tempfile::tempdir().expect("a directory");
+        let started = written(state.path(), 5);
         let taken = Rc::default();
         let shipped = LocalSet::new();
         let all = shipped.run_until(async {
             let mut cursors = cursors(state.path()).expect("a directory");
             cursors.arrange(started.order);
-            let (mut shipping, _) = Shipping::new(&dir, cursors, Position { seq: 5, ..started.head });
+            let (mut shipping, _) = Shipping::new(&state.path().join("spool"), cursors, Position { seq: 5, ..started.head });
             shipping.begin(
                 "sparing",
                 "test",

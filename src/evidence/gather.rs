@@ -1,6 +1,6 @@
 //! Which lines of the log belong to an incident: they are shown one after the other, in the order of the log.
 
-use super::MOST;
+use super::MOST_RECORDS;
 use crate::model::{AgentEvent, IncidentId, Record, Stretch};
 use crate::spool::{Broken, Digest, Line};
 
@@ -68,7 +68,7 @@ impl Gather {
     }
 
     fn keep(&mut self, line: &Line<'_>) {
-        if self.records.len() + line.bytes.len() > MOST / 2 {
+        if self.records.len() + line.bytes.len() > MOST_RECORDS {
             self.too_large = true;
             return;
         }
@@ -124,7 +124,9 @@ impl Gathered {
 /// Adds a line to the stretch that it continues, or begins another.
 fn extend(stretches: &mut Vec<Stretch>, line: &Line<'_>) {
     match stretches.last_mut() {
-        Some(stretch) if stretch.epoch == line.epoch && stretch.to + 1 == line.seq && stretch.hash == line.prev.to_string() => {
+        Some(stretch)
+            if stretch.epoch == line.epoch && stretch.to.checked_add(1) == Some(line.seq) && stretch.hash == line.prev.to_string() =>
+        {
             (stretch.to, stretch.hash) = (line.seq, line.hash.to_string());
         }
         _ => stretches.push(Stretch {

@@ -47,8 +47,10 @@ pub const HEAD: &str = "head.json";
 pub const KEY: &str = "key.pem";
 /// All files, in the order in which they are packed.
 pub const FILES: [&str; 5] = [PAGE, RECORDS, BEFORE, HEAD, KEY];
-/// Most of all files together, bytes: a log is kept to less than this between two receivers' words.
+/// Most of all files together, bytes.
 pub const MOST: usize = 128 << 20;
+/// Most of the records, bytes: the page on top says them once more.
+pub const MOST_RECORDS: usize = MOST / 2;
 
 /// Makes the files of a bundle that is called `bundle`, signed now.
 pub fn make(gathered: &Gathered, incident: &IncidentId, bundle: &str, now: Time, key: &Key) -> Files {

@@ -4,7 +4,7 @@ use super::*;
 use crate::baseline::machine_fingerprint;
 use crate::key::ensure;
 use crate::model::{AgentEvent, Draft, Phase, Stamp, TerminalCard, What};
-use crate::spool::{Claims, Disk, Known, Spool, Store, prove, samples};
+use crate::spool::{Claims, Disk, Known, Spool, Store, append, prove, samples};
 use std::path::Path;
 
 /// A log with an outage that opens, is refined and ends, and things before and after it.
@@ -159,4 +159,57 @@ fn an_incident_that_is_not_there_has_no_evidence() {
     let mut gather = Gather::new(&IncidentId { seq: 99, ..id });
     prove(&Disk::look(&spool), &mut |line| gather.take(line)).expect("read");
     assert!(gather.end().is_none());
+}
+
+#[test]
+fn a_number_after_the_last_that_there_is_begins_another_stretch() {
+    let mut bytes = Vec::new();
+    let prev = append(&mut bytes, format!("{{\"epoch\":\"e\",\"seq\":{}}}", u64::MAX).as_bytes(), &Digest::ZERO);
+    append(&mut bytes, br#"{"epoch":"e","seq":0}"#, &prev);
+    assert_eq!(gather::stretches(&bytes).map(|stretches| stretches.len()), Ok(2));
+}
+
+mod any_bytes {
+    use super::*;
+    use crate::testing::{cases, hostile};
+    use flate2::Compression;
+    use flate2::read::GzDecoder;
+    use flate2::write::GzEncoder;
+    use proptest::prelude::*;
+    use std::io::{Read, Write};
+
+    proptest! {
+        #![proptest_config(cases())]
+
+        #[test]
+        fn no_archive_breaks_it(bytes in hostile(vec![packed()], 400)) {
+            prop_assert!(bytes == packed() || check_archive(&bytes).is_err());
+        }
+
+        #[test]
+        fn no_tar_breaks_it(bytes in hostile(vec![plain()], 2000)) {
+            let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+            packed.write_all(&bytes).expect("memory");
+            prop_assert!(bytes == plain() || check_archive(&packed.finish().expect("memory")).is_err());
+        }
+
+        #[test]
+        fn no_file_breaks_it(name in prop::sample::select(FILES.to_vec()), bytes in hostile(FILE.with(|files| files.values().cloned().collect()), 400)) {
+            let mut changed = FILE.with(Clone::clone);
+            let before = changed.insert(name.to_owned(), bytes);
+            prop_assert!(before.as_ref() == changed.get(name) || check(&changed).is_err());
+        }
+    }
+
+    thread_local!(static FILE: Files = bundle(|_| {}).0);
+
+    fn packed() -> Vec<u8> {
+        FILE.with(|files| pack(files, "bundle", stamp(60).wall).expect("packed"))
+    }
+
+    fn plain() -> Vec<u8> {
+        let mut bytes = Vec::new();
+        GzDecoder::new(packed().as_slice()).read_to_end(&mut bytes).expect("unpacked");
+        bytes
+    }
 }

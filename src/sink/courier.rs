@@ -124,7 +124,7 @@ impl Courier {
         let room = way.bucket.holds(BATCH, now);
         let from = way.reader.position().clone();
         let reader = std::mem::replace(&mut way.reader, self.reader(from.clone()));
-        let (entries, reader) = match read(reader, room.max(1), upto).await {
+        let (entries, reader) = match read(reader, room.max(1), upto.clone()).await {
             Ok(read) => read,
             Err(error) => {
                 tracing::error!(sink = self.name, %error, "the log cannot be read for this sink");
@@ -156,7 +156,10 @@ impl Courier {
         if let Some(done) = &done {
             way.retry.succeeded();
             self.lag.shipped(done.clone());
-            self.lag.waits_for(entries.get(accepted));
+            // Of a whole batch that went nobody knows yet what comes behind it, unless it is the end.
+            if accepted < entries.len() || *done == upto {
+                self.lag.waits_for(entries.get(accepted));
+            }
             self.advance(done.clone()).await;
         }
         if accepted < entries.len() {

@@ -23,6 +23,8 @@ impl Sink for Scripted {
         let beat = cargo.beat.map(|beat| String::from_utf8_lossy(&beat.0).into_owned());
         let last = cargo.records.last().map(|entry| entry.at.seq);
         self.given.borrow_mut().push((self.begin.elapsed().as_secs(), beat, last, cargo.records.len()));
+        // It takes its time.
+        tokio::task::yield_now().await;
         if *self.well.borrow() { Shipped::all(cargo.records.len()) } else { Shipped::only(0, Hindrance::new(Obstacle::Silent, "test")) }
     }
 }
@@ -183,6 +185,29 @@ async fn goodbye_is_the_last_word_to_who_listens_and_never_waits_for_who_does_no
             assert_eq!(begin.elapsed().as_secs(), 400, "the courier ends at once");
             let last = world.given().last().cloned().expect("some");
             assert_eq!(last.1.as_deref() == Some("bye"), well, "{last:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_is_counted_while_a_batch_of_it_goes() {
+    local(async {
+        let world = World::new(700);
+        let waiting = || world.lag.state(&world.head.borrow(), &crate::sys::clock::stamp()).waiting;
+        let counts = async {
+            let mut told = Vec::new();
+            while told.last() != Some(&Some(200)) {
+                told.push(waiting());
+                tokio::task::yield_now().await;
+            }
+            told.dedup();
+            assert_eq!(told, [Some(0), Some(700), Some(200)], "nothing is known before the first look");
+        };
+        tokio::select! {
+            biased;
+            () = counts => {}
+            () = world.ships(None, Duration::from_mins(2)) => panic!("never counted"),
         }
     })
     .await;

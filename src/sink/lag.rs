@@ -130,7 +130,10 @@ impl Lag {
         let waiting = match &state.oldest {
             None => Some(0),
             // Numbers of two epochs cannot be subtracted.
-            Some((oldest, _)) => (oldest.epoch == head.epoch).then(|| (head.seq + 1).saturating_sub(oldest.seq)),
+            Some((oldest, _)) => (oldest.epoch == head.epoch).then(|| {
+                let shipped = if state.shipped.epoch == head.epoch { state.shipped.seq } else { 0 };
+                head.seq.saturating_sub(shipped.max(oldest.seq.saturating_sub(1)))
+            }),
         };
         let age = state.oldest.as_ref().and_then(|(_, time)| age_s(time.as_ref()?, now));
         SinkState {
@@ -182,6 +185,8 @@ mod tests {
         lag.0.borrow_mut().oldest = Some((at("e", 5), Some(Time::from(&stamp("b", 40)))));
         let state = lag.state(&at("e", 9), &stamp("b", 100));
         assert_eq!((state.shipped.as_deref(), state.waiting, state.oldest_s), (Some("e/4"), Some(5), Some(60)));
+        lag.shipped(at("e", 7));
+        assert_eq!(lag.state(&at("e", 9), &stamp("b", 100)).waiting, Some(2), "a batch went, and what comes behind it is not read yet");
         let state = lag.state(&at("f", 2), &stamp("c", 39));
         assert_eq!((state.waiting, state.oldest_s), (None, None), "another epoch; a wall clock that went back");
     }

@@ -8,16 +8,17 @@
 //! * Sessions are resumed, so that a sign of life costs one round trip.
 
 use super::{Hindrance, Obstacle};
-use crate::probe::tls::{SetupError, certificates, private_key};
+use crate::probe::tls::{SetupError, certificates, is_about_a_certificate, private_key, tls_error};
 use crate::sys::clock;
 use futures_util::future::LocalBoxFuture;
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::ring;
 use rustls::pki_types::{ServerName, UnixTime};
 use rustls::time_provider::TimeProvider;
-use rustls::{AlertDescription, ClientConfig, Error, RootCertStore};
+use rustls::{ClientConfig, Error, RootCertStore};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -36,6 +37,11 @@ const SESSIONS: usize = 4;
 /// Says whether packets to an address take an enrolled way; the error says which they take instead.
 pub type Gate = Rc<dyn Fn(IpAddr) -> LocalBoxFuture<'static, Result<(), String>>>;
 
+/// Asks the gate about a receiver.
+pub async fn admit(gate: &Gate, at: SocketAddr) -> Result<(), Hindrance> {
+    gate(at.ip()).await.map_err(|why| Hindrance::new(Obstacle::WrongWay, format!("{at}: {why}")))
+}
+
 /// The files of an encrypted way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Files {
@@ -45,6 +51,18 @@ pub struct Files {
     pub identity: Option<(PathBuf, PathBuf)>,
     /// It is later than this, whatever the clock says.
     pub floor: jiff::Timestamp,
+}
+
+/// By which one sees that a file is another one: its number, its size, and when it was changed; `None` = it cannot be read.
+pub type Mark = Option<(u64, u64, i64, i64)>;
+
+impl Files {
+    /// The state in which they are now. Another one = they have to be read again.
+    pub fn marks(&self) -> Vec<Mark> {
+        let mark = |path: &PathBuf| std::fs::metadata(path).ok().map(|file| (file.ino(), file.size(), file.mtime(), file.mtime_nsec()));
+        let identity = self.identity.iter().flat_map(|(cert, key)| [cert, key]);
+        std::iter::once(&self.ca).chain(identity).map(mark).collect()
+    }
 }
 
 /// Opens connections. Cheap to clone.
@@ -79,7 +97,7 @@ impl Way {
 
     /// A connection in the clear: all of it, or what comes before encryption begins.
     pub async fn open(&self, at: SocketAddr, patience: Duration) -> Result<TcpStream, Hindrance> {
-        (self.gate)(at.ip()).await.map_err(|why| Hindrance::new(Obstacle::WrongWay, format!("{at}: {why}")))?;
+        admit(&self.gate, at).await?;
         let receiver = at.to_string();
         let stream = match timeout(patience, TcpStream::connect(at)).await {
             Ok(Ok(stream)) => stream,
@@ -142,20 +160,10 @@ impl TimeProvider for NotBefore {
 
 /// What an error of an encrypted connection says.
 pub fn refused(receiver: &str, error: &io::Error) -> Hindrance {
-    use AlertDescription as Alert;
-    let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) else { return Hindrance::of(receiver, error) };
+    let Some(tls) = tls_error(error) else { return Hindrance::of(receiver, error) };
     let obstacle = match tls {
         Error::InvalidCertificate(_) | Error::NoCertificatesPresented => Obstacle::Certificate,
-        Error::AlertReceived(
-            Alert::CertificateRequired
-            | Alert::BadCertificate
-            | Alert::UnsupportedCertificate
-            | Alert::CertificateRevoked
-            | Alert::CertificateExpired
-            | Alert::CertificateUnknown
-            | Alert::UnknownCA
-            | Alert::AccessDenied,
-        ) => Obstacle::Identity,
+        Error::AlertReceived(alert) if is_about_a_certificate(*alert) => Obstacle::Identity,
         Error::InvalidMessage(_)
         | Error::InappropriateMessage { .. }
         | Error::InappropriateHandshakeMessage { .. }

@@ -214,7 +214,7 @@ impl Chain {
     /// The line is itself the record that accounts for the numbers missing before it.
     fn accounted(&self, line: &Line<'_>) -> Option<Jump> {
         let jump = gap_of(line)?.0;
-        let exact = jump.from == self.seq + 1 && jump.to + 1 == line.seq && jump.epoch == line.epoch;
+        let exact = jump.from == self.seq + 1 && jump.to.checked_add(1) == Some(line.seq) && jump.epoch == line.epoch;
         (exact && line.prev == self.hash && jump.reason == "damage").then_some(jump)
     }
 }
@@ -264,6 +264,25 @@ mod tests {
         let mut chain = Chain::new(1);
         assert_eq!(read(&mut chain, &bytes, Next::Nothing), (End::Whole, vec![1, 2, 3]));
         assert_eq!((chain.seq, chain.hash, chain.ends_uncertain()), (3, hash, false));
+    }
+
+    #[test]
+    fn numbers_at_the_end_of_their_range_are_numbers() {
+        let (last, gap) = (u64::MAX, |to| {
+            let (reason, epoch) = ("damage".to_owned(), "e".to_owned());
+            let gap = AgentEvent::SpoolGap { epoch, from: 2, to, reason, before: None, after: None };
+            serde_json::json!({ "epoch": "e", "seq": 4, "agent": gap }).to_string()
+        });
+        for (to, whole) in [(3, true), (last, false)] {
+            let (mut bytes, prev) = lines(1..=1, Digest::ZERO);
+            append(&mut bytes, gap(to).as_bytes(), &prev);
+            let mut chain = Chain::new(1);
+            assert_eq!(read(&mut chain, &bytes, Next::Nothing).1, [1, 4]);
+            assert_eq!((chain.jumps.len() == 1, chain.damages.is_empty()), (whole, whole), "{to}");
+        }
+        let (bytes, _) = lines(last - 1..=last, Digest::ZERO);
+        let mut chain = Chain::new(last);
+        assert_eq!(read(&mut chain, &[bytes.as_slice(), &lines(0..=1, Digest::ZERO).0].concat(), Next::Nothing).1, [last - 1, last]);
     }
 
     #[test]

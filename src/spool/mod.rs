@@ -108,6 +108,8 @@ pub use reader::{Entry, Reader, newest, oldest};
 pub use recover::{Claims, Ended, OpenError, Renewal, Started};
 pub use retention::{Kept, Limits, Plan, plan};
 pub use room::{Overflow, Room, Waiting};
+#[cfg(test)]
+pub(crate) use seal::append;
 pub use seal::{Broken, Digest, Line, seal, unseal};
 pub use store::{Store, Tail};
 pub use verify::{EpochReport, Report, prove, verify};

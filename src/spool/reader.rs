@@ -67,8 +67,9 @@ impl<S: Store> Reader<S> {
         for (at, segment) in segments.iter().enumerate().skip(from) {
             let start = self.at.as_ref().filter(|(name, _)| *name == segment.name).map_or(0, |(_, offset)| *offset);
             let bytes = match self.store.read(&segment.name.to_string(), start) {
-                // A broken disk gives it no more the next time: passed over like any damage. The log itself says so.
-                Err(error) if error.raw_os_error() == Some(libc::EIO) => continue,
+                // A broken disk gives it no more the next time: passed over like any damage. The log itself says so, as it does of what it deleted
+                // since it was listed.
+                Err(error) if matches!(error.raw_os_error(), Some(libc::EIO | libc::ENOENT)) => continue,
                 // What was found before it is given; who asks for the next is told.
                 Err(_) if !entries.is_empty() => return Ok(entries),
                 read => read?,

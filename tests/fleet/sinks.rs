@@ -23,6 +23,7 @@ pub(crate) fn nats(servers: &[String], terminal: &str, spool: &Path) -> Done<Nat
     let target = Target {
         servers,
         stream: crate::STREAM.to_owned(),
+        domain: None,
         subject: "isonet.{region}.{terminal}.{epoch}".to_owned(),
         names: Names::new(Some("610102"), Some(terminal)),
         credentials: None,

@@ -43,7 +43,7 @@ becomes arrived
 cmp records.jsonl /srv/isonet/records/*/610102.jsonl
 awk '$3 == "P1" && $6 == 1' /srv/isonet/records/*/610102.received | wc -l | cmp - <(wc -l <records.jsonl)"#,
     "",
-    "nft list table inet isonet_receiver | grep -q 'burst 1000 packets'",
+    "nft list table inet isonet_receiver | grep 'burst 1000 packets' >/dev/null",
     r#"
 records=$(wc -l <records.jsonl)
 [ "$(ask 'select count(*) from isonet.records')" = "$records" ]

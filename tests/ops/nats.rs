@@ -4,14 +4,23 @@ use crate::ground::{peers, run};
 
 const SCRIPT: &str = r#"
 # Loopback has room for three machines; a server takes an address of its own card for itself, so they have none there.
-printf '127.0.0.1 localhost\n127.0.9.1 n1\n127.0.9.2 n2\n127.0.9.3 n3\n' >/srv/hosts
+printf '127.0.0.1 localhost\n127.0.9.1 n1\n127.0.9.2 n2\n127.0.9.3 n3\n127.0.9.4 leaf1\n' >/srv/hosts
 mount --bind /srv/hosts /etc/hosts
 cp -r "$KIT" /srv/kit
 cd /srv/kit
 "$WORK/set-up"
 # A terminal's key is its own affair: here it has a password in its place, and the same rights.
-sed -i 's/{ nkey: [A-Z0-9]*,/{ user: P1, password: p1secret,/' /srv/isonet/nats/accounts.conf
-export ISONET_ADMIN=admin-secret ISONET_READER=reader-secret ISONET_SYS=sys-secret CENTRE=tls://P1:p1secret@n1:7422
+# P2 has one; this is the example in the documentation of NATS.
+python3 - <<'END'
+import re
+path = "/srv/isonet/nats/accounts.conf"
+text = open(path).read()
+block = re.search(r"\{ nkey: .*?\} \}\n", text, re.S)[0]
+first = re.sub("nkey: [A-Z0-9]*,", "user: P1, password: p1secret,", block)
+second = re.sub("nkey: [A-Z0-9]*,", "nkey: UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4,", block).replace("P1", "P2")
+open(path, "w").write(text.replace(block, first + second))
+END
+export ISONET_ADMIN=admin-secret ISONET_READER=reader-secret ISONET_SYS=sys-secret ISONET_LEAF=leaf-secret CENTRE=tls://leaf:leaf-secret@n1:7422
 for conf in server leaf; do NODE=n1 nats-server -t -c "$KIT/nats/$conf.conf" 2>&1 | sed 's/.*\(is valid\).*/\1/'; done
 node() {
     sed "s|0\.0\.0\.0|127.0.9.$2|; s|127.0.0.1:8222|127.0.9.$2:8222|; s|/srv/isonet/nats/store|/srv/isonet/nats/store$2|" "/srv/isonet/nats/$3" >"/srv/isonet/nats/$1.conf"
@@ -46,6 +55,46 @@ line.sendall(b"PING\r\n")
 line.recv(100)
 import sys
 sys.exit(0 if line.recv(100) else 1)
+END
+echo "-- a real terminal, to a server and by a leaf node"
+mkdir /srv/agent
+echo SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY >/srv/agent/creds
+node leaf1 4 leaf.conf
+becomes grep -q 'Leafnode connection created for account: ISONET' /srv/leaf1.log
+admin() { python3 "$TESTS/nats_ask.py" n3 admin admin-secret <<<"$1" | tail -n 1; }
+sink() {
+    cat <<END
+kind = "nats"
+servers = ["tls://$1:4222"]
+domain = "centre"
+credentials = "/srv/agent/creds"
+ca = "/srv/isonet/nats/tls/ca.pem"
+client-cert = "/srv/isonet/nats/tls/P1.pem"
+client-key = "/srv/isonet/nats/tls/P1.key"
+END
+}
+pc one
+for at in n2 leaf1; do
+    sink $at | terminal P2 610102
+    last=$(tail -qn 1 /srv/agent/state/spool/*.jsonl | tail -n 1)
+    epoch=$(sed 's/.*"epoch":"\([^"]*\)","seq".*/\1/' <<<"$last")
+    [ "$(admin "\$JS.API.DIRECT.GET.ISONET.isonet.610102.P2.$epoch")" = "$last" ]
+    stored=$(admin '$JS.API.STREAM.INFO.ISONET {"subjects_filter":"isonet.610102.P2.>"}' | sed "s/.*P2.$epoch\":\([0-9]*\).*/\1/")
+    [ "$stored" = "$(cat /srv/agent/state/spool/*.jsonl | wc -l)" ]
+    admin '$JS.API.DIRECT.GET.ISONET-HB.isonet-hb.610102.P2' | grep -o '"goodbye":"signal"'
+done
+echo "-- its disk in another PC"
+signed() { admin '$JS.API.DIRECT.GET.ISONET-HB.isonet-hb.610102.P2' | sed 's/.*"key":"\([0-9a-f]*\)".*/\1/'; }
+first=$(signed)
+pc two
+sink n3 | terminal P2 610102
+[ "$(signed)" != "$first" ]
+sed -n 's/.*"event":"key-changed".*"from":"\([0-9a-f]*\)".*"reason":"\([a-z]*\)".*/\1 \2/p' /srv/agent/state/spool/*.jsonl | sed "s/$first/was the first,/"
+admin '$JS.API.STREAM.INFO.ISONET {"subjects_filter":"isonet.610102.P2.>"}' | grep -o 'isonet.610102.P2.[0-9a-f-]*"' | wc -l
+echo "-- under another's name, by the leaf node"
+ask_nats leaf1 P1 p1secret <<'END'
+-isonet.610102.P2.e forged
+$JS.centre.API.DIRECT.GET.ISONET.isonet.610102.P1.e
 END
 echo "-- a server killed"
 kill -9 "$(cat /srv/n1.pid)"
@@ -82,8 +131,8 @@ store consumer - made
 store consumer - made
 -- the terminal
 PONG
-{\"stream\":\"ISONET\",\"seq\":1
-{\"stream\":\"ISONET\",\"seq\":2
+{\"stream\":\"ISONET\",\"domain\":\"centre\",\"seq\":1
+{\"stream\":\"ISONET\",\"domain\":\"centre\",\"seq\":2
 PONG
 PONG
 -ERR 'Permissions Violation for Publish to \"isonet.610102.P2.e\"'
@@ -93,6 +142,19 @@ two
 -- nobody
 -ERR 'Authorization Violation'
 no certificate, no connection
+-- a real terminal, to a server and by a leaf node
+Sink centre (nats): connected
+\"goodbye\":\"signal\"
+Sink centre (nats): connected
+\"goodbye\":\"signal\"
+-- its disk in another PC
+Sink centre (nats): connected
+was the first, cloned
+2
+-- under another's name, by the leaf node
+PONG
+-ERR 'Permissions Violation for Publish to \"isonet.610102.P2.e\"'
+two
 -- a server killed
 stored
 -- the reader

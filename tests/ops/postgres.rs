@@ -3,6 +3,7 @@
 use crate::ground::{peers, run};
 use crate::planted::planted;
 use crate::terminal::Terminal;
+use isonet::model::Goodbye;
 use std::fmt::Write as _;
 
 /// All of the database, then the questions.
@@ -67,7 +68,7 @@ fn silence_shows_by_region_line_and_gateway_and_a_goodbye_is_none() {
     let mut group = |region: &str, line: &str, peer: &str, heard: usize, silent: usize, closed: usize| {
         for n in 0..heard + silent + closed {
             let terminal = Terminal::new(&format!("{region}-{line}-{n}"), region, line);
-            let bye = (n >= heard + silent).then_some("signal");
+            let bye = (n >= heard + silent).then_some(Goodbye::Signal);
             writeln!(sql, "select isonet.take('{}', '{peer}');", terminal.beat(bye).replace('\'', "''")).unwrap();
             if n >= heard {
                 let id = terminal.card.id.unwrap();

@@ -27,3 +27,33 @@ postgresql() {
 sudo() { if [ "$1" = -u ]; then shift 2; fi; "$@"; }
 # The answer of a database, columns parted by |.
 ask() { psql -d isonet -AtX -c "$1"; }
+# terminal ID REGION: a real one ships to the sink that the standard input describes, until all is taken, and says goodbye.
+terminal() {
+    mkdir -p /srv/agent
+    {
+        printf 'state-dir = "/srv/agent/state"\nrun-dir = "/srv/agent/run"\n[terminal]\nid = "%s"\nregion = "%s"\n' "$1" "$2"
+        printf '[[sink]]\nname = "centre"\nretry = { first = "1s", longest = "2s" }\n'
+        cat
+    } >/srv/agent/isonet.toml
+    "$ISONET" --config /srv/agent/isonet.toml run >>/srv/agent.log 2>&1 &
+    local agent=$!
+    becomes shipped
+    "$ISONET" --config /srv/agent/isonet.toml --lang en status | grep -o 'Sink centre .*: connected'
+    kill "$agent"
+    wait "$agent"
+}
+# It has shipped all, and nothing is to be said of the receiver.
+shipped() {
+    "$ISONET" --config /srv/agent/isonet.toml status --json >/srv/status.log
+    python3 -c '
+import json, sys
+sink = json.load(open("/srv/status.log"))["agent"]["sinks"][0]
+sys.exit(not (sink["connected"] and sink["waiting"] == 0 and sink["trouble"] is None and sink["lacks"] is None))'
+}
+# pc SERIAL: from now on this is a machine with that disk, and with nothing else that has a number.
+pc() {
+    for place in /sys/block /sys/class/dmi /sys/class/net; do [ ! -d "$place" ] || mount -t tmpfs tmpfs "$place"; done
+    mkdir -p /sys/block/sda/device
+    echo 0 >/sys/block/sda/removable
+    echo "$1" >/sys/block/sda/device/serial
+}

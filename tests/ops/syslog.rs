@@ -1,4 +1,4 @@
-//! The receivers of syslog: what arrives is on disk as it was sent, by either program; who has no certificate gets nothing in; a herd is kept out.
+//! The receivers of syslog: what arrives is on disk as it was sent, by either program, from a real terminal as well; who has no certificate gets nothing in; a herd is kept out.
 
 use crate::ground::{peers, run};
 use crate::terminal::Terminal;
@@ -32,11 +32,20 @@ stop
 receiver
 becomes listens 6514
 try /srv/isonet/tls P1 "$WORK/p1" 2
+terminal P3 610103 <<'END'
+kind = "syslog"
+address = "127.0.0.1:6514"
+ca = "/srv/isonet/tls/ca.pem"
+client-cert = "/srv/isonet/tls/P1.pem"
+client-key = "/srv/isonet/tls/P1.key"
+END
 stop
 cd /srv/isonet/records/*/
 cat "$WORK/p1" "$WORK/p1" | cmp - 610102.jsonl
+cat /srv/agent/state/spool/*.jsonl | cmp - 610103.jsonl
+cut -d' ' -f3 610103.received | uniq
 cut -d' ' -f3,6 610102.received | sort | uniq -c | sed 's/^ *//'
-find /srv -type f '(' -name '*.jsonl' -o -name other ')' | sed 's|.*/||; s|^[._]*etc_x|etc_x|' | sort | tr '\n' ' ' 
+find /srv -path /srv/agent -prune -o -type f '(' -name '*.jsonl' -o -name other ')' -print | sed 's|.*/||; s|^[._]*etc_x|etc_x|' | sort | tr '\n' ' ' 
 find . -name '*x.jsonl' -exec cmp {} "$WORK/p2" ';'
 [ "$(stat -c %a 610102.jsonl)" = 640 ]
 "#;
@@ -52,7 +61,7 @@ fn both_ways(receiver: &str) {
     std::fs::write(dir.path().join("frame"), format!("{} {message}", message.len())).unwrap();
     let stop = "stop() { kill \"$pid\"; wait \"$pid\" || true; }\n";
     let told = run(peers, dir.path(), &format!("receiver() {{ {receiver} >>/srv/receiver.log 2>&1 & pid=$!; }}\n{stop}{SCRIPT}"));
-    assert_eq!(told, format!("{count} P1 1\n{count} P1 2\n610102.jsonl etc_x.jsonl "));
+    assert_eq!(told, format!("Sink centre (syslog): connected\nP3\n{count} P1 1\n{count} P1 2\n610102.jsonl 610103.jsonl etc_x.jsonl "));
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Terminals as receivers see them: real records, chained and sealed, and signs of life.
 
 use crate::samples;
-use isonet::model::{AgentEvent, Body, Change, IncidentId, Phase, Record, Severity, TerminalCard};
+use isonet::model::{
+    AgentEvent, Body, Change, Goodbye, HEARTBEAT_SCHEMA, Heartbeat, IncidentId, LogNow, Phase, Record, Severity, TerminalCard,
+};
 use isonet::spool::Digest;
-use serde_json::{Value, json};
 
 /// One.
 pub struct Terminal {
@@ -92,22 +93,29 @@ impl Terminal {
     }
 
     /// A sign of life, as `heartbeat/1` has it.
-    pub fn beat(&self, goodbye: Option<&str>) -> String {
+    pub fn beat(&self, goodbye: Option<Goodbye>) -> String {
         self.beat_of(self.lines.len() as u64, self.head, goodbye)
     }
 
     /// One that names that head.
-    pub fn beat_of(&self, seq: u64, head: Digest, goodbye: Option<&str>) -> String {
-        let time = serde_json::to_value(samples::record(1, Body::Agent { severity: Severity::Info, agent: AgentEvent::Started })).unwrap()
-            ["time"]
-            .clone();
-        let mut beat = json!({
-            "schema": "heartbeat/1", "terminal": self.card, "epoch": self.epoch, "seq": seq, "hash": head, "time": time, "uptime_s": 4000,
-            "interval_s": 300, "open": [], "more_open": 0, "log": { "well": true, "waiting": 0, "given_up": 0 }, "goodbye": null, "key": null,
-            "signature": null,
-        });
-        beat["goodbye"] = goodbye.map_or(Value::Null, Value::from);
-        beat.to_string()
+    pub fn beat_of(&self, seq: u64, head: Digest, goodbye: Option<Goodbye>) -> String {
+        let time = samples::record(1, Body::Agent { severity: Severity::Info, agent: AgentEvent::Started }).time;
+        let beat = Heartbeat {
+            schema: HEARTBEAT_SCHEMA.to_owned(),
+            terminal: self.card.clone(),
+            epoch: self.epoch.clone(),
+            seq,
+            hash: head.to_string(),
+            time,
+            uptime_s: 4000,
+            interval_s: 300,
+            open: Vec::new(),
+            more_open: 0,
+            log: LogNow { well: true, waiting: 0, given_up: 0 },
+            goodbye,
+            key: None,
+        };
+        format!("{},\"signature\":null}}", serde_json::to_string(&beat).unwrap().strip_suffix('}').unwrap())
     }
 }
 

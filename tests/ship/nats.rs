@@ -24,6 +24,7 @@ pub fn target(log: &Log, servers: &Servers) -> Target {
     Target {
         servers: servers.nodes.iter().map(|node| url(node.at)).collect(),
         stream: STREAM.to_owned(),
+        domain: None,
         subject: "isonet.{region}.{terminal}.{epoch}".to_owned(),
         names: Names::new(Some("6101"), Some("T1")),
         credentials: None,
@@ -179,4 +180,18 @@ async fn what_was_purged_or_lost_at_the_centre_holds_up_nothing() {
     let shipped = self::sink(target(&log, &servers)).ship(Cargo { beat: None, records: &entries[5..] }).await;
     assert_eq!((shipped.accepted, obstacle(&shipped)), (1, None), "{shipped:?}");
     assert_eq!(servers.messages().iter().map(|(_, bytes)| Line::read(bytes).expect("a record").seq).collect::<Vec<_>>(), [6]);
+}
+
+#[tokio::test]
+async fn a_loss_is_told_whatever_comes_after_it() {
+    let Some(servers) = Servers::start(Version::New, 1, &Setup::default()) else { return };
+    servers.stream("CREATE", &json!({ "max_msgs": 4 }));
+    let mut log = Log::with(4);
+    let mut sink = sink(target(&log, &servers));
+    assert_eq!(sink.ship(Cargo { beat: None, records: &log.entries() }).await.accepted, 4);
+    assert_eq!(servers.client().api("STREAM.MSG.DELETE.ISONET", &json!({ "seq": 4 })).expect("an answer")["success"], true);
+    log.write(2);
+    let shipped = sink.ship(Cargo { beat: None, records: &log.entries()[4..] }).await;
+    assert_eq!((shipped.accepted, obstacle(&shipped)), (1, Some(Obstacle::Full)), "{shipped:?}");
+    assert!(shipped.lacks.as_ref().is_some_and(|lacks| lacks.contains("it lost records 4 to 4")), "{shipped:?}");
 }

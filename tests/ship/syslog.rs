@@ -1,5 +1,6 @@
 //! The syslog sink against real rsyslog and syslog-ng, and against peers that are none.
 
+mod endings;
 mod kills;
 mod refusals;
 

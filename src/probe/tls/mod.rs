@@ -172,7 +172,7 @@ fn broken(error: &io::Error, asked: bool, received: &Received) -> FailureKind {
 }
 
 /// The TLS error inside an I/O error.
-fn tls_error(error: &io::Error) -> Option<&Error> {
+pub fn tls_error(error: &io::Error) -> Option<&Error> {
     error.get_ref().and_then(|inner| inner.downcast_ref())
 }
 
@@ -184,23 +184,28 @@ pub(super) fn alert_within(error: &io::Error) -> Option<FailureKind> {
     }
 }
 
+/// Whether a server's alert is a judgement on the certificate that it was shown, or was not.
+pub fn is_about_a_certificate(alert: AlertDescription) -> bool {
+    use AlertDescription as Alert;
+    matches!(
+        alert,
+        Alert::CertificateRequired
+            | Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateExpired
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA
+            | Alert::AccessDenied
+    )
+}
+
 /// What an alert says; `asked`: the server had asked for a certificate of ours.
 fn alerted(alert: AlertDescription, asked: bool) -> TlsFault {
     use AlertDescription as Alert;
     match alert {
         Alert::CertificateRequired => TlsFault::ClientCertificate,
-        Alert::HandshakeFailure
-        | Alert::BadCertificate
-        | Alert::UnsupportedCertificate
-        | Alert::CertificateRevoked
-        | Alert::CertificateExpired
-        | Alert::CertificateUnknown
-        | Alert::UnknownCA
-        | Alert::AccessDenied
-            if asked =>
-        {
-            TlsFault::ClientCertificate
-        }
+        alert if asked && (alert == Alert::HandshakeFailure || is_about_a_certificate(alert)) => TlsFault::ClientCertificate,
         Alert::HandshakeFailure | Alert::ProtocolVersion | Alert::InsufficientSecurity => TlsFault::Unsupported,
         other => TlsFault::Other(format!("alert {}", u8::from(other))),
     }

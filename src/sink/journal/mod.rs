@@ -32,26 +32,36 @@ use super::{Cargo, Hindrance, Shipped, Sink};
 use crate::catalogue::Lang;
 use crate::sys::journald;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The way to the journal.
 #[derive(Debug)]
 pub struct JournalSink {
-    journal: journald::Journal,
+    socket: PathBuf,
+    /// Once there was something to say.
+    journal: Option<journald::Journal>,
     lang: Lang,
 }
 
 impl JournalSink {
     /// To the journal that listens at this path, usually [`journald::SOCKET`]; it need not listen yet.
-    pub fn new(socket: &Path, lang: Lang) -> io::Result<Self> {
-        Ok(Self { journal: journald::Journal::at(socket)?, lang })
+    pub fn new(socket: &Path, lang: Lang) -> Self {
+        Self { socket: socket.to_owned(), journal: None, lang }
+    }
+
+    fn send(&mut self, entry: &[u8]) -> io::Result<()> {
+        match &self.journal {
+            Some(journal) => journal,
+            None => self.journal.insert(journald::Journal::at(&self.socket)?),
+        }
+        .send(entry)
     }
 }
 
 impl Sink for JournalSink {
     async fn ship(&mut self, cargo: Cargo<'_>) -> Shipped {
         for (accepted, record) in cargo.records.iter().enumerate() {
-            if let Err(error) = self.journal.send(&entry(&record.bytes, self.lang)) {
+            if let Err(error) = self.send(&entry(&record.bytes, self.lang)) {
                 return Shipped::only(accepted, Hindrance::of("journal", &error));
             }
         }

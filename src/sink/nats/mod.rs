@@ -8,11 +8,12 @@
 //! * A stream that allows it (`allow_atomic`, from nats-server 2.12) takes several records as one, all or none; the others take one at a time. The
 //!   number doubles while acknowledgements come soon, so that a slow line is not asked for more than it carries.
 //! * The connection stays open between shipments; while it does, the server's `PING` is answered. It is opened by the courier's pace only, to
-//!   an address that the gate lets through, never by itself.
+//!   an address that the gate lets through, never by itself; and the gate is asked again before each shipment.
 //!
 //! What a terminal's user must be allowed: to publish to its subjects (`isonet.REGION.TERMINAL.>`, `isonet-hb.REGION.TERMINAL`), to
 //! `$JS.API.STREAM.INFO.STREAM` and, to look, to `$JS.API.DIRECT.GET.STREAM.` followed by its subject where the stream has `allow_direct`, else to
-//! `$JS.API.STREAM.MSG.GET.STREAM`, which shows all terminals' records; and to subscribe to `_INBOX.TERMINAL.>`.
+//! `$JS.API.STREAM.MSG.GET.STREAM`, which shows all terminals' records (`$JS.DOMAIN.API.` where a domain is configured); and to subscribe to
+//! `_INBOX.TERMINAL.>`.
 
 mod credentials;
 mod jetstream;
@@ -24,7 +25,7 @@ mod wire;
 
 pub use subject::Names;
 
-use super::way::{Files, Gate, Way};
+use super::way::{Files, Gate, Mark, Way, admit};
 use super::{Cargo, Hindrance, Obstacle, Shipped, Sink};
 use crate::sys::files;
 use credentials::Credentials;
@@ -50,6 +51,8 @@ pub struct Target {
     pub servers: Vec<Url>,
     /// The stream.
     pub stream: String,
+    /// The `JetStream` domain that it is in; `None` = that of the servers.
+    pub domain: Option<String>,
     /// The subject, with `{region}`, `{terminal}` and `{epoch}` to be filled in.
     pub subject: String,
     /// By these.
@@ -66,12 +69,22 @@ pub struct Target {
     pub patience: Duration,
 }
 
+impl Target {
+    /// Where `JetStream` is asked for something.
+    fn api(&self, what: &str) -> String {
+        match &self.domain {
+            None => format!("$JS.API.{what}"),
+            Some(domain) => format!("$JS.{domain}.API.{what}"),
+        }
+    }
+}
+
 /// The way to a stream.
 pub struct NatsSink {
     target: Target,
     gate: Gate,
-    /// Kept for the sake of resumption.
-    tls: Option<Way>,
+    /// Kept for the sake of resumption, with the state in which its files were.
+    tls: Option<(Way, Vec<Mark>)>,
     open: Option<Open>,
     /// What the stream does not promise.
     lacks: Vec<String>,
@@ -85,8 +98,10 @@ impl NatsSink {
 
     /// Ships; counts in `accepted` what is stored for good.
     async fn carry(&mut self, cargo: Cargo<'_>, accepted: &mut usize) -> Result<(), Hindrance> {
-        if self.open.is_none() {
-            self.open = Some(Open::new(self.connect().await?));
+        match &self.open {
+            None => self.open = Some(Open::new(self.connect().await?)),
+            // It was opened hours ago, perhaps, and routes change under a connection.
+            Some(open) => admit(&self.gate, open.session.at).await?,
         }
         let open = self.open.as_mut().expect("it was opened just now");
         let mut forbidden = None;
@@ -97,9 +112,7 @@ impl NatsSink {
         if let Some(lacks) = open.check(&self.target).await? {
             self.lacks = lacks;
         }
-        if let Some(lost) = open.store_all(&self.target, cargo.records, accepted).await? {
-            self.lacks.push(lost);
-        }
+        open.store_all(&self.target, cargo.records, accepted, &mut self.lacks).await?;
         forbidden.map_or(Ok(()), Err)
     }
 
@@ -141,22 +154,22 @@ impl NatsSink {
                 Err(hindrance) => worst = Some(hindrance),
             }
         }
-        if worst.as_ref().is_some_and(|worst: &Hindrance| matches!(worst.obstacle, Obstacle::Certificate | Obstacle::Identity)) {
-            // The files may be put right.
-            self.tls = None;
-        }
-        Err(worst.unwrap_or_else(|| Hindrance::new(Obstacle::Absent, format!("{server}: has no address"))))
+        Err(worst.unwrap_or_else(|| Hindrance::new(Obstacle::Absent, format!("{}: has no address", server.host_str().unwrap_or_default()))))
     }
 
     fn way(&mut self, server: &Url) -> Result<Way, Hindrance> {
         if server.scheme() != "tls" {
             return Way::new(self.gate.clone(), None);
         }
-        if self.tls.is_none() {
-            let files = self.target.files.as_ref().ok_or_else(|| Hindrance::new(Obstacle::Here, "ca is missing, which tls:// needs"))?;
-            self.tls = Some(Way::new(self.gate.clone(), Some(files))?);
+        let files = self.target.files.as_ref().ok_or_else(|| Hindrance::new(Obstacle::Here, "ca is missing, which tls:// needs"))?;
+        let marks = files.marks();
+        match &self.tls {
+            Some((way, read)) if *read == marks => Ok(way.clone()),
+            _ => {
+                let way = Way::new(self.gate.clone(), Some(files))?;
+                Ok(self.tls.insert((way, marks)).0.clone())
+            }
         }
-        Ok(self.tls.clone().expect("it was made just now"))
     }
 }
 

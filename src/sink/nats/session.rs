@@ -37,7 +37,9 @@ pub struct Caller<'a> {
 /// A connection that was accepted.
 pub struct Session {
     line: Line,
-    /// The server, for words to engineers.
+    /// Where the server is.
+    pub at: SocketAddr,
+    /// The same for words to engineers.
     pub receiver: String,
     inbox: String,
     questions: u64,
@@ -70,7 +72,8 @@ impl Session {
         let inbox = format!("_INBOX.{}.{}", caller.inbox, data_encoding::HEXLOWER.encode(&random));
         let hello = connect(url, caller.credentials, info.nonce.as_deref(), caller.way.is_encrypted());
         let out = format!("{hello}SUB {inbox}.* 1\r\n").into_bytes();
-        let mut session = Self { line, receiver, inbox, questions: 0, patience: caller.patience, max_payload: info.max_payload, read, out };
+        let mut session =
+            Self { line, at, receiver, inbox, questions: 0, patience: caller.patience, max_payload: info.max_payload, read, out };
         // A server that refuses says so before it answers.
         match session.settle().await? {
             Some(hindrance) => Err(hindrance),

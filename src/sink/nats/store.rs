@@ -64,14 +64,19 @@ impl Open {
         if self.stream.as_ref().is_some_and(|(_, at)| at.elapsed() < CHECKED) {
             return Ok(None);
         }
-        let Some(message) = self.session.ask(&format!("$JS.API.STREAM.INFO.{}", target.stream), &[], b"").await? else {
+        let Some(message) = self.session.ask(&target.api(&format!("STREAM.INFO.{}", target.stream)), &[], b"").await? else {
             return Err(self.silent("STREAM.INFO"));
         };
         let receiver = &self.session.receiver;
         let config = match answer::<Stream>(&message).map_err(|why| self.garbage(&why))? {
             Ok(stream) => stream.config,
             Err(refusal) if refusal.err_code == 0 => {
-                return Err(Hindrance::new(Obstacle::Setup, format!("{receiver}: JetStream is off here, or not up yet")));
+                return Err(Hindrance::new(
+                    Obstacle::Setup,
+                    format!(
+                        "{receiver}: JetStream is off here, or not up yet; behind a leaf node the configuration has to name its domain"
+                    ),
+                ));
             }
             Err(refusal) => {
                 let Hindrance { obstacle, detail } = refusal.hindrance(receiver);
@@ -86,9 +91,15 @@ impl Open {
         Ok(Some(lacks))
     }
 
-    /// Stores records as far as they go in one turn, and counts them. What it found to be lost comes back.
-    pub async fn store_all(&mut self, target: &Target, records: &[Entry], accepted: &mut usize) -> Result<Option<String>, Hindrance> {
-        let (begun, mut looks, mut lost) = (Instant::now(), 0, None);
+    /// Stores records as far as they go in one turn, and counts them. What it found to be lost is added to what is lacking, whatever comes after.
+    pub async fn store_all(
+        &mut self,
+        target: &Target,
+        records: &[Entry],
+        accepted: &mut usize,
+        lacks: &mut Vec<String>,
+    ) -> Result<(), Hindrance> {
+        let (begun, mut looks) = (Instant::now(), 0);
         while let Some(first) = records.get(*accepted) {
             if *accepted > 0 && begun.elapsed() > TURN {
                 break;
@@ -118,11 +129,11 @@ impl Open {
             if let Some(seq) = self.store(target, &subject, cargo, tip.expected).await? {
                 let tip_now = Tip { expected: seq, last: cargo.last().map(|entry| entry.at.seq), lost: None };
                 self.tip = Some((first.at.epoch.clone(), tip_now));
-                lost = lost.or(tip.lost);
+                lacks.extend(tip.lost);
                 (*accepted, looks) = (*accepted + cargo.len(), 0);
             }
         }
-        Ok(lost)
+        Ok(())
     }
 
     /// So many as go together now.
@@ -206,9 +217,9 @@ impl Open {
     async fn look(&mut self, target: &Target, subject: &str, run: &[Entry]) -> Result<Tip, Hindrance> {
         let direct = self.stream.as_ref().is_some_and(|(config, _)| config.allow_direct);
         let (asked, question) = if direct {
-            (format!("$JS.API.DIRECT.GET.{}.{subject}", target.stream), Vec::new())
+            (target.api(&format!("DIRECT.GET.{}.{subject}", target.stream)), Vec::new())
         } else {
-            (format!("$JS.API.STREAM.MSG.GET.{}", target.stream), json!({ "last_by_subj": subject }).to_string().into_bytes())
+            (target.api(&format!("STREAM.MSG.GET.{}", target.stream)), json!({ "last_by_subj": subject }).to_string().into_bytes())
         };
         let Some(message) = self.session.ask(&asked, &[], &question).await? else {
             return Err(self.silent(if direct { "DIRECT.GET" } else { "STREAM.MSG.GET" }));

@@ -43,15 +43,13 @@ mod marks;
 
 pub use frame::{LIMIT, Sender};
 
-use super::way::{Files, Gate, Line, Way, refused};
+use super::way::{Files, Gate, Line, Mark, Way, refused};
 use super::{Cargo, Hindrance, Obstacle, Shipped, Sink};
 use crate::sys::stream::{End, end};
 use futures_util::FutureExt;
 use marks::Marks;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -187,7 +185,7 @@ impl SyslogSink {
 
     /// A connection, over which nothing was sent.
     async fn line(&mut self) -> Result<Line, Hindrance> {
-        let marks = self.receiver.files.as_ref().map(file_marks).unwrap_or_default();
+        let marks = self.receiver.files.as_ref().map(Files::marks).unwrap_or_default();
         let way = match &self.way {
             Some((way, read)) if *read == marks => way.clone(),
             _ => {
@@ -330,13 +328,4 @@ impl Sink for SyslogSink {
             }
         }
     }
-}
-
-/// By which one sees that a file is another one: its number, its size, and when it was changed.
-type Mark = Option<(u64, u64, i64, i64)>;
-
-fn file_marks(files: &Files) -> Vec<Mark> {
-    let mark = |path: &PathBuf| std::fs::metadata(path).ok().map(|file| (file.ino(), file.size(), file.mtime(), file.mtime_nsec()));
-    let identity = files.identity.iter().flat_map(|(cert, key)| [cert, key]);
-    std::iter::once(&files.ca).chain(identity).map(mark).collect()
 }

@@ -11,6 +11,7 @@ use isonet::sink::nats::{NatsSink, Target};
 use isonet::sink::way::Files;
 use isonet::sink::{Cargo, Obstacle, Shipped, Sink};
 use serde_json::json;
+use std::cell::Cell;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -276,4 +277,54 @@ async fn an_idle_connection_answers_and_its_end_is_noticed() {
     servers.kill(0);
     assert_eq!(timeout(Duration::from_secs(20), sink.idle()).await.expect("it is told").obstacle, Obstacle::Broken);
     assert_eq!(obstacle(&all(&log, &mut sink).await), Some(Obstacle::Absent));
+}
+
+#[tokio::test]
+async fn a_connection_whose_way_is_another_by_now_is_not_used_any_more() {
+    let Some(servers) = Servers::start(Version::New, 1, &Setup::default()) else { return };
+    servers.stream("CREATE", &json!({}));
+    let mut log = Log::with(1);
+    let enrolled = Rc::new(Cell::new(true));
+    let gate = Rc::clone(&enrolled);
+    let mut sink = NatsSink::new(
+        target(&log, &servers),
+        Rc::new(move |_| {
+            let says = if gate.get() { Ok(()) } else { Err("via a hotspot".to_owned()) };
+            Box::pin(async { says })
+        }),
+    );
+    assert_eq!(all(&log, &mut sink).await.accepted, 1);
+    log.write(1);
+    enrolled.set(false);
+    for _ in 0..2 {
+        let shipped = all(&log, &mut sink).await;
+        assert_eq!((shipped.accepted, obstacle(&shipped)), (0, Some(Obstacle::WrongWay)), "{shipped:?}");
+    }
+    assert_eq!(servers.count(), Some(1));
+    enrolled.set(true);
+    assert_eq!(all(&log, &mut sink).await.hindrance, None);
+    assert_stored(&log, &servers);
+}
+
+/// An authority that is trusted no more is a file that was replaced, and nobody restarts anything for that.
+#[tokio::test]
+async fn an_authority_that_was_replaced_is_not_believed_any_more() {
+    let (dir, ip) = (tempfile::tempdir().unwrap(), address(0).ip());
+    let (old, new) = (Authority::new(dir.path(), "old"), Authority::new(dir.path(), "new"));
+    let lines = format!("{}\nallow_non_tls: true", tls(&old.signs("server", &ip.to_string(), 2040), &old.file, ""));
+    let Some(mut servers) = Servers::start(Version::New, 1, &Setup { lines, at: Some(ip), ..Setup::default() }) else { return };
+    servers.stream("CREATE", &json!({}));
+    let mut log = Log::with(1);
+    let trusted = dir.path().join("trusted");
+    std::fs::copy(&old.file, &trusted).unwrap();
+    let mut sink = sink(over(&target(&log, &servers), "tls", servers.nodes[0].at, &trusted, None));
+    assert_eq!(all(&log, &mut sink).await.accepted, 1);
+    std::fs::copy(&new.file, &trusted).unwrap();
+    servers.kill(0);
+    servers.start_all();
+    log.write(1);
+    eventually(&log, &mut sink, Some(Obstacle::Certificate), "").await;
+    std::fs::copy(&old.file, &trusted).unwrap();
+    eventually(&log, &mut sink, None, "").await;
+    assert_stored(&log, &servers);
 }

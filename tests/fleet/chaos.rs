@@ -63,25 +63,25 @@ pub(crate) fn run(receiver: &mut impl Receiver, to: impl Fn(&[Proxy]) -> To, cou
     for _ in 0..course.faults {
         std::thread::sleep(Duration::from_millis(dice.below(400)));
         let what = match course.only.map_or_else(|| dice.below(10), |_| 6) {
-            0..4 => {
+            0..3 => {
                 agent.kill();
                 kills += 1;
                 std::thread::sleep(Duration::from_millis(dice.below(100)));
                 agent.begin()?;
                 "agent killed".to_owned()
             }
-            4 => {
+            3 => {
                 agent.end()?;
                 agent.begin()?;
                 "agent restarted".to_owned()
             }
-            5 => {
+            4 => {
                 agent.signal(Signal::STOP);
                 std::thread::sleep(Duration::from_millis(500 + dice.below(1500)));
                 agent.signal(Signal::CONT);
                 "agent frozen".to_owned()
             }
-            6 | 7 => network(&proxies, &mut dice, course)?,
+            5 | 6 => network(&proxies, &mut dice, course)?,
             _ => receiver.harm(&mut dice)?,
         };
         if !agent.is_alive() {

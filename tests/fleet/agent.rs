@@ -36,7 +36,15 @@ pub(crate) struct Orders {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum To {
     Nats { servers: Vec<String>, terminal: String },
-    Syslog { address: std::net::SocketAddr },
+    Syslog { address: std::net::SocketAddr, tls: Option<Tls> },
+}
+
+/// By which files an agent encrypts.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Tls {
+    pub(crate) ca: PathBuf,
+    pub(crate) cert: PathBuf,
+    pub(crate) key: PathBuf,
 }
 
 /// Faults that the comparison has to find.

@@ -1,5 +1,6 @@
 //! The chaos: faults one after the other, drawn from the seed, while records are written; then everything is mended, and the sets must be equal.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -13,6 +14,9 @@ use crate::{Depth, Done, Given};
 
 /// After the last fault all has to be there within so long, on a loaded machine.
 const DRAINED: Duration = Duration::from_mins(3);
+
+/// Three packets of ten do not come in.
+const LOSS: &str = "add table inet loss; add chain inet loss in { type filter hook input priority 0; }; add rule inet loss in numgen random mod 10 < 3 drop";
 
 /// A receiver that can be harmed.
 pub(crate) trait Receiver {
@@ -59,25 +63,25 @@ pub(crate) fn run(receiver: &mut impl Receiver, to: impl Fn(&[Proxy]) -> To, cou
     for _ in 0..course.faults {
         std::thread::sleep(Duration::from_millis(dice.below(400)));
         let what = match course.only.map_or_else(|| dice.below(10), |_| 6) {
-            0..4 => {
+            0..3 => {
                 agent.kill();
                 kills += 1;
                 std::thread::sleep(Duration::from_millis(dice.below(100)));
                 agent.begin()?;
                 "agent killed".to_owned()
             }
-            4 => {
+            3 => {
                 agent.end()?;
                 agent.begin()?;
                 "agent restarted".to_owned()
             }
-            5 => {
+            4 => {
                 agent.signal(Signal::STOP);
                 std::thread::sleep(Duration::from_millis(500 + dice.below(1500)));
                 agent.signal(Signal::CONT);
                 "agent frozen".to_owned()
             }
-            6 | 7 => network(&proxies, &mut dice, course),
+            5 | 6 => network(&proxies, &mut dice, course)?,
             _ => receiver.harm(&mut dice)?,
         };
         if !agent.is_alive() {
@@ -104,11 +108,17 @@ fn all(proxies: &[Proxy], mood: Mood) {
 }
 
 /// Something between the two breaks for a while.
-fn network(proxies: &[Proxy], dice: &mut Dice, course: &Course<'_>) -> String {
+fn network(proxies: &[Proxy], dice: &mut Dice, course: &Course<'_>) -> Done<String> {
     let moods = [Mood::Cuts, Mood::Mute, Mood::Deaf, Mood::Forgets, Mood::Delays, Mood::Hole];
     #[expect(clippy::cast_possible_truncation, reason = "below six")]
     let mood = course.only.unwrap_or(moods[dice.below(moods.len() as u64) as usize]);
     let begin = Instant::now();
+    if course.only.is_none() && dice.below(7) == 0 {
+        loses(LOSS)?;
+        std::thread::sleep(Duration::from_millis(1000 + dice.below(3000)));
+        loses("delete table inet loss")?;
+        return Ok(format!("network loses 30 % for {} ms", begin.elapsed().as_millis()));
+    }
     all(proxies, mood);
     let time = match (mood, course.given.depth) {
         (Mood::Hole, Depth::Long) => 8000,
@@ -119,5 +129,11 @@ fn network(proxies: &[Proxy], dice: &mut Dice, course: &Course<'_>) -> String {
     };
     std::thread::sleep(Duration::from_millis(time));
     all(proxies, Mood::Carries);
-    format!("network {mood:?} for {} ms", begin.elapsed().as_millis())
+    Ok(format!("network {mood:?} for {} ms", begin.elapsed().as_millis()))
+}
+
+/// All that comes in by this namespace's `lo` loses packets, or does no more.
+fn loses(rules: &str) -> Done {
+    let out = Command::new("nft").arg(rules).output().map_err(|e| format!("nft: {e}"))?;
+    if out.status.success() { Ok(()) } else { Err(format!("nft {rules}: {}", String::from_utf8_lossy(&out.stderr).trim())) }
 }

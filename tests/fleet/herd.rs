@@ -143,9 +143,8 @@ pub(crate) fn returns<S: Sink + 'static>(
                 sleep(Duration::from_millis(50)).await;
             }
         };
-        let there =
-            |notes: &Notes| format!("{} of {terminals} terminals are through after {} s", notes.after.borrow().len(), limit.as_secs());
-        timeout(limit, all).await.map_err(|_| there(&notes))?;
+        // Those that are not through by then are missing in what is told.
+        let _ = timeout(limit, all).await;
         let mut after = notes.after.take();
         after.sort_unstable();
         Ok(Returned { after, attempts: notes.attempts.take() })

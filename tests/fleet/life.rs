@@ -36,6 +36,10 @@ impl Agent {
         self.child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
     }
 
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         if let Some(child) = &self.child {
             let pid = Pid::from_child(child);

@@ -14,7 +14,11 @@
 
 mod agent;
 mod backlog;
+mod beside;
 mod cases;
+#[allow(dead_code, clippy::unwrap_used, reason = "shared with tests/ship, where a helper of a test fails the test")]
+#[path = "../ship/certificates.rs"]
+mod certificates;
 mod chaos;
 #[path = "../chance/dice.rs"]
 mod dice;
@@ -23,8 +27,12 @@ mod life;
 mod nats;
 mod oracle;
 mod overflow;
+#[allow(dead_code, clippy::unwrap_used, reason = "shared with tests/ship, where a helper of a test fails the test")]
+#[path = "../ship/peers/mod.rs"]
+mod peers;
 mod proxy;
 mod sinks;
+mod syslog;
 
 use std::process::{Command, ExitCode};
 use std::time::Instant;
@@ -150,7 +158,7 @@ fn pass(depth: Depth, filters: &[String]) -> ExitCode {
             continue;
         }
         let begin = Instant::now();
-        let done = (case.run)(&given);
+        let done = std::panic::catch_unwind(|| (case.run)(&given)).unwrap_or_else(|_| Err("it panicked".to_owned()));
         let took = begin.elapsed().as_secs();
         match done {
             Ok(got) => {

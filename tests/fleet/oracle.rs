@@ -1,6 +1,6 @@
 //! What was recorded against what is stored.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use isonet::spool::{Disk, Line, Reader};
@@ -24,6 +24,9 @@ pub(crate) fn recorded(spool: &Path) -> Done<Vec<(Number, Vec<u8>)>> {
     }
 }
 
+/// Records that travel together at most.
+const BATCH: usize = 500;
+
 /// What came of the comparison. Numbers, so that a test can also ask for a fault.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Verdict {
@@ -31,6 +34,8 @@ pub(crate) struct Verdict {
     pub(crate) stored: usize,
     /// Recorded and not stored.
     pub(crate) lost: usize,
+    /// Batches of [`BATCH`] that would explain what is lost: each run of lost numbers is at least one.
+    pub(crate) lost_batches: usize,
     /// Stored more than once, and not marked as perhaps a repetition.
     pub(crate) doubled: usize,
     /// Stored more than once and marked.
@@ -58,23 +63,30 @@ pub(crate) fn compare(recorded: &[(Number, Vec<u8>)], stored: &[Stored]) -> Verd
     let order: BTreeMap<&Number, (usize, &[u8])> =
         recorded.iter().enumerate().map(|(at, (number, line))| (number, (at, line.as_slice()))).collect();
     let mut verdict = Verdict { recorded: recorded.len(), stored: stored.len(), ..Verdict::default() };
-    let (mut seen, mut last) = (BTreeSet::new(), None);
+    // With each, whether one was there that is not marked.
+    let (mut seen, mut last) = (BTreeMap::new(), None);
     for Stored { line, marked } in stored {
         let number = Line::read(line).ok().map(|line| (line.epoch.to_string(), line.seq));
         let Some((at, _)) = number.and_then(|number| order.get(&number).copied()).filter(|(_, bytes)| bytes == line) else {
             verdict.strange += 1;
             continue;
         };
-        if !seen.insert(at) {
-            if *marked {
+        match seen.insert(at, !marked) {
+            Some(true) if !marked => verdict.doubled += 1,
+            Some(unmarked) => {
                 verdict.marked += 1;
-            } else {
-                verdict.doubled += 1;
+                seen.insert(at, unmarked || !marked);
             }
-        } else if last.is_some_and(|last| at < last) {
-            verdict.unordered += 1;
+            None if last.is_some_and(|last| at < last) => verdict.unordered += 1,
+            None => last = Some(at),
+        }
+    }
+    let mut run = 0;
+    for at in 0..=recorded.len() {
+        if at < recorded.len() && !seen.contains_key(&at) {
+            run += 1;
         } else {
-            last = Some(at);
+            verdict.lost_batches += usize::div_ceil(std::mem::take(&mut run), BATCH);
         }
     }
     verdict.lost = recorded.len() - seen.len();

@@ -1,11 +1,13 @@
 //! What stands between an agent and a receiver, and breaks in all the ways that networks do.
 
+use std::cell::Cell;
+use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::task::{LocalSet, spawn_local};
 
 use crate::Done;
 
@@ -43,13 +45,13 @@ impl Proxy {
         let address = listener.local_addr().map_err(|e| e.to_string())?;
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            runtime.block_on(async move {
+            LocalSet::new().block_on(&runtime, async move {
                 let listener = TcpListener::from_std(listener).expect("a listener");
                 let mut end = moods.clone();
                 loop {
                     tokio::select! {
                         come = listener.accept() => if let Ok((client, _)) = come {
-                            tokio::spawn(carry(client, upstream, moods.clone(), rename));
+                            spawn_local(carry(client, upstream, moods.clone(), rename));
                         },
                         changed = end.changed() => if changed.is_err() { return },
                     }
@@ -74,47 +76,77 @@ async fn carry(
         return reset(&client);
     }
     let Ok(server) = TcpStream::connect(upstream).await else { return reset(&client) };
-    let (client, server) = (Arc::new(client), Arc::new(server));
+    let delivered = Cell::new(false);
     let mut cut = moods.clone();
     let both = async {
-        let inward = pipe(&client, &server, &moods, Mood::Deaf, rename);
-        let outward = pipe(&server, &client, &moods, Mood::Mute, None);
-        tokio::join!(inward, outward)
-    };
-    tokio::select! {
-        _ = both => {}
-        _ = cut.wait_for(|(_, mood)| *mood == Mood::Cuts) => {
-            for stream in [client, server] {
-                if let Some(stream) = Arc::into_inner(stream) {
-                    reset(&stream);
+        tokio::try_join!(
+            async {
+                if pipe(&client, &server, &moods, Mood::Deaf, rename).await? == Carried::All {
+                    end(&server)?;
+                    delivered.set(true);
+                }
+                Ok(())
+            },
+            async {
+                match pipe(&server, &client, &moods, Mood::Mute, None).await? {
+                    Carried::All if delivered.get() => end(&client),
+                    // Whoever has ended answers what still comes with a reset; an end that came by a network would not have covered what was lost.
+                    Carried::All => Err(io::ErrorKind::ConnectionReset.into()),
+                    Carried::Less => Ok(()),
                 }
             }
-        }
+        )
+    };
+    let is_broken = tokio::select! {
+        carried = both => carried.is_err(),
+        _ = cut.wait_for(|(_, mood)| *mood == Mood::Cuts) => true,
+    };
+    if is_broken {
+        reset(&client);
+        reset(&server);
     }
+}
+
+/// How much of a direction was carried until its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Carried {
+    All,
+    Less,
 }
 
 /// One direction. In the mood that loses its bytes it takes what comes and gives nothing; a connection that lost bytes is dead from then on, which its
 /// ends find out by themselves.
-async fn pipe(from: &TcpStream, to: &TcpStream, moods: &watch::Receiver<(u64, Mood)>, loses: Mood, rename: Option<(&[u8], &[u8])>) {
+async fn pipe(
+    from: &TcpStream,
+    to: &TcpStream,
+    moods: &watch::Receiver<(u64, Mood)>,
+    loses: Mood,
+    rename: Option<(&[u8], &[u8])>,
+) -> io::Result<Carried> {
     let mut bytes = vec![0; 64 << 10];
-    let mut swallowed = false;
+    let mut carried = Carried::All;
     let (mut moods, born) = (moods.clone(), moods.borrow().0);
     loop {
         let inward = loses == Mood::Deaf;
         let held = |(now, mood): &(u64, Mood)| *mood == Mood::Hole || (*mood == Mood::Delays && inward && *now != born);
-        if from.readable().await.is_err() || moods.wait_for(|mood| !held(mood)).await.is_err() {
-            return;
+        from.readable().await?;
+        if moods.wait_for(|mood| !held(mood)).await.is_err() {
+            return Ok(Carried::Less);
         }
         let length = match from.try_read(&mut bytes) {
-            Ok(0) => break,
             Ok(length) => length,
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => continue,
-            Err(_) => return,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+            Err(error) => return Err(error),
         };
         // What was lost once is followed by nothing: a stream with a hole in it is no TCP.
         let (now, mood) = *moods.borrow();
-        swallowed |= mood == loses || (mood == Mood::Forgets && now != born);
-        if swallowed {
+        if mood == loses || (mood == Mood::Forgets && now != born) {
+            carried = Carried::Less;
+        }
+        if length == 0 {
+            return Ok(carried);
+        }
+        if carried == Carried::Less {
             continue;
         }
         let part = &mut bytes[..length];
@@ -123,19 +155,19 @@ async fn pipe(from: &TcpStream, to: &TcpStream, moods: &watch::Receiver<(u64, Mo
         }
         let mut part = &*part;
         while !part.is_empty() {
-            if to.writable().await.is_err() {
-                return;
-            }
+            to.writable().await?;
             match to.try_write(part) {
                 Ok(written) => part = &part[written..],
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-                Err(_) => return,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
             }
         }
     }
-    if !swallowed {
-        let _ = socket2::SockRef::from(to).shutdown(std::net::Shutdown::Write);
-    }
+}
+
+/// Ends our side.
+fn end(stream: &TcpStream) -> io::Result<()> {
+    socket2::SockRef::from(stream).shutdown(std::net::Shutdown::Write)
 }
 
 fn replace(bytes: &mut [u8], old: &[u8], new: &[u8]) {

@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use std::fmt::Write;
 use std::fs::{self, File};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Which receiver.
@@ -83,24 +83,20 @@ impl Receiver {
         assert!(self.process.is_none());
         let conf = self.path("conf");
         fs::write(&conf, if self.kind == Kind::Ng { self.syslog_ng() } else { self.rsyslog() }).unwrap();
-        let lib = self.laid.join("usr/lib");
-        let own = lib.join(format!("{}-linux-gnu", std::env::consts::ARCH));
-        let found = [lib.join("syslog-ng"), own.clone(), self.laid.join("lib").join(own.file_name().unwrap())];
         let mut command = if self.kind == Kind::Ng {
-            let mut command = Command::new(self.laid.join("usr/sbin/syslog-ng"));
+            let lib = self.laid.join("usr/lib");
+            let mut command = laid_program(&self.laid, "syslog-ng");
             let modules =
                 fs::read_dir(lib.join("syslog-ng")).unwrap().map(|entry| entry.unwrap().path()).find(|path| path.is_dir()).unwrap();
             command.args(["-F", "--no-caps", "--module-path"]).arg(modules).arg("-f").arg(conf);
             command.arg("-R").arg(self.path("persist")).arg("-c").arg(self.path("ctl")).arg("-p").arg(self.path("pid"));
             command
         } else {
-            let mut command = Command::new(self.laid.join("usr/sbin/rsyslogd"));
-            command.args(["-n", "-i", "NONE", "-M"]).arg(own.join("rsyslog")).arg("-f").arg(conf);
-            command
+            rsyslogd(&self.laid, &conf)
         };
         let log = self.path("log");
         let told = File::create(&log).unwrap();
-        command.env("LD_LIBRARY_PATH", std::env::join_paths(found).unwrap()).current_dir(self.dir.path());
+        command.current_dir(self.dir.path());
         command.stdin(Stdio::null()).stdout(told.try_clone().unwrap()).stderr(told);
         self.process = Some(Process(command.spawn().unwrap()));
         listens(self.at, &log);
@@ -181,6 +177,27 @@ impl Receiver {
              log {{ source(in); destination(store); }};\n"
         )
     }
+}
+
+/// Where the laid packages have libraries of this machine's kind.
+fn libraries(laid: &Path) -> PathBuf {
+    laid.join(format!("usr/lib/{}-linux-gnu", std::env::consts::ARCH))
+}
+
+/// A daemon out of the laid packages.
+fn laid_program(laid: &Path, name: &str) -> Command {
+    let own = libraries(laid);
+    let found = [laid.join("usr/lib/syslog-ng"), own.clone(), laid.join("lib").join(own.file_name().unwrap())];
+    let mut command = Command::new(laid.join("usr/sbin").join(name));
+    command.env("LD_LIBRARY_PATH", std::env::join_paths(found).unwrap());
+    command
+}
+
+/// rsyslogd with this configuration.
+pub fn rsyslogd(laid: &Path, conf: &Path) -> Command {
+    let mut command = laid_program(laid, "rsyslogd");
+    command.args(["-n", "-i", "NONE", "-M"]).arg(libraries(laid).join("rsyslog")).arg("-f").arg(conf);
+    command
 }
 
 /// A message as it was stored.

@@ -212,3 +212,29 @@ async fn what_waits_is_counted_while_a_batch_of_it_goes() {
     })
     .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn after_a_failure_the_first_word_is_a_sign_of_life_though_none_would_be_due() {
+    local(async {
+        let world = World::new(3);
+        let goes_wrong = async {
+            sleep(Duration::from_mins(1)).await;
+            *world.well.borrow_mut() = false;
+            world.head.send_replace(write(world.state.path(), 1));
+            while world.given().len() < 3 {
+                sleep(Duration::from_millis(10)).await;
+            }
+            *world.well.borrow_mut() = true;
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = goes_wrong => {}
+            () = world.ships(Some(FIVE), Duration::from_mins(4)) => {}
+        }
+        let told: Vec<_> = world.given().into_iter().map(|given| (given.1, given.2)).collect();
+        let beat = |n: u32| Some(format!("beat {n}"));
+        assert_eq!(told[..3], [(beat(1), Some(3)), (None, Some(4)), (beat(2), Some(4))]);
+        assert_eq!(world.cursor(), 4);
+    })
+    .await;
+}

@@ -214,3 +214,18 @@ impl AsyncWrite for Line {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_sets_the_clock_back_does_not_make_it_earlier_than_it_certainly_is() {
+        let judged_by = |floor: i64| {
+            let at = jiff::Timestamp::from_second(floor).expect("in range");
+            NotBefore(at).current_time().expect("a time").as_secs()
+        };
+        assert_eq!(judged_by(4_000_000_000), 4_000_000_000);
+        assert!(judged_by(0) >= 1_700_000_000, "the clock counts, where it is later");
+    }
+}

@@ -39,6 +39,10 @@ fn laid(at: &str, by: &str) -> Option<PathBuf> {
 pub struct Process(Child);
 
 impl Process {
+    fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.0), signal).unwrap();
     }

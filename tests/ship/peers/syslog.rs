@@ -120,7 +120,13 @@ impl Receiver {
 
     /// It does nothing more, though its kernel takes connections.
     pub fn freeze(&self) {
-        self.process.as_ref().unwrap().signal(Signal::STOP);
+        let process = self.process.as_ref().unwrap();
+        process.signal(Signal::STOP);
+        // A thread that runs on another core goes on until it is told.
+        let stopped = |task: fs::DirEntry| fs::read_to_string(task.path().join("stat")).is_ok_and(|stat| stat.contains(") T "));
+        while !fs::read_dir(format!("/proc/{}/task", process.id())).unwrap().flatten().all(stopped) {
+            std::thread::yield_now();
+        }
     }
 
     /// It goes on.

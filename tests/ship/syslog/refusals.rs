@@ -272,7 +272,8 @@ fn a_receiver_that_is_stopped_with_a_batch_unread_has_not_taken_it() {
                     receiver.freeze();
                     let rest = sink.ship(Cargo { beat: None, records: &entries[1..] });
                     tokio::pin!(rest);
-                    assert!(tokio::time::timeout(Duration::from_millis(300), &mut rest).await.is_err());
+                    let early = tokio::time::timeout(Duration::from_millis(300), &mut rest).await;
+                    assert!(early.is_err(), "{kind:?}: {early:?}");
                     let stops = std::thread::spawn(move || {
                         receiver.stop();
                         receiver

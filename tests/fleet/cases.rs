@@ -52,14 +52,15 @@ fn faults(depth: Depth) -> usize {
 }
 
 fn chaos_nats(given: &Given) -> Done<String> {
-    let mut cluster = Cluster::start(THREE)?;
+    let atomic = given.seed.is_multiple_of(2);
+    let mut cluster = Cluster::start(Setup { atomic, ..THREE })?;
     let course = Course { given, faults: faults(given.depth), every_ms: 10, mutant: None, only: None, rename: None };
     let Outcome { verdict, kills, faults, drained } = run(&mut cluster, to, &course)?;
     if !verdict.is_whole() || verdict.marked > 0 {
         return Err(format!("{verdict:?}\nafter {}", faults.join("; ")));
     }
     Ok(format!(
-        "{} recorded, {} stored, 0 lost, 0 doubled, in order; {} faults, {kills} kills; drained in {} ms",
+        "atomic {atomic}: {} recorded, {} stored, 0 lost, 0 doubled, in order; {} faults, {kills} kills; drained in {} ms",
         verdict.recorded,
         verdict.stored,
         faults.len(),

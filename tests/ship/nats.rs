@@ -1,6 +1,5 @@
-//! The NATS sink against real nats-servers.
+//! The NATS sink against real nats-servers. A cluster of them that is killed, frozen and cut off stands in tests/fleet.
 
-mod chaos;
 mod jwt;
 mod log;
 mod proxy;
@@ -194,4 +193,25 @@ async fn a_loss_is_told_whatever_comes_after_it() {
     let shipped = sink.ship(Cargo { beat: None, records: &log.entries()[4..] }).await;
     assert_eq!((shipped.accepted, obstacle(&shipped)), (1, Some(Obstacle::Full)), "{shipped:?}");
     assert!(shipped.lacks.as_ref().is_some_and(|lacks| lacks.contains("it lost records 4 to 4")), "{shipped:?}");
+}
+
+/// The backlog of ten days. The courier's own pace would take 38 s for it.
+#[tokio::test]
+async fn ten_thousand_records_drain_within_a_minute() {
+    for more in [json!({ "allow_atomic": true, "allow_direct": true }), json!({})] {
+        let setup = Setup { jetstream: "sync_interval: always".to_owned(), ..Setup::default() };
+        let Some(servers) = Servers::start(Version::New, 3, &setup) else { return };
+        servers.stream("CREATE", &more);
+        let log = Log::with(10_000);
+        let (entries, mut sink) = (log.entries(), sink(target(&log, &servers)));
+        let (begun, mut done) = (Instant::now(), 0);
+        while done < entries.len() {
+            let shipped = sink.ship(Cargo { beat: None, records: &entries[done..entries.len().min(done + 500)] }).await;
+            assert_eq!(shipped.hindrance, None);
+            done += shipped.accepted;
+        }
+        println!("{more}: 10000 records, {} bytes, in {:?}", entries.iter().map(|entry| entry.bytes.len()).sum::<usize>(), begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_mins(1));
+        assert_eq!(servers.count(), Some(10_000));
+    }
 }

@@ -143,16 +143,6 @@ impl Servers {
         self.nodes[node].kill();
     }
 
-    /// SIGSTOP.
-    pub fn freeze(&self, node: usize) {
-        self.nodes[node].signal("-STOP");
-    }
-
-    /// SIGCONT.
-    pub fn thaw(&self, node: usize) {
-        self.nodes[node].signal("-CONT");
-    }
-
     /// Writes the configuration anew and has it read.
     pub fn reconfigure(&self, node: usize, change: impl FnOnce(String) -> String) {
         let path = self.nodes[node].dir.path().join("conf");
@@ -194,17 +184,6 @@ impl Servers {
             last.get("config").is_some()
         });
         assert!(made, "the stream is not made: {last}\n{}", self.logs());
-    }
-
-    /// The node that leads the stream.
-    pub fn leader(&self) -> usize {
-        let mut leader = None;
-        wait(|| {
-            let info = self.client().api(&format!("STREAM.INFO.{STREAM}"), &Value::Null).unwrap_or_default();
-            leader = info["cluster"]["leader"].as_str().and_then(|name| name.strip_prefix('n')?.parse().ok());
-            leader.is_some()
-        });
-        leader.expect("the stream has a leader")
     }
 
     /// How many messages the stream holds; `None` = nobody can say now.

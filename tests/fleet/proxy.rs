@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use isonet::sys::stream::{self, End};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{LocalSet, spawn_local};
@@ -89,7 +90,8 @@ async fn carry(
             },
             async {
                 match pipe(&server, &client, &moods, Mood::Mute, None).await? {
-                    Carried::All if delivered.get() => end(&client),
+                    // An end that crossed ours says nothing of what was under way.
+                    Carried::All if delivered.get() && matches!(stream::end(&server), Ok(End::Whole)) => end(&client),
                     // Whoever has ended answers what still comes with a reset; an end that came by a network would not have covered what was lost.
                     Carried::All => Err(io::ErrorKind::ConnectionReset.into()),
                     Carried::Less => Ok(()),

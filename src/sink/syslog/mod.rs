@@ -37,7 +37,7 @@
 //! # Sent twice
 //!
 //! What was sent and not acknowledged is sent again, and says so: `try` is 2 and more on what may be there twice, and also in the first
-//! batch of a run, as the run before may have sent it.
+//! batch of a run, as the run before may have sent it. Each connection is in order; what an older one still had on its way may come in behind.
 
 mod frame;
 mod marks;

@@ -203,6 +203,26 @@ fn a_look_up_that_got_lost_on_a_lossy_line_is_the_lines_fault_first() {
     assert!(diagnosis.verdicts.iter().any(|v| v.cause == Cause::LineLoss), "{diagnosis:#?}");
 }
 
+#[test]
+fn what_a_lossy_line_delays_is_not_slow_by_itself() {
+    let page = "http://settle.centre.example/health";
+    let mut config = leased();
+    config.centres[0].tcp.push(80);
+    config.centres[0].http = toml::from_str(&format!("url = \"{page}\"")).unwrap();
+    let late = Duration::from_secs(5);
+    let facts = HttpFacts { status: 200, first_byte: late, total: late, maintenance: false, location: None, date_offset_s: None };
+    let slow = [
+        Sighting::Http(page.to_owned(), at(CENTRE, 80), Outcome::Ok(facts)),
+        lookup(Outcome::Ok(Lookup { addresses: vec![ip(CENTRE)], source: LookupSource::Dns, elapsed: late })),
+        query(Outcome::Ok(Answer { addresses: vec![ip(CENTRE)], elapsed: late })),
+    ];
+    let delayed = |after| Sighting::Tcp(at(CENTRE, 80), Outcome::Ok(Reply::once(Duration::from_millis(after))));
+    let clean = with(with(healthy(), slow.clone()), [delayed(8), counted(GATEWAY, 20), counted(CENTRE, 20), counted(RESOLVER, 20)]);
+    assert_eq!(names(&ask(&config, clean)), [Cause::DnsSlow, Cause::HttpSlow]);
+    let lossy = with(with(healthy(), slow), [delayed(1020), counted(GATEWAY, 20), counted(CENTRE, 11), counted(RESOLVER, 12)]);
+    assert_eq!(names(&ask(&config, lossy)), [Cause::LineLoss]);
+}
+
 /// The centre is known by its name only, and nobody tells it.
 #[test]
 fn a_name_server_that_is_silent_on_a_lossy_line_is_not_proven_dead() {

@@ -53,7 +53,7 @@ pub fn degradations(way: &Way<'_>) -> Vec<Verdict> {
         return Vec::new();
     }
     let mut worse: Vec<_> = way.scene.resolvers().iter().filter_map(|ip| dead_resolver(way, *ip, &centre.host)).collect();
-    if found.elapsed > way.scene.config.dns.slow {
+    if found.elapsed > way.scene.config.dns.slow && super::loss::judge(way).is_none() {
         let outcome = Outcome::Ok(found.clone());
         let slow = Verdict::new(Cause::DnsSlow, Subject::Name(centre.host.clone()), Certainty::Proven).degrades(Severity::Low);
         worse.push(slow.because([evidence::lookup(&centre.host, &outcome)]));

@@ -50,6 +50,10 @@ pub fn degradations(way: &Way<'_>) -> Vec<Verdict> {
     if well.clone().any(|(_, outcome)| outcome.ok().is_some_and(|facts| !slow(facts))) {
         return Vec::new();
     }
+    // What was lost on the way is sent once more, and takes its time for that.
+    if super::loss::judge(way).is_some() {
+        return Vec::new();
+    }
     well.take(1)
         .map(|(at, outcome)| say(way, Cause::HttpSlow, *at, Certainty::Proven, evidence::http(at, outcome)).degrades(Severity::Medium))
         .collect()

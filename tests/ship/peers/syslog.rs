@@ -3,8 +3,9 @@
 use super::{Process, address, listens, receivers};
 use crate::certificates::{Authority, Pair};
 use rustix::process::Signal;
-use std::fmt::Write;
+use std::fmt::Write as _;
 use std::fs::{self, File};
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -94,6 +95,7 @@ impl Receiver {
         } else {
             rsyslogd(&self.laid, &conf)
         };
+        self.end_the_last_line();
         let log = self.path("log");
         let told = File::create(&log).unwrap();
         command.current_dir(self.dir.path());
@@ -138,6 +140,14 @@ impl Receiver {
     pub fn stored(&self) -> Vec<Message> {
         let bytes = fs::read(self.path("stored")).unwrap_or_default();
         bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(Message::of).collect()
+    }
+
+    /// What was being written when it was killed is not to be taken for the beginning of what comes next.
+    fn end_the_last_line(&self) {
+        let stored = self.path("stored");
+        if fs::read(&stored).is_ok_and(|bytes| bytes.last().is_some_and(|last| *last != b'\n')) {
+            fs::OpenOptions::new().append(true).open(stored).unwrap().write_all(b"\n").unwrap();
+        }
     }
 
     fn path(&self, name: &str) -> PathBuf {

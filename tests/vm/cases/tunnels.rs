@@ -24,7 +24,7 @@ pub(super) const CASES: &[Case] = &[
     case("PPP over L2TP: up and idle", HEALTHY, Long, |ground| healthy(ground, &L2TP)),
     case("PPP over L2TP: link under it down", "link.no-carrier proven", Long, |ground| broken(ground, &L2TP, &CABLE)),
     case("PPP over L2TP: route behind it gone", "route.captured proven", Long, |ground| broken(ground, &L2TP, &ROUTE)),
-    case("PPP over L2TP: large packets vanish", "path.mtu-black-hole proven", Long, |ground| broken(ground, &L2TP, &NARROW)),
+    case("PPP over L2TP: nothing behind it", "vpn.no-inner-path likely", Long, |ground| broken(ground, &L2TP, &BEHIND)),
     case("PPP over L2TP: password refused", "vpn.auth-failed likely", Long, |ground| broken(ground, &L2TP, &PASSWORD)),
     case("PPP over L2TP: peer killed", "vpn.server-unreachable likely", Long, |ground| broken(ground, &L2TP, &DEAD)),
     case("OpenVPN: up and idle", HEALTHY, Long, |ground| healthy(ground, &OPENVPN)),
@@ -110,14 +110,6 @@ const BEHIND: Fault = Fault {
 };
 const ROUTE: Fault =
     Fault { what: "route", roots: &["route.captured"], certainty: "proven", named: "route.captured", also: &[], goal_ms: SILENT_MS };
-const NARROW: Fault = Fault {
-    what: "narrow",
-    roots: &["path.mtu-black-hole"],
-    certainty: "proven",
-    named: "path.mtu-black-hole",
-    also: &[],
-    goal_ms: BEYOND_MS,
-};
 const PASSWORD: Fault =
     Fault { what: "password", roots: &["vpn.auth-failed"], certainty: "likely", named: "vpn.auth-failed", also: &[], goal_ms: VPN_MS };
 /// Its server, which refuses it, does not say so to a client whose certificate is of no use.
@@ -215,11 +207,18 @@ fn broken(ground: &mut Ground<'_>, tunnel: &Tunnel, fault: &Fault) -> Done<Got> 
 
     let patience = Duration::from_millis(u64::try_from(fault.goal_ms * SLOWER).unwrap_or(0)) + SOON;
     let record = ground.wait_within(patience, "a disconnection", mark, |record| disconnection(record, "opened"))?;
-    let seen = word(&record, "/cause/code").to_owned();
-    if !fault.roots.contains(&seen.as_str()) {
+    let is_right = |record: &Value| fault.roots.contains(&word(record, "/cause/code"));
+    // Until the far end has said no, it may guess.
+    let named = if !is_right(&record) && word(&record, "/cause/certainty") == "possible" {
+        ground.wait_within(patience, "its right name", mark, |record| disconnection(record, "updated") && is_right(record))?
+    } else {
+        record
+    };
+    let seen = word(&named, "/cause/code").to_owned();
+    if !is_right(&named) {
         return Err(format!("the service says {seen}: {}", shown(ground.since(mark))));
     }
-    let late = within(fault.goal_ms * SLOWER, boot_ms(&record) - broken_at)?;
+    let late = within(fault.goal_ms * SLOWER, boot_ms(&named) - broken_at)?;
     ground.pc.must(&format!("{SCRIPT} shows {0} {1} && {SCRIPT} mend {0} {1}", fault.what, tunnel.kind))?;
     let mended_at = at(ground.pc.until(&format!("{SCRIPT} works"), UP)?.at_ms);
     let over = ground.wait_within(RESOLVED + SOON, "its end", mark, |record| disconnection(record, "resolved"))?;

@@ -136,6 +136,7 @@ impl Isolation {
         let near = Near { macs: ways.macs.clone(), talked_to, known: given.known.clone() };
         self.memory.notice(&deviations, &surroundings, &near, now);
         if let Some(done) = self.done.take().or_else(|| self.round.try_join_next().and_then(Result::ok)) {
+            tracing::debug!(began = done.began, now, answers = ?done.answers(), "a round of questions ended");
             self.memory.take(done, |ip| is_inside(ip, normal));
         }
         self.send(given, &surroundings, normal, now);
@@ -160,7 +161,8 @@ impl Isolation {
         }
         let Some(why) = pace.may(now) else { return };
         let plan = Plan { inside: inside(normal).copied().collect(), ..self.memory.plan(config, surroundings, why, now) };
-        self.memory.pace.send(now, why, plan.size(), Some(later(now)));
+        let then = self.memory.next_size(config, surroundings);
+        self.memory.pace.send(now, why, plan.size(), then, Some(later(now)));
         if plan.is_empty() {
             self.memory.awaiting = false;
             return;

@@ -13,7 +13,7 @@ fn a_neighbour_that_is_talked_to_is_asked_once_and_told_only_when_it_leads_outwa
     for leads in [false, true] {
         let mut memory = Memory::default();
         memory.notice(&[], &around(), &Near::default(), 0);
-        memory.pace.send(500, Why::Change(12), 12, None);
+        memory.pace.send(500, Why::Change(12), 12, 12, None);
         memory.take(done(around(), Round::default()), nobody);
         memory.notice(&[], &around(), &talks_to(&["10.1.0.9:3128"]), 1000);
         assert!(codes(&memory.look(&[], &config(), &[], 1000)).is_empty(), "a connection is nothing");
@@ -21,7 +21,7 @@ fn a_neighbour_that_is_talked_to_is_asked_once_and_told_only_when_it_leads_outwa
         let plan = memory.plan(&config(), &around(), why, 1000);
         assert!(plan.anchors.is_empty() && plan.proxies.is_empty() && plan.size() == 2);
         assert!(plan.seen.iter().all(|it| it.proxy == neighbour && it.speaks == Speaks::Http));
-        memory.pace.send(1000, why, plan.size(), None);
+        memory.pace.send(1000, why, plan.size(), plan.size(), None);
         let by_neighbour = if leads { proved(&through(neighbour)) } else { said(&through(neighbour), &Answer::Nothing) };
         memory.take(Done { by_neighbour: Round { said: by_neighbour, ..Round::default() }, ..done(around(), Round::default()) }, nobody);
         memory.notice(&[], &around(), &talks_to(&["10.1.0.9:3128"]), 60_000);
@@ -41,7 +41,7 @@ fn a_neighbour_that_is_talked_to_is_asked_once_and_told_only_when_it_leads_outwa
 fn after_a_round(of: Surroundings, round: Round) -> Memory {
     let mut memory = Memory::default();
     memory.notice(&[], &of, &Near::default(), 0);
-    memory.pace.send(500, Why::Change(12), 3, None);
+    memory.pace.send(500, Why::Change(12), 3, 3, None);
     memory.take(done(of, round), nobody);
     memory
 }
@@ -127,7 +127,7 @@ fn a_burst_goes_on_until_all_ways_are_proven_and_who_is_alone_is_asked_again_by_
     ] {
         let mut memory = Memory::default();
         memory.notice(&[], &around(), &Near::default(), 0);
-        memory.pace.send(500, Why::Change(12), 3, None);
+        memory.pace.send(500, Why::Change(12), 3, 3, None);
         memory.take(Done { by_proxy, ..done(around(), round) }, nobody);
         assert_eq!(memory.pace.due().is_some(), goes_on);
     }
@@ -135,7 +135,7 @@ fn a_burst_goes_on_until_all_ways_are_proven_and_who_is_alone_is_asked_again_by_
     memory.pace.by_clock(Some(60_000));
     memory.take(done(Surroundings::default(), Round::default()), nobody);
     memory.notice(&[], &around(), &Near::default(), 0);
-    memory.pace.send(500, Why::Change(12), 0, None);
+    memory.pace.send(500, Why::Change(12), 0, 0, None);
     let alone = proved(&path()).into_iter().take(1).collect();
     memory.take(done(around(), Round { said: alone, ..Round::default() }), nobody);
     assert_eq!(memory.pace.due(), Some(APART_MS + 200));
@@ -167,7 +167,7 @@ fn a_neighbour_of_the_start_was_there_before_and_one_that_is_written_down_is_tol
     let neighbour: SocketAddr = "10.1.0.9:3128".parse().unwrap();
     let mut memory = Memory::default();
     memory.notice(&[], &around(), &talks_to(&["10.1.0.9:3128"]), 0);
-    memory.pace.send(500, Why::Change(12), 0, None);
+    memory.pace.send(500, Why::Change(12), 0, 0, None);
     let by_neighbour = Round { said: proved(&through(neighbour)), ..Round::default() };
     memory.take(Done { by_neighbour, ..done(around(), Round::default()) }, nobody);
     let look = memory.look(&[], &config(), &[], 0);
@@ -187,7 +187,7 @@ fn a_centre_that_has_a_name_is_asked_nothing_on_whatever_port_it_listens() {
         memory.notice(&[], &Surroundings::default(), &Near { known, ..talks_to(&["10.1.0.8:8080", "10.1.0.9:8080"]) }, now);
         let why = memory.pace.may(now)?;
         let plan = memory.plan(&config(), &Surroundings::default(), why, now);
-        memory.pace.send(now, why, plan.size(), None);
+        memory.pace.send(now, why, plan.size(), plan.size(), None);
         plan.seen.first().map(|through| through.proxy)
     };
     assert_eq!([0, 1000, 2000].map(|now| asked(&mut memory, None, now)), [None; 3], "no round has ended yet");
@@ -202,7 +202,7 @@ fn a_proxy_that_is_written_down_holds_up_no_neighbour() {
     let around = Surroundings { proxies: BTreeMap::from([(written, known)]), ..around() };
     let mut memory = Memory::default();
     memory.notice(&[], &around, &talks_to(&["10.1.0.8:3128", "10.1.0.9:3128"]), 0);
-    memory.pace.send(500, Why::Change(12), 0, None);
+    memory.pace.send(500, Why::Change(12), 0, 0, None);
     memory.notice(&[], &around, &talks_to(&["10.1.0.8:3128", "10.1.0.9:3128"]), 1000);
     let why = memory.pace.may(1000).expect("asked");
     assert_eq!(memory.plan(&config(), &around, why, 1000).seen.first().map(|it| it.proxy), Some(neighbour));

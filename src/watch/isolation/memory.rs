@@ -41,6 +41,8 @@ pub struct Near {
 #[derive(Default)]
 pub struct Memory {
     surroundings: Option<Surroundings>,
+    /// Ways that came with what the last burst is about; `None` = any may lead elsewhere now. After its first round the others are left alone.
+    fresh: Option<BTreeSet<Path>>,
     /// Hardware addresses of the next hops, the last that were known.
     routers: BTreeMap<(IfName, IpAddr), String>,
     /// Of deviations, by interface.
@@ -87,6 +89,7 @@ impl Memory {
         if exchanged || self.surroundings.as_ref() != Some(surroundings) {
             self.as_it_began = first || (self.as_it_began && led);
             self.awaiting = (first || (self.awaiting && led)) && !surroundings.is_empty();
+            self.refresh(surroundings, exchanged);
             self.pace.changed(now);
             if surroundings.paths.is_empty() && surroundings.proxies.is_empty() {
                 // Nobody is left whose proof the roots would have to bear out: what was found by these ways is over.
@@ -100,6 +103,18 @@ impl Memory {
         self.followed.retain(|lead, _| surroundings.leads.contains(lead));
         self.known.clone_from(&near.known);
         self.notice_neighbours(first, &near.talked_to, now);
+    }
+
+    /// Before the change itself is noted: which ways are new. Until a burst begins they gather.
+    fn refresh(&mut self, now: &Surroundings, exchanged: bool) {
+        let (before, waits) = (self.surroundings.take().unwrap_or_default(), self.pace.is_first());
+        let known: BTreeSet<&Path> = before.paths.values().collect();
+        let new: BTreeSet<Path> = now.paths.values().filter(|path| !known.contains(path)).cloned().collect();
+        let flapped = now.carriers.iter().any(|(device, signal)| before.carriers.get(device).is_some_and(|then| then != signal));
+        let gathered = if waits { self.fresh.take() } else { Some(BTreeSet::new()) };
+        // Without a new way something else changed, and any of them may lead elsewhere.
+        let all = exchanged || flapped || new.is_empty();
+        self.fresh = gathered.filter(|_| !all).map(|gathered| &gathered | &new);
     }
 
     fn notice_neighbours(&mut self, first: bool, talked_to: &BTreeSet<SocketAddr>, now: u64) {

@@ -92,7 +92,7 @@ pub(super) fn config() -> Config {
 fn another_router_under_the_same_address_is_asked_anew_and_a_silent_one_is_not() {
     let mut memory = Memory::default();
     memory.notice(&[], &around(), &hop("a"), 0);
-    memory.pace.send(500, Why::Change(12), 12, None);
+    memory.pace.send(500, Why::Change(12), 12, 12, None);
     for (macs, asked) in [(hop("a"), false), (Near::default(), false), (hop("a"), false), (hop("b"), true)] {
         memory.notice(&[], &around(), &macs, 1000);
         assert_eq!(memory.pace.due().is_some(), asked, "{macs:?}");
@@ -108,6 +108,34 @@ fn a_round_asks_two_operators_and_nobody_and_by_the_clock_no_more_than_three() {
         assert_eq!((plan.anchors.len(), plan.controls.len(), plan.size()), (2, 1, 3));
     }
     assert_eq!(memory.plan(&config(), &around(), Why::Clock(1), 0).size(), 1);
+}
+
+#[test]
+fn after_the_first_round_only_the_way_that_came_is_asked_unless_all_may_lead_elsewhere() {
+    let mut config = config();
+    let v6: [SocketAddr; 2] = ["[2400:3200::1]:443", "[2402:4e00::]:443"].map(|at| at.parse().unwrap());
+    let second = config.isolation.anchors.clone().into_iter().zip(v6).map(|(anchor, address)| Anchor { address, ..anchor });
+    config.isolation.anchors.extend(second.collect::<Vec<_>>());
+    let way = Path { v6: true, gateway: Some("fe80::9".parse().unwrap()), ..path() };
+    let mut with = around();
+    with.paths.extend(v6.map(|at| (at, way.clone())));
+    let families = |memory: &mut Memory, around: &Surroundings, now| {
+        let why = memory.pace.may(now).expect("due");
+        let plan = memory.plan(&config, around, why, now);
+        let then = memory.next_size(&config, around);
+        memory.pace.send(now, why, plan.size(), then, None);
+        plan.anchors.iter().map(|(_, path)| path.v6).collect::<BTreeSet<_>>()
+    };
+    for another_router in [false, true] {
+        let mut memory = Memory::default();
+        memory.notice(&[], &around(), &hop("a"), 0);
+        memory.pace.send(500, Why::Change(12), 12, 12, None);
+        memory.notice(&[], &with, &hop(if another_router { "b" } else { "a" }), 100_000);
+        assert_eq!(families(&mut memory, &with, 100_500).len(), 2);
+        let next = memory.pace.due().unwrap() - 100_500;
+        let asked = families(&mut memory, &with, 100_500 + next);
+        assert_eq!((next, asked.len()), if another_router { (10_200, 2) } else { (2000, 1) });
+    }
 }
 
 #[test]
@@ -256,7 +284,7 @@ fn a_silent_canary_does_not_end_a_burst() {
     let (_, around, at) = with_canary();
     let mut memory = Memory::default();
     memory.notice(&[], &around, &Near::default(), 0);
-    memory.pace.send(500, Why::Change(12), 3, None);
+    memory.pace.send(500, Why::Change(12), 3, 3, None);
     let heard = Heard { at, path: path(), echo: Echo::Nothing };
     memory.take(done(around, Round { canary: Some(heard), ..Round::default() }), nobody);
     assert!(memory.pace.due().is_some());
@@ -273,7 +301,7 @@ fn what_a_lead_led_to_at_the_start_was_there_before_and_is_asked_at_once() {
     memory.notice(&[], &around, &Near::default(), 0);
     let why = Why::Change(12);
     assert_eq!(memory.plan(&config(), &around, why, 0).leads, std::slice::from_ref(&lead));
-    memory.pace.send(500, why, 3, None);
+    memory.pace.send(500, why, 3, 3, None);
     memory.take(Done { followed: vec![(lead, vec![(at, Speaks::Http)])], ..done(around.clone(), Round::default()) }, nobody);
     let look = memory.look(&[], &config(), &[], 600);
     assert_eq!((look.found, look.again), (None, Duration::ZERO), "what an earlier run found is not over yet");
@@ -301,7 +329,7 @@ fn a_day_by_the_clock_is_three_in_any_minute_and_no_more() {
             memory.pace.by_clock(Some(now + 60_000));
             let Some(why) = memory.pace.may(now) else { continue };
             let plan = memory.plan(&config, &around, why, now);
-            memory.pace.send(now, why, plan.size(), Some(now + 60_000));
+            memory.pace.send(now, why, plan.size(), plan.size(), Some(now + 60_000));
             sent.push((now, plan.size()));
             rounds += usize::from(matches!(why, Why::Clock(_)));
             let said = if answered { proved(&path()) } else { said(&path(), &Answer::Nothing) };

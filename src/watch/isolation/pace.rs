@@ -14,8 +14,8 @@ const DEBOUNCE: u64 = 500;
 const LONGEST_DEBOUNCE: u64 = 2000;
 /// SYN of one burst.
 pub const BURST: usize = 12;
-/// Rounds of a burst after its first, by how many fit: the last more than ten seconds after the first, for who is alone and must prove itself twice.
-const SCHEDULES: [&[u64]; 4] = [&[], &[10_200], &[2000, 10_200], &[2000, 5000, 10_200]];
+/// Rounds of a burst after its first: the last more than ten seconds after the first, for who is alone and must prove itself twice.
+const ROUNDS: [u64; 3] = [2000, 5000, 10_200];
 /// SYN in any minute: by the clock, and in all.
 const A_MINUTE_BY_CLOCK: usize = 3;
 const A_MINUTE: usize = 3 * BURST;
@@ -146,8 +146,8 @@ impl Pace {
         None
     }
 
-    /// So many SYN are being sent. `next` is when the clock asks again.
-    pub fn send(&mut self, now: u64, why: Why, size: usize, next: Option<u64>) {
+    /// So many SYN are being sent; `then` is how many the next round of the burst would take. `next` is when the clock asks again.
+    pub fn send(&mut self, now: u64, why: Why, size: usize, then: usize, next: Option<u64>) {
         if size > 0 {
             self.sent.push_back((now, size, matches!(why, Why::Clock(_))));
         }
@@ -158,12 +158,12 @@ impl Pace {
             Why::Change(_) => {
                 let Some(burst) = &mut self.burst else { return };
                 (burst.left, burst.size) = (burst.left.saturating_sub(size), size);
-                let (began, rest) = burst.began.get_or_insert_with(|| {
-                    let more = (BURST / size).saturating_sub(1).min(SCHEDULES.len() - 1);
-                    (now, SCHEDULES[more].iter().copied().collect())
-                });
-                match rest.pop_front() {
-                    Some(after) if burst.left > 0 => burst.due = *began + after,
+                let (began, rest) = burst.began.get_or_insert_with(|| (now, ROUNDS.into()));
+                // Where only one more fits, it is the last.
+                let fit = burst.left / then.max(1);
+                let after = if fit == 1 { rest.drain(..).next_back() } else { rest.pop_front() };
+                match after {
+                    Some(after) if fit > 0 => burst.due = *began + after,
                     Some(_) | None => self.burst = None,
                 }
             }
@@ -193,7 +193,7 @@ mod tests {
         for now in (from..from + 60_000).step_by(100) {
             if let Some(why) = pace.may(now) {
                 let size = size.min(why.most());
-                pace.send(now, why, size, None);
+                pace.send(now, why, size, size, None);
                 at.push(now - from);
             }
         }
@@ -226,6 +226,21 @@ mod tests {
     }
 
     #[test]
+    fn a_large_first_round_leaves_room_for_smaller_ones_soon_after() {
+        for (then, sent) in [(6, vec![0, 10_200]), (3, vec![0, 2000, 10_200]), (2, vec![0, 2000, 5000, 10_200])] {
+            let mut pace = Pace::default();
+            pace.changed(0);
+            let mut at = Vec::new();
+            for now in (500..60_000).step_by(100) {
+                let Some(why) = pace.may(now) else { continue };
+                pace.send(now, why, if at.is_empty() { 6 } else { then }, then, None);
+                at.push(now - 500);
+            }
+            assert_eq!(at, sent, "{then}");
+        }
+    }
+
+    #[test]
     fn who_is_alone_late_in_a_burst_is_still_asked_again() {
         for first in [0, 2000, 5000] {
             let mut pace = Pace::default();
@@ -233,7 +248,7 @@ mod tests {
             let mut at = Vec::new();
             for now in (0..60_000).step_by(100) {
                 let Some(why) = pace.may(now) else { continue };
-                pace.send(now, why, 3, None);
+                pace.send(now, why, 3, 3, None);
                 at.push(now - 500);
                 if now - 500 >= first {
                     pace.again(first + 500 + 10_200);
@@ -247,7 +262,7 @@ mod tests {
     fn a_proof_ends_a_burst_and_a_new_change_begins_another() {
         let mut pace = Pace::default();
         pace.changed(0);
-        pace.send(500, Why::Change(12), 3, None);
+        pace.send(500, Why::Change(12), 3, 3, None);
         pace.settled();
         assert_eq!(pace.due(), None);
         pace.changed(3000);
@@ -261,7 +276,7 @@ mod tests {
         let mut pace = Pace::default();
         pace.changed(0);
         assert!(pace.may(500).is_some());
-        pace.send(500, Why::Change(12), 0, None);
+        pace.send(500, Why::Change(12), 0, 0, None);
         assert_eq!(pace.due(), None);
     }
 
@@ -274,7 +289,7 @@ mod tests {
                 pace.changed(now);
             }
             if let Some(why) = pace.may(now) {
-                pace.send(now, why, 3.min(why.most()), None);
+                pace.send(now, why, 3.min(why.most()), 3.min(why.most()), None);
                 sent += 3;
             }
         }
@@ -286,11 +301,11 @@ mod tests {
         let mut pace = Pace::default();
         pace.by_clock(Some(0));
         let why = pace.may(0).expect("due");
-        pace.send(0, why, 2, Some(60_000));
+        pace.send(0, why, 2, 2, Some(60_000));
         pace.again(10_200);
         assert_eq!(pace.may(10_100), None);
         assert_eq!(pace.may(10_200), Some(Why::Clock(1)));
-        pace.send(10_200, Why::Clock(1), 1, Some(70_000));
+        pace.send(10_200, Why::Clock(1), 1, 1, Some(70_000));
         assert_eq!(pace.may(20_000), None);
     }
 
@@ -302,7 +317,7 @@ mod tests {
         for now in (0..600_000).step_by(500) {
             if let Some(why) = pace.may(now) {
                 assert_eq!(why, Why::Clock(3));
-                pace.send(now, why, 3, Some(now + 5000));
+                pace.send(now, why, 3, 3, Some(now + 5000));
                 at.push(now);
             }
         }
@@ -314,7 +329,7 @@ mod tests {
         let mut pace = Pace::default();
         for now in [500, 2000, 4000] {
             pace.changed(now - 500);
-            pace.send(now, Why::Change(12), 12, None);
+            pace.send(now, Why::Change(12), 12, 12, None);
         }
         pace.seen(true, 5000);
         assert_eq!((pace.may(5000), pace.due()), (None, Some(60_500)));
@@ -327,7 +342,7 @@ mod tests {
         let mut pace = Pace::default();
         pace.by_clock(Some(0));
         let why = pace.may(0).expect("due");
-        pace.send(0, why, 2, Some(30_000));
+        pace.send(0, why, 2, 2, Some(30_000));
         assert_eq!((pace.may(30_000), pace.due()), (None, Some(60_000)));
         assert_eq!(pace.may(60_000), Some(Why::Clock(3)));
     }
@@ -338,13 +353,13 @@ mod tests {
         pace.changed(0);
         pace.seen(true, 0);
         assert_eq!((pace.due(), pace.may(100)), (Some(500), None), "a burst is waited for");
-        pace.send(500, Why::Change(12), 12, None);
+        pace.send(500, Why::Change(12), 12, 12, None);
         let mut at = Vec::new();
         for now in (500..60_000).step_by(100) {
             pace.seen(true, now);
             if let Some(why) = pace.may(now) {
                 assert_eq!(why, Why::Seen(2));
-                pace.send(now, why, 2, None);
+                pace.send(now, why, 2, 2, None);
                 at.push(now);
             }
         }

@@ -8,7 +8,7 @@ use crate::config::{Anchor, Roots};
 use crate::model::{ClockState, Stamp, Unseen};
 use crate::probe::canary;
 use crate::probe::names::{self, Knows};
-use crate::probe::outside::{self, Speaks};
+use crate::probe::outside::{self, Answer, Speaks};
 use crate::probe::tls::{Trust, certificates};
 use futures_util::future::join_all;
 use ipnet::IpNet;
@@ -35,6 +35,14 @@ pub struct Done {
     pub clock: ClockState,
     /// Why nobody could be asked.
     pub blind: Option<Unseen>,
+}
+
+impl Done {
+    /// Who was asked and what came back, for the log.
+    pub fn answers(&self) -> Vec<(SocketAddr, &Answer)> {
+        let rounds = [&self.round, &self.by_proxy, &self.by_neighbour];
+        rounds.into_iter().flat_map(|round| &round.said).map(|said| (said.anchor.address, &said.answer)).collect()
+    }
 }
 
 /// An anchor that is asked by way of a proxy.

@@ -36,7 +36,12 @@ const BREACH: Breach = Breach {
 
 /// The operator's router begins to advertise IPv6.
 fn advertised(stage: &Stage) -> Vec<Outside> {
-    stage.ground.here("sysctl -qw net.ipv6.conf.t0.accept_dad=0 net.ipv6.conf.t0.accept_ra=2");
+    advertised_to(stage, "accept_dad=0")
+}
+
+/// `dad` = whether an address is checked for a twin before it is used, as each PC does by default.
+fn advertised_to(stage: &Stage, dad: &str) -> Vec<Outside> {
+    stage.ground.here(&format!("sysctl -qw net.ipv6.conf.t0.{dad} net.ipv6.conf.t0.accept_ra=2"));
     stage.ground.beyond_run("ip -6 route add 2409:8a00::/64 dev b0");
     let mut services = stage.internet6();
     services.push(("[::]:0", Service::Advertises));
@@ -332,6 +337,13 @@ fn links() -> Vec<Breach> {
         Breach {
             name: "IPv6 by advertisement only, proved",
             then: advertised,
+            origin: "upstream",
+            says: ("outside.tls", "[2400:3200::1]:443 dns.alidns.com verified"),
+            ..BREACH
+        },
+        Breach {
+            name: "the same where an address is first checked for a twin",
+            then: |stage| advertised_to(stage, "accept_dad=1 net.ipv6.conf.t0.dad_transmits=2"),
             origin: "upstream",
             says: ("outside.tls", "[2400:3200::1]:443 dns.alidns.com verified"),
             ..BREACH

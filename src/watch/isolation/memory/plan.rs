@@ -1,7 +1,7 @@
 //! Whom a round asks. Pure.
 
 use super::super::around::Surroundings;
-use super::super::pace::Why;
+use super::super::pace::{BURST, Why};
 use super::super::proof::{Path, through};
 use super::super::round::{Plan, Through};
 use super::Memory;
@@ -21,15 +21,28 @@ impl Memory {
         if let Why::Seen(_) = why {
             return self.of_a_neighbour(config, now);
         }
+        let plan = self.whom(config, surroundings, why, self.pace.is_first());
+        self.turn += 1;
+        plan
+    }
+
+    /// SYN of the next round of a burst, by what is known before it: a way that is there for the first time may not carry anything for a moment, and
+    /// is asked again the sooner the fewer others are.
+    pub fn next_size(&self, config: &Config, surroundings: &Surroundings) -> usize {
+        self.whom(config, surroundings, Why::Change(BURST), false).size()
+    }
+
+    /// `first` = of a burst.
+    fn whom(&self, config: &Config, surroundings: &Surroundings, why: Why, first: bool) -> Plan {
         let by_clock = matches!(why, Why::Clock(_));
-        let first = self.pace.is_first();
-        let wanted = |path: &Path| by_clock || first || !self.proofs.is_proven(path);
+        let stays = |path: &Path| self.fresh.as_ref().is_some_and(|fresh| !fresh.contains(path)) && !self.proofs.is_alone(path);
+        let wanted = |path: &Path| by_clock || first || !(self.proofs.is_proven(path) || stays(path));
         let families: BTreeSet<bool> = surroundings.paths.values().filter(|path| wanted(path)).map(|path| path.v6).collect();
         let mut families: Vec<bool> = families.into_iter().collect();
         if by_clock && families.len() > 1 {
             families = vec![families[self.turn % 2]];
         }
-        let mut plan = self.beside(config, surroundings, why);
+        let mut plan = self.beside(config, surroundings, why, first);
         if by_clock && !plan.proxies.is_empty() {
             families.clear();
         }
@@ -58,13 +71,12 @@ impl Memory {
         if plan.anchors.is_empty() && plan.canary.is_none() {
             plan.controls.clear();
         }
-        self.turn += 1;
         plan
     }
 
     /// What is asked beside the anchors: name servers once a burst, proxies until they are proven; by the clock proxies in every third round.
-    fn beside(&self, config: &Config, surroundings: &Surroundings, why: Why) -> Plan {
-        let (by_clock, first) = (matches!(why, Why::Clock(_)), self.pace.is_first());
+    fn beside(&self, config: &Config, surroundings: &Surroundings, why: Why, first: bool) -> Plan {
+        let by_clock = matches!(why, Why::Clock(_));
         let anchors = by_operator(config);
         let unproven = |proxy: &&SocketAddr| by_clock || first || !self.by_proxy.is_proven(&through(**proxy));
         let turn = !by_clock || self.turn % 3 == 2;
@@ -104,7 +116,7 @@ fn by_operator(config: &Config) -> Vec<&Anchor> {
 pub fn at_enrolment(config: &Config, surroundings: &Surroundings) -> Plan {
     let path = |at: &SocketAddr| surroundings.paths.get(at).cloned();
     let anchors = config.isolation.anchors.iter().filter_map(|anchor| Some((anchor.clone(), path(&anchor.address)?)));
-    let anchors: Vec<(Anchor, Path)> = anchors.take(super::super::pace::BURST - 1).collect();
+    let anchors: Vec<(Anchor, Path)> = anchors.take(BURST - 1).collect();
     let controls = config.isolation.controls.iter().copied().filter(|at| !anchors.is_empty() && path(at).is_some()).take(1).collect();
     Plan { anchors, controls, ..Plan::default() }
 }

@@ -9,6 +9,15 @@ pub fn kit() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("config/ops")
 }
 
+/// Whether `nft` is there, which this machine must have itself; says so where it is not.
+pub fn has_nft() -> bool {
+    let there = Command::new("sh").args(["-c", "PATH=$PATH:/usr/sbin:/sbin command -v nft"]).output().is_ok_and(|out| out.status.success());
+    if !there {
+        println!("SKIPPED: no `nft`");
+    }
+    there
+}
+
 /// Where the peers lie; `None` = they cannot be had here, which is said.
 pub fn peers() -> Option<&'static Path> {
     static MADE: OnceLock<Option<PathBuf>> = OnceLock::new();

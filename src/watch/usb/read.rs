@@ -35,31 +35,27 @@ impl Known {
 
 /// What is plugged in, and what could not be seen of it; the error is what nothing can be said without.
 pub fn read(root: &Path, known: &mut Known) -> Result<(Vec<Plugged>, Vec<Blind>), Blind> {
+    read_by(root, known, || everybodys(root))
+}
+
+/// The same with another way to read what everybody sees mounted.
+pub(super) fn read_by(
+    root: &Path,
+    known: &mut Known,
+    mut everybodys: impl FnMut() -> Result<Everybodys, Blind>,
+) -> Result<(Vec<Plugged>, Vec<Blind>), Blind> {
     let devices = usb::devices(root).map_err(|why| Blind { what: "usb.devices", why })?;
     let disks = disks::disks(root).map_err(|why| Blind { what: "usb.disks", why })?;
     let proc = root.join("proc");
-    let mut blind = Vec::new();
-    let own = mounts::of_process(&proc, "self").map_err(|why| Blind { what: "usb.mounts", why: Unseen::Error(why.line()) })?;
-    let first = |mounts: &[Mount]| mounts.first().map(|mount| mount.id);
-    let mut ours: Vec<u32> = first(&own).into_iter().collect();
-    let mut mounts = own;
-    // We may be in surroundings of our own ourselves (a sandbox): what everybody sees is what the first process sees.
-    match mounts::of_process(&proc, "1") {
-        Ok(theirs) if first(&theirs).is_none_or(|first| !ours.contains(&first)) => {
-            ours.extend(first(&theirs));
-            mounts.extend(theirs);
-        }
-        Ok(_) => {}
-        Err(_) => blind.push(Blind { what: "usb.hidden", why: Unseen::Hidden("/proc/1/mountinfo".to_owned()) }),
-    }
-    resolve(&mut mounts, root);
+    let Everybodys { mounts, tables, blind } = everybodys()?;
+    let mut blind: Vec<Blind> = blind.into_iter().collect();
     let mut raw = Raw { devices, disks, mounts, elsewhere: Vec::new(), servers: Vec::new() };
     let plugged = raw.clone().join();
     // Looking into the surroundings of every program is for when there is something to look for.
     if !plugged.iter().flat_map(|found| &found.stores).any(|store| store.disk.medium.is_some()) {
         return Ok((plugged, blind));
     }
-    raw.elsewhere = mounts::elsewhere(&proc, &ours);
+    raw.elsewhere = mounts::elsewhere(&proc, &tables);
     for by in &mut raw.elsewhere {
         resolve(&mut by.mounts, root);
     }
@@ -71,7 +67,41 @@ pub fn read(root: &Path, known: &mut Known) -> Result<(Vec<Plugged>, Vec<Blind>)
         blind.push(Blind { what: "usb.served", why: Unseen::Capability("CAP_SYS_PTRACE".to_owned()) });
     }
     raw.servers.clone_from(&known.served.servers);
+    let plugged = raw.clone().join();
+    if !plugged.iter().flat_map(|found| &found.stores).any(|store| !store.hidden.is_empty()) {
+        return Ok((plugged, blind));
+    }
+    // What was mounted for everybody between the two readings comes to others' surroundings, too, and would look hidden: only what is not
+    // there after the second either is.
+    raw.mounts.extend(everybodys()?.mounts);
     Ok((raw.join(), blind))
+}
+
+/// What everybody sees mounted.
+pub(super) struct Everybodys {
+    mounts: Vec<Mount>,
+    /// The first mounts of the tables that were read.
+    tables: Vec<u32>,
+    blind: Option<Blind>,
+}
+
+pub(super) fn everybodys(root: &Path) -> Result<Everybodys, Blind> {
+    let proc = root.join("proc");
+    let first = |mounts: &[Mount]| mounts.first().map(|mount| mount.id);
+    let mut mounts = mounts::of_process(&proc, "self").map_err(|why| Blind { what: "usb.mounts", why: Unseen::Error(why.line()) })?;
+    let mut tables: Vec<u32> = first(&mounts).into_iter().collect();
+    let mut blind = None;
+    // We may be in surroundings of our own ourselves (a sandbox): what everybody sees is what the first process sees.
+    match mounts::of_process(&proc, "1") {
+        Ok(theirs) if first(&theirs).is_none_or(|first| !tables.contains(&first)) => {
+            tables.extend(first(&theirs));
+            mounts.extend(theirs);
+        }
+        Ok(_) => {}
+        Err(_) => blind = Some(Blind { what: "usb.hidden", why: Unseen::Hidden("/proc/1/mountinfo".to_owned()) }),
+    }
+    resolve(&mut mounts, root);
+    Ok(Everybodys { mounts, tables, blind })
 }
 
 /// What has no device number of its own may name its device by a link, such as `/dev/disk/by-uuid/...`.

@@ -1,6 +1,6 @@
 //! Reading and putting together, against trees as the kernel shows them.
 
-use super::super::read::{Known, read};
+use super::super::read::{Known, everybodys, read, read_by};
 use super::super::seen::{Plugged, Use};
 use crate::model::Unseen;
 use std::path::Path;
@@ -262,6 +262,23 @@ fn what_is_mounted_only_elsewhere_is_hidden() {
     pc.mounts("self", "70 1 8:0 / / ro - ext4 /dev/sda rw\n");
     let store = pc.read().remove(0).stores.remove(0);
     assert_eq!((store.uses.len(), store.hidden.len()), (1, 0), "everybody sees it, only our own sandbox does not");
+}
+
+#[test]
+fn what_is_mounted_for_everybody_while_it_is_read_is_not_hidden() {
+    let pc = with_stick();
+    let mut readings = 0;
+    let ours = || {
+        let read = everybodys(pc.0.path());
+        readings += 1;
+        // Mounted just after the first reading; a service with surroundings of its own gets it, too.
+        pc.mounts("self", &root_and("30 20 8:17 / /media/u rw - vfat /dev/sdb1 rw"));
+        pc.mounts("812", "50 1 8:0 / / rw - ext4 /dev/sda rw\n51 50 8:17 / /media/u rw - vfat /dev/sdb1 rw\n");
+        read
+    };
+    let (mut plugged, _) = read_by(pc.0.path(), &mut Known::default(), ours).expect("read");
+    let store = plugged.remove(0).stores.remove(0);
+    assert_eq!((readings, store.uses.len(), store.hidden.len()), (2, 1, 0));
 }
 
 #[test]

@@ -198,20 +198,54 @@ fn exactly_one_question_is_asked() {
 #[test]
 fn a_symptom_says_the_network_first_and_then_who_acts() {
     let site = Site::new();
-    let zh = site.text("zh-CN", &["--symptom", "您的医保卡已冻结"]);
+    let zh = site.text("zh-CN", &["--no-look", "--symptom", "您的医保卡已冻结"]);
     assert!(zh.starts_with("先查网络") && zh.contains("isonet diagnose"), "{zh}");
     let employer = zh.find("参保单位欠缴").expect("the employer");
     assert!(employer < zh.find("两份参保记录").expect("the duplicate"), "{zh}");
     assert!(zh.contains("account.arrears") && dense(&zh).contains("029-5550-1003"), "{zh}");
-    let en = flat(&site.text("en", &["--symptom", "ACCOUNT FROZEN"]));
+    let en = flat(&site.text("en", &["--no-look", "--symptom", "ACCOUNT FROZEN"]));
     assert!(en.contains("nothing was sent") && en.contains("The employer has not paid") && en.contains("Say: \""), "{en}");
+}
+
+#[test]
+fn where_no_service_runs_a_look_is_taken_before_the_book_is_opened() {
+    let site = Site::new();
+    for (lang, unknown, looked, lead) in [
+        ("zh-CN", "还没有填写医保中心的地址", "刚刚检查过网络", "下面的来由才对得上"),
+        ("en", "the centre's address is not set yet", "looked at just now", "hold only where it does"),
+    ] {
+        let text = site.text(lang, &["--symptom", "医保卡已冻结"]);
+        let read = flat(&text);
+        let at = |words: &str| read.find(words).unwrap_or_else(|| panic!("{words} in {text}"));
+        assert!(at(unknown) < at(looked) && at(looked) < at(lead) && at(lead) < at("account.arrears"), "{text}");
+    }
+}
+
+#[test]
+fn a_cut_network_is_told_first_and_with_whom_to_call() {
+    // Nobody listens there, and nothing leaves this PC.
+    let site = Site::new().also("[[centre]]\nname = \"settle\"\nhost = \"127.0.0.1\"\ntcp = [1]\n");
+    let zh = site.text("zh-CN", &["--symptom", "余额为0"]);
+    assert!(zh.starts_with("现在不能结算"), "{zh}");
+    let at = |words: &str| zh.find(words).unwrap_or_else(|| panic!("{words} in {zh}"));
+    assert!(at("先做这一件") < at("先照上面说的办") && at("先照上面说的办") < at("account.posting-delay"), "{zh}");
+}
+
+#[test]
+fn the_messages_are_listed_with_numbers_and_a_number_picks_one() {
+    let site = Site::new();
+    let list = site.text("zh-CN", &["--symptom"]);
+    assert!(list.contains("2. 登记信息异常") && list.contains("isonet explain --symptom 1"), "{list}");
+    let picked = site.text("zh-CN", &["--no-look", "--symptom", "2"]);
+    assert_eq!(picked, site.text("zh-CN", &["--no-look", "--symptom", "登记信息异常"]));
+    assert_eq!(site.explain("en", &["--no-look", "line.down"]).status.code(), Some(64), "it goes with --symptom alone");
 }
 
 #[test]
 fn the_same_words_on_two_screens_are_told_apart() {
     let site = Site::new();
     for text in ["系统繁忙", "System busy!"] {
-        let en = flat(&site.text("en", &["--symptom", text]));
+        let en = flat(&site.text("en", &["--no-look", "--symptom", text]));
         assert!(en.contains("The settlement PC says") && en.contains("customer's phone app says"), "{en}");
         assert!(en.contains("on which screen") && en.contains("client.cache") && en.contains("centre.busy"), "{en}");
         assert!(en.contains("Clear nothing in the settlement program"), "{en}");
@@ -222,7 +256,7 @@ fn the_same_words_on_two_screens_are_told_apart() {
 fn what_is_not_known_is_said_and_what_is_known_is_listed() {
     let site = Site::new();
     for (lang, words) in [("zh-CN", "没有认出"), ("en", "is not like anything known")] {
-        let output = site.explain(lang, &["--symptom", "打印机缺纸\u{1b}[2J"]);
+        let output = site.explain(lang, &["--no-look", "--symptom", "打印机缺纸\u{1b}[2J"]);
         assert_eq!(output.status.code(), Some(66));
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(flat(&text).contains(words) && text.contains(if lang == "en" { "card rejected" } else { "登记信息异常" }), "{text}");
@@ -235,7 +269,7 @@ fn a_symptom_that_is_no_text_is_still_answered() {
     use std::os::unix::ffi::OsStrExt;
     let site = Site::new();
     let output = Command::new(env!("CARGO_BIN_EXE_isonet"))
-        .args(["explain", "--symptom"])
+        .args(["explain", "--no-look", "--symptom"])
         .arg(std::ffi::OsStr::from_bytes(b"\xff\xfe"))
         .env("HOME", site.dir.path())
         .output()

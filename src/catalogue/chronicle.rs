@@ -33,6 +33,10 @@ pub fn told(body: &Body, lang: Lang) -> String {
 fn incident_told(body: &IncidentBody, lang: Lang) -> String {
     let (card, cause) = (&body.incident, &body.cause);
     let (what, resolved) = (title(&cause.code, &cause.object, lang), card.phase == Phase::Resolved);
+    if let Some(comment) = body.comments.last().filter(|_| card.change == Change::Commented) {
+        let text = &comment.text;
+        return lang.pick(format!("本单位的说明（关于：{what}）：{text}"), format!("Statement of the institution (on: {what}): {text}"));
+    }
     let mut line = match card.kind {
         IncidentKind::Blindness if !resolved => what,
         _ if resolved => format!("{}{}{what}", head(body, lang), lang.pick("；之前是：", "; it was: ")),

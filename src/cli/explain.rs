@@ -1,31 +1,50 @@
-//! `isonet explain`: one cause or observation in plain words, or from a message on a screen to what may stand behind it. Looks at nothing, sends nothing.
+//! `isonet explain`: one cause or observation in plain words, or from a message on a screen to what may stand behind it.
+//!
+//! A code is looked up, and that is all. A message on a screen is first of all a question about the network: the running service is asked how
+//! things stand, and where none answers one look is taken. `--no-look` leaves that out and sends nothing.
 //!
 //! Exit status: 0 = explained; 64 = no such code, the nearest are named; 66 = nothing similar to the message is known, what is known is
 //! listed.
 
+use super::ask::{DOCUMENT, Daemon, Through};
 use super::grammar::{Global, clean};
-use super::{USAGE, complain, print, style};
+use super::{USAGE, complain, diagnose, print, runtime, style};
 use crate::catalogue::{Lang, Origin, nearest, search};
 use crate::config::Loaded;
 use crate::model::{Cause, FindingCode};
-use crate::report::{self, Facing};
+use crate::report::{self, Facing, Network, Status};
 use crate::sys::clock;
+use std::time::Duration;
 
 /// Nothing is known that resembles the message (`EX_NOINPUT`).
 const NOT_KNOWN: u8 = 66;
+/// A service that is there answers well within this; longer, and a look of one's own comes sooner.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// A look of one's own takes this long at most: somebody waits at the counter, and only the first lines are wanted.
+const LOOK: Duration = Duration::from_secs(6);
 
+/// What is asked: one of these.
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
-pub struct Arguments {
+struct Question {
     /// 原因或观察的代码，如 vpn.tunnel-dead / A code, such as vpn.tunnel-dead
     #[arg(value_name = "CODE")]
     code: Option<String>,
-    /// 屏幕上的提示；没有类似的退出码为 66 / The text on the screen; exit status 66 when nothing is similar
-    #[arg(long, value_name = "TEXT")]
+    /// 屏幕上的提示或它的编号，不写就列出来；没有类似的退出码为 66 / What the screen says, or its number; alone it lists them; 66 = nothing similar
+    #[arg(long, value_name = "TEXT", num_args = 0..=1, default_missing_value = "")]
     symptom: Option<String>,
     /// 列出所有代码 / List all codes
     #[arg(long)]
     list: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    question: Question,
+    /// 与 --symptom 同用：只查资料，不检查网络 / With --symptom: only look it up, leave the network alone
+    #[arg(long, conflicts_with_all = ["code", "list"])]
+    no_look: bool,
 }
 
 pub fn run(global: &Global, arguments: &Arguments) -> u8 {
@@ -33,19 +52,23 @@ pub fn run(global: &Global, arguments: &Arguments) -> u8 {
 }
 
 fn explain(global: &Global, arguments: &Arguments) -> Result<u8, u8> {
-    let Loaded { config, rules, .. } = global.load()?;
-    let lang = global.lang(config.language);
+    let loaded = global.load()?;
+    let lang = global.lang(loaded.config.language);
     let style = style(global);
-    let mut facing = Facing::new(&config, clock::wall().to_zoned(jiff::tz::TimeZone::system()), 0);
-    facing.rules = rules;
-    if let Some(text) = &arguments.symptom {
+    let mut facing = Facing::new(&loaded.config, clock::wall().to_zoned(jiff::tz::TimeZone::system()), 0);
+    facing.rules.clone_from(&loaded.rules);
+    if let Some(text) = &arguments.question.symptom {
+        if text.trim().is_empty() {
+            return print(&report::list_symptoms(lang, style)).map(|()| 0);
+        }
+        let network = if arguments.no_look { None } else { Some(network(global, loaded, lang)?) };
         let found = search(text);
         if found.is_empty() {
-            return print(&report::explain_unknown(text, lang, style)).map(|()| NOT_KNOWN);
+            return print(&report::explain_unknown(text, network.as_ref(), lang, style)).map(|()| NOT_KNOWN);
         }
-        return print(&report::explain_symptoms(&found, &facing, lang, style)).map(|()| 0);
+        return print(&report::explain_symptoms(&found, network.as_ref(), &facing, lang, style)).map(|()| 0);
     }
-    let Some(code) = arguments.code.as_deref().map(str::trim) else {
+    let Some(code) = arguments.question.code.as_deref().map(str::trim) else {
         return print(&report::explain_list(lang, style)).map(|()| 0);
     };
     // A code read over the phone comes back in any case.
@@ -61,6 +84,19 @@ fn explain(global: &Global, arguments: &Arguments) -> Result<u8, u8> {
     }
     complain(&no_such_code(code, lang));
     Err(USAGE)
+}
+
+/// What the service says of the network, or else a look.
+fn network(global: &Global, loaded: Loaded, lang: Lang) -> Result<Network, u8> {
+    let daemon = Daemon::of(&loaded.config);
+    let target = format!("/v1/status?lang={}", lang.tag());
+    let told = runtime()?.block_on(daemon.get(&target, Through::Either, DOCUMENT, PATIENCE)).ok();
+    let status = told.and_then(|told| serde_json::from_slice::<Status>(&told).ok());
+    if let Some(network) = status.as_ref().and_then(Network::of_status) {
+        return Ok(network);
+    }
+    let (diagnosis, facing) = diagnose::take(global, loaded, LOOK, lang)?;
+    Ok(Network::of(&diagnosis, &facing, lang))
 }
 
 fn no_such_code(code: &str, lang: Lang) -> String {

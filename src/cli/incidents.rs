@@ -1,6 +1,8 @@
-//! `isonet incidents`: the outages that were recorded.
+//! `isonet incidents`: the outages that were recorded, and the shop's own statements about them.
 //!
 //! The daemon is asked; where none runs, the files of the log are read as far as this user may.
+
+mod comment;
 
 use super::ask::{Daemon, Silence, Through};
 use super::grammar::{Global, clean};
@@ -26,7 +28,10 @@ const LONGEST: usize = 8 << 20;
 const LONGEST_LINE: usize = 1 << 20;
 
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 pub struct Arguments {
+    #[command(subcommand)]
+    act: Option<Act>,
     /// 最近多久的 / How far back, such as 24h or 7d
     #[arg(long, value_name = "TIME", value_parser = since)]
     since: Option<Duration>,
@@ -41,12 +46,23 @@ pub struct Arguments {
     follow: bool,
 }
 
+#[derive(Debug, clap::Subcommand)]
+enum Act {
+    /// 给一次故障补充本单位的说明，随记录一起保存、上报 / Add the institution's own statement to an incident; it travels with the record
+    Comment(comment::Arguments),
+}
+
 fn since(text: &str) -> Result<Duration, &'static str> {
     duration::parse(text).map_err(|_| "应为时间，如 24h、7d / write a time such as 24h or 7d")
 }
 
 pub fn run(global: &Global, arguments: &Arguments) -> u8 {
-    show(global, arguments).err().unwrap_or(0)
+    match &arguments.act {
+        None => show(global, arguments),
+        Some(Act::Comment(arguments)) => comment::add(global, arguments),
+    }
+    .err()
+    .unwrap_or(0)
 }
 
 fn show(global: &Global, arguments: &Arguments) -> Result<(), u8> {

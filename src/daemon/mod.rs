@@ -21,6 +21,7 @@ mod manager;
 mod metrics;
 mod receivers;
 mod recorder;
+mod remarks;
 mod service;
 mod shipping;
 mod status;

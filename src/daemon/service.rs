@@ -3,11 +3,12 @@
 use super::answers::{Answers, Held, Next};
 use super::beat;
 use super::changes::Changes;
-use super::control::{Asked, Call, Control, ControlError, Ordered, Refusal};
+use super::control::{Asked, Call, Control, ControlError, Ordered, Refusal, Remark};
 use super::grants::{Grants, Unsaved};
 use super::looks::{Looks, Network, Prober};
 use super::manager::Manager;
 use super::recorder::{Recorder, RecorderError};
+use super::remarks::Remarks;
 use super::shipping::{Couriers, Said};
 use super::status;
 use super::tally::Tally;
@@ -143,6 +144,8 @@ struct Service {
     grants: Grants,
     /// The last writing of the grants.
     saving: Option<JoinHandle<()>>,
+    /// Statements that are on their way to the disk.
+    remarks: Remarks,
     signals: Signals,
     world: World,
     facing: Facing,
@@ -172,6 +175,7 @@ enum Woke {
     Said(Said),
     Asked(Asked),
     Ordered(Ordered),
+    Remarked(Remark),
     Reload,
     Stop,
     Anchor,
@@ -222,6 +226,7 @@ impl Service {
             watchers,
             grants,
             saving: None,
+            remarks: Remarks::default(),
             signals,
         })
     }
@@ -260,6 +265,7 @@ impl Service {
                 return Some(if wanted { self.advance(Input::RoundWanted) } else { due });
             }
             Woke::Ordered(ordered) => self.obey(ordered),
+            Woke::Remarked(remark) => self.remarks.take(remark, &mut self.engine, &self.recorder, &(self.now)()),
             Woke::Reload => {
                 if let Some(config) = self.reload() {
                     due = self.advance(Input::Reconfigured(config));
@@ -319,6 +325,7 @@ impl Service {
             call = self.control.next() => match call {
                 Call::Asked(asked) => Woke::Asked(asked),
                 Call::Ordered(ordered) => Woke::Ordered(ordered),
+                Call::Remarked(remark) => Woke::Remarked(remark),
             },
         }
     }
@@ -395,6 +402,7 @@ impl Service {
     fn take_news(&mut self, news: News) {
         let mut recorded = self.recorder.take(news, |key| self.engine.open().any(|incident| incident.key == key));
         self.tally.recorded += recorded.len() as u64;
+        self.remarks.recorded(&recorded);
         if let Some(last) = recorded.pop() {
             self.control.recorded(last.at);
         }

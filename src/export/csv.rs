@@ -9,7 +9,7 @@ use crate::model::{Body, Evidence, Record};
 use serde_json::Value;
 
 /// The columns, in this order. New ones are added at the end.
-pub const COLUMNS: [&str; 37] = [
+pub const COLUMNS: [&str; 38] = [
     "epoch",
     "seq",
     "event_id",
@@ -47,6 +47,7 @@ pub const COLUMNS: [&str; 37] = [
     "alternatives",
     "who_acts",
     "evidence",
+    "comments",
 ];
 
 /// The byte order mark and the names of the columns.
@@ -102,6 +103,7 @@ pub fn row(record: &Record, lang: Lang) -> String {
             cause.alternatives.iter().map(|it| format!("{} {}", it.code, it.certainty.code())).collect::<Vec<_>>().join("; "),
             body.who_acts.iter().map(|actor| actor.code()).collect::<Vec<_>>().join("; "),
             body.evidence.iter().map(proof).collect::<Vec<_>>().join("; "),
+            body.comments.iter().map(|comment| comment.text.as_str()).collect::<Vec<_>>().join("; "),
         ]);
     }
     cells.resize(COLUMNS.len(), String::new());

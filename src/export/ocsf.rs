@@ -95,7 +95,7 @@ fn incident(record: &Record, body: &IncidentBody, lang: Lang) -> Value {
         "confidence": confidence,
         "desc": title(&cause.code, &cause.object, lang),
         "start_time": card.since.wall.as_millisecond(),
-        "end_time": record.time.wall.as_millisecond(),
+        "end_time": card.ended(record.time.wall).as_millisecond(),
         "count": card.occurrences,
         "assignee_group": { "name": who.first(), "type": body.who_acts.first().map(|it| it.code()) },
         "comment": body.comments.last().map(|comment| &comment.text),

@@ -5,9 +5,9 @@
 //! now and then a round. A failed pulse, or a word of the kernel, brings a round at once; pulses go on beside it, so that the threshold
 //! is reached while the round still gathers proof.
 
-use super::ledger::{Ledger, Sight, Thresholds, millis};
+use super::ledger::{Commented, Ledger, Sight, Thresholds, millis};
 use crate::config::Config;
-use crate::model::{Chain, Diagnosis, Draft, Fingerprint, Incident, Isolation, Stamp, Watched, What};
+use crate::model::{Chain, Comment, Diagnosis, Draft, Fingerprint, Incident, IncidentCard, Isolation, Stamp, Watched, What};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -258,6 +258,11 @@ impl Engine {
     /// The open incidents.
     pub fn open(&self) -> impl Iterator<Item = &Incident> {
         self.ledger.open()
+    }
+
+    /// Adds the shop's statement to the incident that this card is of; changes nothing else.
+    pub fn comment(&mut self, card: &IncidentCard, comment: &Comment, now: &Stamp) -> Commented {
+        self.ledger.comment(card, comment, now)
     }
 
     /// What the last round meant.

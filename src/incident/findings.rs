@@ -179,6 +179,7 @@ fn open(fingerprint: Fingerprint, now: Shown, at: &Stamp, rules: &Thresholds, bo
         planned: planned(rules, at),
         origin: now.origin,
         grant: now.grant,
+        comments: Vec::new(),
     })
 }
 

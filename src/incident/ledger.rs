@@ -4,7 +4,7 @@ use super::findings::Findings;
 use super::outage::Outages;
 use super::trouble::Troubles;
 use crate::config::{Clear, Config, Maintenance, Raise};
-use crate::model::{Change, Diagnosis, Evidence, Incident, KnownCause, Phase, Stamp, Watched};
+use crate::model::{Change, Comment, Diagnosis, Evidence, Incident, IncidentCard, KnownCause, Phase, Stamp, Watched};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -30,6 +30,21 @@ impl From<&Config> for Thresholds {
     fn from(config: &Config) -> Self {
         Self { raise: config.probe.raise, clear: config.probe.clear, maintenance: config.maintenance.clone() }
     }
+}
+
+/// What became of a statement.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Commented {
+    /// The incident is open: this is to be recorded.
+    Open(Box<Incident>),
+    /// It was resolved not long ago: should it come back, the statement is still there.
+    Over,
+    /// The incident is not held here: it is over for long, or was never known.
+    NotHeld,
+    /// It is over, and the card does not know: the record of its end is under way.
+    NotYet,
+    /// There are [`Comment::MOST`] already.
+    TooMany,
 }
 
 /// One look, as the ledger takes it.
@@ -87,6 +102,29 @@ impl Ledger {
         self.book.forget(at);
         self.findings.advance(told, at, rules, &mut self.book);
         self.book.take_changed()
+    }
+
+    /// Adds the shop's statement to the incident that this card is of.
+    pub fn comment(&mut self, card: &IncidentCard, comment: &Comment, at: &Stamp) -> Commented {
+        let is_it = |incident: &&mut Incident| {
+            let since = &incident.since;
+            (since.boottime_ms, &since.boot_id) == (card.since.boot_ms, &card.since.boot_id)
+                && incident.fingerprint.to_string() == card.fingerprint
+        };
+        let Some(incident) = self.book.incidents.values_mut().find(is_it) else { return Commented::NotHeld };
+        if incident.comments.len() >= Comment::MOST {
+            return Commented::TooMany;
+        }
+        if !incident.is_open() && card.phase != Phase::Resolved {
+            return Commented::NotYet;
+        }
+        incident.comments.push(comment.clone());
+        incident.rev += 1;
+        if !incident.is_open() {
+            return Commented::Over;
+        }
+        // What it is, and since when it is so, stay as they are.
+        Commented::Open(Box::new(Incident { phase: Phase::Updated, change: Change::Commented, at: at.clone(), ..incident.clone() }))
     }
 
     /// Closes what the configuration does not have any more.

@@ -26,4 +26,4 @@ mod trouble;
 
 pub use engine::{Effect, Engine, Input, Look, Step};
 pub use grants::{Covered, Standing, Window, cover};
-pub use ledger::{Ledger, Sight, Thresholds};
+pub use ledger::{Commented, Ledger, Sight, Thresholds};

@@ -357,6 +357,7 @@ fn opened(name: &str, cause: KnownCause, found: &[&Verdict], change: Change, sin
         who_acts: root.map(|root| root.who_acts.clone()).unwrap_or_default(),
         evidence: root.map(|root| dated(&root.evidence, at)).unwrap_or_default(),
         origin: None,
+        comments: Vec::new(),
     }
 }
 

@@ -114,6 +114,7 @@ impl Trouble {
                 who_acts: now.who_acts,
                 evidence: now.evidence,
                 origin: None,
+                comments: Vec::new(),
             })
         };
         self.incident = Some(key);

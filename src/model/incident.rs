@@ -3,7 +3,7 @@
 //! A *disconnection* is one incident per outage, whatever its cause turns out to be; a *degradation* and a *blindness* of the agent are
 //! keyed by what and where. An incident is data; what moves it on is [`incident`](crate::incident).
 
-use super::{Actor, Cause, Certainty, Evidence, FindingCode, GrantReference, Layer, Origin, Severity, Stamp, Subject, Verdict};
+use super::{Actor, Cause, Certainty, Comment, Evidence, FindingCode, GrantReference, Layer, Origin, Severity, Stamp, Subject, Verdict};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -123,6 +123,8 @@ pub enum Change {
     NotWatchedAnyMore,
     /// A disconnection covers it now.
     Absorbed,
+    /// The shop added a statement. Nothing else about it changed; one that was over is over since the record before.
+    Commented,
 }
 
 /// The cause as it is known now.
@@ -203,6 +205,9 @@ pub struct Incident {
     pub origin: Option<Origin>,
     /// The authorised window that covers it, or did.
     pub grant: Option<GrantReference>,
+    /// The shop's own statements, oldest first.
+    #[serde(default)]
+    pub comments: Vec<Comment>,
 }
 
 impl Incident {
@@ -263,6 +268,7 @@ impl Change {
             Self::Recovered => "recovered",
             Self::NotWatchedAnyMore => "not-watched-any-more",
             Self::Absorbed => "absorbed",
+            Self::Commented => "commented",
         }
     }
 }

@@ -38,6 +38,8 @@ impl Draft {
 pub enum What {
     /// An incident opened, changed or ended.
     Incident(Box<Incident>),
+    /// Something is added to an incident that is over and that the engine does not hold any more: its last record, as it is to stand now.
+    Addendum(Box<IncidentBody>),
     /// Something about the agent itself.
     Agent(AgentEvent),
 }
@@ -404,6 +406,29 @@ impl From<&Stamp> for Time {
 impl From<&Time> for Stamp {
     fn from(at: &Time) -> Self {
         Self { boot_id: at.boot_id.clone(), boottime_ms: at.boot_ms, wall: at.wall, offset_s: at.offset_s, clock: at.clock.state }
+    }
+}
+
+impl Comment {
+    /// Longest text, characters.
+    pub const LONGEST: usize = 300;
+    /// Most of them for one incident.
+    pub const MOST: usize = 8;
+
+    /// Whether a text can be a statement: not empty, not too long, nothing that steers a screen or turns its writing round.
+    pub fn is_fit(text: &str) -> bool {
+        let steers = |c: char| {
+            c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        };
+        !text.trim().is_empty() && text.chars().count() <= Self::LONGEST && !text.contains(steers)
+    }
+}
+
+impl IncidentCard {
+    /// When it ended, by the wall clock: the time of the record that ended it, or what its length says where a statement was added later.
+    pub fn ended(&self, recorded: jiff::Timestamp) -> jiff::Timestamp {
+        let length = self.duration_ms.filter(|_| self.change == Change::Commented).and_then(|ms| i64::try_from(ms).ok());
+        length.and_then(|ms| self.since.wall.checked_add(jiff::SignedDuration::from_millis(ms)).ok()).unwrap_or(recorded)
     }
 }
 

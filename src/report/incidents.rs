@@ -4,7 +4,7 @@ use super::Style;
 use super::open::{length, title};
 use super::text::{Ink, Page, clean};
 use crate::catalogue::{Lang, among};
-use crate::model::{AgentEvent, Body, Change, IncidentBody, IncidentId, Phase, Record};
+use crate::model::{AgentEvent, Body, Change, Comment, IncidentBody, IncidentId, Phase, Record};
 use jiff::{Timestamp, Zoned};
 
 /// A list of the last record of each incident, the oldest first; ends in a line end. `lost` = those of which nobody knows when they ended.
@@ -30,6 +30,9 @@ pub fn render_incidents(records: &[Record], lost: &[IncidentId], left_out: bool,
             Phase::Opened | Phase::Updated => End::Open,
         };
         page.paragraph("- ", &incident(record, body, end, now, lang), if end == End::Open { Ink::Bad } else { Ink::Plain });
+        for comment in &body.comments {
+            page.paragraph("  ", &statement(comment, now, lang), Ink::Plain);
+        }
     }
     page.finish()
 }
@@ -67,7 +70,7 @@ fn incident(record: &Record, body: &IncidentBody, end: End, now: &Zoned, lang: L
             let seconds = u64::try_from(now.timestamp().as_second() - card.since.wall.as_second()).ok();
             (lang.pick("现在", "now").to_owned(), seconds)
         }
-        End::Known => (clock(record.time.wall, now, "%m-%d %H:%M"), card.duration_ms.map(|ms| ms / 1000)),
+        End::Known => (clock(card.ended(record.time.wall), now, "%m-%d %H:%M"), card.duration_ms.map(|ms| ms / 1000)),
         End::Lost => (lang.pick("不知何时（这段记录中断过）", "nobody knows when (the log was lost)").to_owned(), None),
     };
     let lasted = seconds.map(|seconds| lang.pick(format!("（{}）", length(seconds, lang)), format!(" ({})", length(seconds, lang))));
@@ -87,6 +90,12 @@ fn incident(record: &Record, body: &IncidentBody, end: End, now: &Zoned, lang: L
     line + &format!(" #{}", card.id.seq)
 }
 
+/// What the shop said, and when.
+fn statement(comment: &Comment, now: &Zoned, lang: Lang) -> String {
+    let (when, text) = (clock(comment.at.wall, now, "%m-%d %H:%M"), clean(&comment.text));
+    lang.pick(format!("本单位说明（{when}）：{text}"), format!("Statement of the institution ({when}): {text}"))
+}
+
 fn clock(when: Timestamp, now: &Zoned, pattern: &str) -> String {
     when.to_zoned(now.time_zone().clone()).strftime(pattern).to_string()
 }
@@ -102,6 +111,7 @@ fn change(change: Change, lang: Lang) -> &'static str {
         Change::Recovered => ("已恢复", "recovered"),
         Change::NotWatchedAnyMore => ("不再看守", "not watched any more"),
         Change::Absorbed => ("并入断网故障", "absorbed by a disconnection"),
+        Change::Commented => ("本单位补充了说明", "a statement was added"),
     };
     lang.pick(zh, en)
 }

@@ -5,6 +5,7 @@
 mod answer;
 mod evidence;
 mod facing;
+mod heard;
 mod html;
 mod incidents;
 mod json;
@@ -15,13 +16,14 @@ mod text;
 
 pub use evidence::evidence_page;
 pub use facing::{Facing, Help, Style};
+pub use heard::{Network, Source};
 pub use html::to_html;
 pub use incidents::{record_line, render_incidents};
 pub use json::{SCHEMA, to_json};
 pub use open::OpenIncident;
 pub use progress::progress;
 pub use status::{Agent, LogHealth, LogState, STATUS_SCHEMA, SinkState, Standing, Status, View, Watcher, render_status};
-pub use text::{explain_cause, explain_finding, explain_list, explain_origin, explain_symptoms, explain_unknown, render};
+pub use text::{explain_cause, explain_finding, explain_list, explain_origin, explain_symptoms, explain_unknown, list_symptoms, render};
 
 use crate::catalogue::Lang;
 use crate::model::{Diagnosis, Isolation, Severity};

@@ -79,7 +79,7 @@ pub fn body_of(incident: &Incident, id: &IncidentId, rule: Option<RuleReference>
         cause: incident.cause.clone(),
         rule,
         origin: incident.origin,
-        comments: Vec::new(),
+        comments: incident.comments.clone(),
         who_acts: incident.who_acts.clone(),
         remedy: Remedy { key: incident.cause.code.clone(), args: BTreeMap::new() },
         evidence: incident.evidence.clone(),
@@ -119,6 +119,7 @@ pub fn incident_of(record: &Record, key: u64) -> Option<(IncidentId, Incident)> 
         planned: card.planned.clone(),
         grant: body.grant.clone(),
         origin: body.origin,
+        comments: body.comments.clone(),
     };
     Some((card.id.clone(), incident))
 }

@@ -253,6 +253,7 @@ impl<S: Store> Log<S> {
         for Item { ticket, draft, card } in items {
             let (body, incident) = match draft.what {
                 crate::model::What::Agent(event) => (compose::agent_body(event), None),
+                crate::model::What::Addendum(body) => (Body::Incident(body), None),
                 crate::model::What::Incident(incident) => {
                     let id = self.name(&incident, batch.head.0 + 1);
                     (compose::body_of(&incident, &id, draft.rule), Some((incident.key, id)))

@@ -4,7 +4,7 @@
 //! a number yet, so the log stays gapless.
 
 use super::log::Item;
-use crate::model::{Phase, What};
+use crate::model::{Change, Phase, What};
 use std::collections::VecDeque;
 
 /// What is given up when the room is full.
@@ -111,7 +111,8 @@ impl Room {
 /// The incident of which it is an `updated` record.
 fn updated(item: &Item) -> Option<u64> {
     match &item.draft.what {
-        What::Incident(incident) if incident.phase == Phase::Updated => Some(incident.key),
+        // What somebody said is no repeat of anything.
+        What::Incident(incident) if incident.phase == Phase::Updated && incident.change != Change::Commented => Some(incident.key),
         _ => None,
     }
 }

@@ -66,6 +66,7 @@ pub(crate) fn incident(key: u64, phase: Phase) -> What {
         planned: None,
         grant: None,
         origin: None,
+        comments: Vec::new(),
     }))
 }
 

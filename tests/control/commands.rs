@@ -76,6 +76,55 @@ fn without_a_daemon_status_says_so_with_the_remedy() {
 }
 
 #[test]
+fn the_shops_own_statement_travels_with_an_incident_that_is_open_and_with_one_that_is_over() {
+    let Some(mut ground) = Ground::new() else { return };
+    let nothing = ground.say("1", "nothing there");
+    assert_eq!((nothing.status, nothing.out.as_str()), (Some(66), ""), "{nothing:?}");
+    ground.cable("down");
+    let open = |ground: &Ground| ground.isonet(&[], "incidents --json --open").json()["incidents"][0].clone();
+    let found = wait_for("the incident", Duration::from_secs(20), || Some(open(&ground)).filter(serde_json::Value::is_object));
+    let id = found["incident"]["id"].as_str().unwrap().to_owned();
+    for text in ["", "  ", "two\nlines", "\u{1b}[2J", "\u{202e}turned", &"长".repeat(301)] {
+        assert_eq!(ground.say(&id, text).status, Some(65), "{text:?}");
+    }
+    let said = ground.say(&format!("#{}", id.split_once('/').unwrap().1), "  运营商在换设备 ");
+    assert_eq!((said.status, said.err.as_str()), (Some(0), ""), "{said:?}");
+    let now = open(&ground);
+    assert_eq!(now["comments"][0]["text"], "运营商在换设备", "{now:#}");
+    assert_eq!((&now["incident"]["phase"], &now["incident"]["change"]), (&"updated".into(), &"commented".into()), "{now:#}");
+    assert_eq!((&now["cause"], &now["incident"]["since"]), (&found["cause"], &found["incident"]["since"]));
+    // It stays with the incident to its end, and another can be added when it is over.
+    ground.cable("up");
+    wait_for("the end of it", Duration::from_secs(30), || (!open(&ground).is_object()).then_some(()));
+    let last = |ground: &Ground| ground.isonet(&[], "incidents --json").json()["incidents"][0].clone();
+    let over = last(&ground);
+    assert_eq!((&over["incident"]["phase"], &over["comments"][0]), (&"resolved".into(), &now["comments"][0]), "{over:#}");
+    assert_eq!(ground.say(&id, "设备换好了").status, Some(0));
+    let told = last(&ground);
+    assert_eq!(told["comments"][1]["text"], "设备换好了", "{told:#}");
+    for same in ["phase", "resolution", "duration_ms", "since", "occurrences"] {
+        assert_eq!(told["incident"][same], over["incident"][same], "{same}");
+    }
+    assert_eq!(told["incident"]["rev"].as_u64(), over["incident"]["rev"].as_u64().map(|rev| rev + 1));
+    // A new run of the service does not hold it any more, and takes it from the log.
+    assert_eq!(ground.end(Signal::TERM), Some(0));
+    assert_eq!(ground.say(&id, "x").status, Some(69));
+    ground.start();
+    for count in 3..=8 {
+        assert_eq!(ground.say(&id, &format!("number {count}")).status, Some(0));
+    }
+    let ninth = ground.say(&id, "one too many");
+    assert_eq!(ninth.status, Some(65), "{ninth:?}");
+    let listed = ground.isonet(&[], "incidents --lang zh-CN").out;
+    assert!(listed.contains("：运营商在换设备") && listed.contains("：number 8") && !listed.contains("现在"), "{listed}");
+    assert_eq!(ground.isonet(&[], "verify-log").status, Some(0));
+    if others_can_run() {
+        assert_eq!(ground.isonet(NOBODY, &format!("incidents comment {id} x")).status, Some(77));
+    }
+    assert_eq!(ground.end(Signal::TERM), Some(0));
+}
+
+#[test]
 fn incidents_are_listed_from_the_first_sign_to_the_end() {
     let Some(mut ground) = Ground::new() else { return };
     assert!(ground.isonet(&[], "incidents --lang en").out.contains("No incidents are recorded"));

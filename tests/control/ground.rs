@@ -250,6 +250,13 @@ impl Ground {
         command.env_clear().env("PATH", std::env::var("PATH").unwrap()).env("HOME", self.dir.path()).stdin(Stdio::null());
         Ran::of(&command.output().unwrap())
     }
+
+    /// `isonet incidents comment`.
+    pub(crate) fn say(&self, incident: &str, text: &str) -> Ran {
+        let mut command = self.pc.command(isonet());
+        command.args(["--config", &self.config(), "--lang", "en", "incidents", "comment", incident, text]).stdin(Stdio::null());
+        Ran::of(&command.output().unwrap())
+    }
 }
 
 /// One run that has ended.

@@ -12,7 +12,7 @@ use proptest::option::of;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-const CHANGES: [Change; 9] = [
+const CHANGES: [Change; 10] = [
     Change::Raised,
     Change::ProvedLocally,
     Change::Refined,
@@ -22,6 +22,7 @@ const CHANGES: [Change; 9] = [
     Change::Recovered,
     Change::NotWatchedAnyMore,
     Change::Absorbed,
+    Change::Commented,
 ];
 const ACTORS: [Actor; 8] =
     [Actor::Shop, Actor::Vendor, Actor::Software, Actor::Operator, Actor::Bureau, Actor::Centre, Actor::Insured, Actor::Institution];

@@ -242,7 +242,17 @@ pub fn day() -> Vec<Record> {
                 reason: "cloned".to_owned(),
             },
         ),
-        agent(17, Severity::Info, AgentEvent::Stopped { reason: "signal".to_owned() }),
+        incident(17, |body| {
+            body.incident.phase = Phase::Resolved;
+            body.incident.change = Change::Commented;
+            body.incident.resolution = Some(Change::Recovered);
+            body.incident.rev = 4;
+            body.incident.occurrences = 3;
+            body.incident.flapping = true;
+            body.incident.centres = Vec::new();
+            body.comments.push(Comment { at: time(16), text: "运营商来换过设备".to_owned() });
+        }),
+        agent(18, Severity::Info, AgentEvent::Stopped { reason: "signal".to_owned() }),
     ]
 }
 

@@ -141,7 +141,7 @@ impl Scenario {
                         What::Incident(incident) => {
                             written.push(Written { s: clock.now_ms as f64 / 1000.0, incident: *incident });
                         }
-                        What::Agent(_) => {}
+                        What::Agent(_) | What::Addendum(_) => {}
                     },
                     Effect::Look(look) => looks.push(self.begin(look, &clock, &config)),
                 }

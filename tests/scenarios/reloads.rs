@@ -25,7 +25,7 @@ fn recorded(effects: Vec<Effect>) -> Vec<Phase> {
     let incident = |effect| match effect {
         Effect::Record(draft) => match draft.what {
             What::Incident(incident) => Some(incident.phase),
-            What::Agent(_) => None,
+            What::Agent(_) | What::Addendum(_) => None,
         },
         Effect::Look(_) => None,
     };

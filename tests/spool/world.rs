@@ -72,6 +72,7 @@ pub fn incident(key: u64, phase: Phase, second: u64) -> Draft {
         planned: None,
         grant: None,
         origin: None,
+        comments: Vec::new(),
     };
     Draft::new(&stamp(second), What::Incident(Box::new(incident)))
 }

@@ -40,8 +40,12 @@ pub struct Found {
 /// Words that put a message on a phone: of twins, the phone's comes first then.
 const PHONE: &[&str] = &["手机", "小程序", "医保码", "app", "phone", "mobile"];
 
-/// The symptoms that a text resembles, the best first; empty = nothing similar. A twin stands directly behind its symptom.
+/// The symptoms that a text resembles, the best first; empty = nothing similar. A twin stands directly behind its symptom. A text that is
+/// nothing but a number picks that one of [`Symptom::ALL`], counted from 1.
 pub fn search(text: &str) -> Vec<Found> {
+    if let Some(symptom) = picked(text) {
+        return with_twins(&[Found { symptom, score: 1.0 }]);
+    }
     // The known phrases are in simplified signs already.
     let asked = pieces(&text.chars().take(MOST_SIGNS).map(simplified).collect::<String>());
     let mut found: Vec<Found> = Symptom::ALL.into_iter().map(|symptom| Found { symptom, score: best(symptom, &asked) }).collect();
@@ -62,6 +66,13 @@ pub fn search(text: &str) -> Vec<Found> {
         all.swap(pc, handset);
     }
     all
+}
+
+/// The symptom of this number, in digits of either width.
+fn picked(text: &str) -> Option<Symptom> {
+    let digits: String = text.trim().chars().take(MOST_SIGNS).map(narrow).collect();
+    let number: usize = Some(digits).filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))?.parse().ok()?;
+    Symptom::ALL.get(number.checked_sub(1)?).copied()
 }
 
 /// Every symptom found, its twin directly behind it.
@@ -419,6 +430,18 @@ mod tests {
         assert_eq!(nearest("TLS.EXPIRED", codes()).first(), Some(&"tls.expired"));
         assert_eq!(nearest("kicked", codes()).first(), Some(&"vpn.kicked"));
         assert!(nearest("quantum", codes()).is_empty());
+    }
+
+    #[test]
+    fn a_bare_number_picks_and_a_number_in_a_message_does_not() {
+        let first = |text: &str| search(text).first().map(|it| it.symptom);
+        assert_eq!(first("4"), Some(Symptom::NoBalance));
+        assert_eq!(first(" ４ "), Some(Symptom::NoBalance));
+        assert_eq!(search("5").len(), 2, "the twin is shown as well");
+        for none in ["0", "8", "99999999999999999999999", "-1", "1.5", "+4"] {
+            assert_eq!(first(none), None, "{none}");
+        }
+        assert_eq!(first("账户余额为0"), Some(Symptom::NoBalance));
     }
 
     /// A phrase with one slip: a sign left out, doubled, swapped with its neighbour, or another in its place.

@@ -3,7 +3,7 @@
 use super::super::grants::Order;
 use super::follow::{Followers, Lines};
 use super::request::{Refusal, Wish, understand};
-use super::{Asked, Call, Log, Ordered, Question, group};
+use super::{Asked, Call, Log, Ordered, Question, group, remarks};
 use crate::catalogue::Lang;
 use crate::incident::log::{self, Wanted};
 use crate::report::View;
@@ -33,7 +33,7 @@ const LARGEST_HEAD: usize = 8 * 1024;
 /// Largest body, bytes.
 const LARGEST_BODY: usize = 4 * 1024;
 /// The loop answers by then, or the client is told that it does not.
-const ANSWERED_BY: Duration = Duration::from_secs(10);
+pub(super) const ANSWERED_BY: Duration = Duration::from_secs(10);
 
 const JSON: &str = "application/json";
 const JSON_LINES: &str = "application/x-ndjson";
@@ -144,6 +144,7 @@ async fn respond(house: &House, request: Request<Incoming>, end: Rc<Notify>, sta
             Ok(wanted) => order(house, Some(wanted), peer).await.map(|bytes| answer(JSON, Either::Left(bytes.into()))),
             Err(refusal) => Err(refusal),
         },
+        Ok((Wish::Remark, body)) => remarks::remark(house, &body).await.map(|bytes| answer(JSON, Either::Left(bytes.into()))),
         Ok((Wish::Incidents(wanted), _)) => incidents(house, wanted).await.map(|text| answer(JSON, Either::Left(Bytes::from(text).into()))),
         Err(refusal) => Err(refusal),
     };

@@ -13,6 +13,7 @@
 //! | `GET /v1/world`, `?fresh=1` | what was seen in that round, for `diagnose` |
 //! | `GET /v1/incidents`, `?since=7d`, `?open=1` | the last record of each incident, `incidents/1` |
 //! | `GET /v1/incidents?follow=1` | records from now on, one JSON line each, as they reach the disk |
+//! | `POST /v1/incidents/comments` | the shop's statement about an incident: `{"incident": "EPOCH/SEQ", "text": "..."}`; answered when it is on disk |
 //! | `GET /metrics` | figures in the text format of Prometheus |
 //! | `GET /v1/grants` | all grants that are kept, `grants/1` |
 //! | `POST /v1/grants` | for root and the group `isonet-admin`: gives one, or revokes one (`{"revoke": "g-..."}`); the answer is as above |
@@ -29,15 +30,18 @@ mod follow;
 mod group;
 mod guests;
 mod lock;
+mod remarks;
 mod request;
 mod tail;
 
 pub use door::ControlError;
-pub use request::Refusal;
+pub use remarks::{Noted, Statement};
+pub use request::{NotNoted, Refusal};
 pub use tail::log;
 
 use super::grants::Order;
 use crate::catalogue::Lang;
+use crate::model::IncidentBody;
 use crate::report::View;
 use crate::spool::Position;
 use attend::House;
@@ -105,6 +109,17 @@ pub struct Ordered {
     pub answer: oneshot::Sender<Result<Bytes, Refusal>>,
 }
 
+/// A statement of the shop about an incident, with the place for its answer.
+#[derive(Debug)]
+pub struct Remark {
+    /// The incident as its last record has it.
+    pub body: Box<IncidentBody>,
+    /// What is said. That it is fit was seen to.
+    pub text: String,
+    /// For the answer, when it is on disk.
+    pub answer: oneshot::Sender<Result<Bytes, Refusal>>,
+}
+
 /// What comes from clients.
 #[derive(Debug)]
 pub enum Call {
@@ -112,6 +127,8 @@ pub enum Call {
     Asked(Asked),
     /// An order.
     Ordered(Ordered),
+    /// A statement about an incident.
+    Remarked(Remark),
 }
 
 /// Reads the log: calls for each of its lines, the oldest first, until told to stop. Runs on a thread of its own.

@@ -22,6 +22,8 @@ pub(super) enum Wish {
     Grants,
     /// A grant, or the end of one: what, stands in the body.
     Order,
+    /// The shop's statement about an incident: which and what, stands in the body.
+    Remark,
 }
 
 /// Why a request is not answered.
@@ -43,6 +45,8 @@ pub enum Refusal {
     Order,
     /// The order is understood and not carried out.
     NotGranted(NotGranted),
+    /// The statement is not recorded.
+    NotNoted(NotNoted),
     /// No round has ended yet.
     NothingYet,
     /// The service does not answer now.
@@ -53,16 +57,27 @@ pub enum Refusal {
     Log,
 }
 
+/// Why a statement about an incident is not recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotNoted {
+    /// It is empty, too long, or steers a screen.
+    Text,
+    /// There is no such incident, or its part of the log was lost.
+    Unknown,
+    /// It has as many as it may.
+    TooMany,
+}
+
 impl Refusal {
     /// The status.
     pub(super) fn status(self) -> StatusCode {
         match self {
-            Self::NotFound | Self::NotGranted(NotGranted::Unknown) => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::NotGranted(NotGranted::Unknown) | Self::NotNoted(NotNoted::Unknown) => StatusCode::NOT_FOUND,
             Self::NotForEverybody | Self::NotAllowed => StatusCode::FORBIDDEN,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Parameter | Self::Order => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::NotGranted(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::NotGranted(_) | Self::NotNoted(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NothingYet | Self::Busy | Self::TooManyFollowers => StatusCode::SERVICE_UNAVAILABLE,
             Self::Log => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -88,6 +103,9 @@ impl Refusal {
                 NotGranted::Unknown => "no-such-grant",
                 NotGranted::TooMany => "too-many-grants",
             },
+            Self::NotNoted(NotNoted::Text) => "bad-statement",
+            Self::NotNoted(NotNoted::Unknown) => "no-such-incident",
+            Self::NotNoted(NotNoted::TooMany) => "too-many-statements",
             Self::NothingYet => "nothing-yet",
             Self::Busy => "busy",
             Self::TooManyFollowers => "too-many-followers",
@@ -110,6 +128,7 @@ impl Refusal {
                 .pick("登记放行要用 root，或者 isonet-admin 组的用户。", "Only root and members of the group isonet-admin record grants."),
             Self::Order => lang.pick("登记的内容看不懂。", "The order is not understood."),
             Self::NotGranted(why) => not_granted(why, lang),
+            Self::NotNoted(why) => not_noted(why, lang),
             Self::NothingYet => lang.pick("第一次检查还没有做完，请稍后再问。", "The first look has not ended yet: ask again in a moment."),
             Self::Busy => lang.pick("值守程序正忙，请稍后再问。", "The service is busy: ask again in a moment."),
             Self::TooManyFollowers => lang.pick("同时跟踪的太多了。", "Too many follow already."),
@@ -130,6 +149,22 @@ impl Refusal {
         }
         let whole = Whole { error: Inner { code: self.code(), text: self.text(lang) } };
         serde_json::to_string(&whole).expect("plain data with string keys always serialises")
+    }
+}
+
+fn not_noted(why: NotNoted, lang: Lang) -> &'static str {
+    match why {
+        NotNoted::Text => lang.pick(
+            "说明不能空着，不能超过 300 个字，也不能有换行和特殊字符。",
+            "A statement must not be empty, longer than 300 characters, or have line breaks or control characters.",
+        ),
+        NotNoted::Unknown => lang.pick(
+            "记录里没有这次故障；编号见 isonet incidents 每一行的末尾。",
+            "There is no such incident in the log; its number is at the end of each line of isonet incidents.",
+        ),
+        NotNoted::TooMany => {
+            lang.pick("这次故障已经有 8 条说明，不能再加了。", "This incident has 8 statements already, which is the most.")
+        }
     }
 }
 
@@ -173,6 +208,7 @@ fn wish(view: View, method: &Method, path: &str, told: &Parameters) -> Result<Wi
         "/v1/incidents" => {
             ("GET", told.only(&[Name::Lang, Name::Since, Name::Open, Name::Follow]).map(|()| Wish::Incidents(told.incidents)))
         }
+        "/v1/incidents/comments" => ("POST", told.only(&[Name::Lang]).map(|()| Wish::Remark)),
         "/v1/grants" if method == Method::POST => ("POST", told.only(&[Name::Lang]).map(|()| Wish::Order)),
         "/v1/grants" => ("GET", told.only(&[Name::Lang]).map(|()| Wish::Grants)),
         _ => return Err(Refusal::NotFound),
@@ -302,6 +338,10 @@ mod tests {
         }
         let post = understand(View::Whole, &Method::POST, "/v1/grants", None, Lang::En).0;
         assert_eq!(post, Ok(Wish::Order));
+        let statement = |view, method| understand(view, method, "/v1/incidents/comments", None, Lang::En).0;
+        assert_eq!(statement(View::Whole, &Method::POST), Ok(Wish::Remark));
+        assert_eq!(statement(View::Whole, &Method::GET), Err(Refusal::Method("POST")));
+        assert_eq!(statement(View::Clerk, &Method::POST), Err(Refusal::NotForEverybody));
         let delete = understand(View::Whole, &Method::DELETE, "/v1/status", None, Lang::En).0;
         assert_eq!(delete, Err(Refusal::Method("GET")));
     }

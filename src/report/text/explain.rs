@@ -5,6 +5,7 @@ use super::page::{Ink, Page, clean, pad};
 use super::{Facing, Style, heading};
 use crate::catalogue::{self, Found, Lang, Origin, Party, Symptom, Text};
 use crate::model::{self, Actor, Cause, FindingCode, Layer, Severity};
+use crate::report::{Network, Source};
 use unicode_width::UnicodeWidthStr;
 
 /// The page of one cause: what a person at the counter needs, then what an engineer does.
@@ -103,7 +104,7 @@ pub fn explain_origin(origin: Origin, facing: &Facing, lang: Lang, style: Style)
     let mut page = Page::new(style.width, style.color);
     page.paragraph("", text.title, Ink::Bold);
     page.blank();
-    network_first(&mut page, lang);
+    network_first(&mut page, None, lang);
     heading(&mut page, lang.pick("这是什么意思", "What it means"));
     page.paragraph("  ", text.plain, Ink::Plain);
     heading(&mut page, lang.pick("谁来办", "Who acts"));
@@ -121,10 +122,11 @@ pub fn explain_origin(origin: Origin, facing: &Facing, lang: Lang, style: Style)
     page.finish()
 }
 
-/// What a text off a screen may come from. `found` is not empty; each is a heading with its origins, the likeliest first.
-pub fn explain_symptoms(found: &[Found], facing: &Facing, lang: Lang, style: Style) -> String {
+/// What a text off a screen may come from, after what is known of the network (`None` = nobody looked). `found` is not empty; each is a heading
+/// with its origins, the likeliest first.
+pub fn explain_symptoms(found: &[Found], network: Option<&Network>, facing: &Facing, lang: Lang, style: Style) -> String {
     let mut page = Page::new(style.width, style.color);
-    network_first(&mut page, lang);
+    network_first(&mut page, network, lang);
     if found.len() > 1 {
         page.blank();
         page.paragraph(
@@ -174,9 +176,11 @@ fn argue(page: &mut Page, lead: &str, origin: Origin, facing: &Facing, lang: Lan
     page.paragraph(&indent, &format!("{}{}", lang.pick("可以说：", "Say: "), quoted(text.say, lang)), Ink::Plain);
 }
 
-/// Nothing similar is known: that, and what is.
-pub fn explain_unknown(text: &str, lang: Lang, style: Style) -> String {
+/// Nothing similar is known: the network, that, and what is known.
+pub fn explain_unknown(text: &str, network: Option<&Network>, lang: Lang, style: Style) -> String {
     let mut page = Page::new(style.width, style.color);
+    network_first(&mut page, network, lang);
+    page.blank();
     // What was typed may be long; its beginning suffices to recognise it.
     let text: String = clean(text).chars().take(60).collect();
     let line = match lang {
@@ -184,8 +188,6 @@ pub fn explain_unknown(text: &str, lang: Lang, style: Style) -> String {
         Lang::En => format!("\"{text}\" is not like anything known here. These are the messages that are; see whether one means the same."),
     };
     page.paragraph("", &line, Ink::Bold);
-    page.blank();
-    network_first(&mut page, lang);
     known(&mut page, lang);
     page.blank();
     page.paragraph(
@@ -199,13 +201,29 @@ pub fn explain_unknown(text: &str, lang: Lang, style: Style) -> String {
     page.finish()
 }
 
+/// Each with the number by which it can be picked.
 fn known(page: &mut Page, lang: Lang) {
     heading(page, lang.pick("认得的屏幕提示", "Known messages on a screen"));
-    for symptom in Symptom::ALL {
+    for (i, symptom) in Symptom::ALL.into_iter().enumerate() {
         let words = catalogue::screen(symptom, lang);
-        page.paragraph("  - ", words.title, Ink::Bold);
-        page.paragraph("    ", &words.phrases.join(lang.pick("；", "; ")), Ink::Plain);
+        page.paragraph(&format!("  {}. ", i + 1), words.title, Ink::Bold);
+        page.paragraph("     ", &words.phrases.join(lang.pick("；", "; ")), Ink::Plain);
     }
+}
+
+/// The messages that are known, to pick from.
+pub fn list_symptoms(lang: Lang, style: Style) -> String {
+    let mut page = Page::new(style.width, style.color);
+    let line = lang.pick(
+        "屏幕上的提示像哪一条，就查它的编号，或者把原话填在引号里：",
+        "Look up the number of the message that is most like yours, or what the screen says:",
+    );
+    page.paragraph("", line, Ink::Bold);
+    for command in ["isonet explain --symptom 1", super::SYMPTOM] {
+        page.pieces(&[("    ", Ink::Plain), (command, Ink::Plain)]);
+    }
+    known(&mut page, lang);
+    page.finish()
 }
 
 /// Every cause by layer, every finding, then what is not the network, then the messages that are known.
@@ -237,12 +255,54 @@ pub fn explain_list(lang: Lang, style: Style) -> String {
 }
 
 /// The network comes first: what follows holds only where it is fine.
-fn network_first(page: &mut Page, lang: Lang) {
-    let line = lang.pick(
-        "先查网络：请先运行 isonet diagnose。它说网络是通的，再看下面；它说不通，照它说的办。这里只是查资料，没有发出任何数据。",
-        "The network first: run isonet diagnose. If it says that the network works, read on; if not, do what it says. This is only a look into a book: nothing was sent.",
-    );
-    page.paragraph("", line, Ink::Bold);
+fn network_first(page: &mut Page, network: Option<&Network>, lang: Lang) {
+    let Some(network) = network else {
+        let line = lang.pick(
+            "先查网络：请先运行 isonet diagnose。它说网络是通的，再看下面；它说不通，照它说的办。这里只是查资料，没有发出任何数据。",
+            "The network first: run isonet diagnose. If it says that the network works, read on; if not, do what it says. This is only a look into a book: nothing was sent.",
+        );
+        return page.paragraph("", line, Ink::Bold);
+    };
+    let ink = match network.connected {
+        Some(true) => Ink::Good,
+        Some(false) => Ink::Bad,
+        None => Ink::Warn,
+    };
+    page.paragraph("", &network.first, ink);
+    // Where the network works, its one act and its number are what follows below.
+    if network.connected != Some(true) {
+        for line in [&network.act, &network.call].into_iter().flatten() {
+            page.paragraph("", line, Ink::Bold);
+        }
+    }
+    let source = match (&network.source, lang) {
+        (Source::Look, Lang::ZhCn) => "（刚刚检查过网络）".to_owned(),
+        (Source::Look, Lang::En) => "(The network was looked at just now.)".to_owned(),
+        (Source::Watch(at), Lang::ZhCn) => format!("（值守程序 {} 检查的网络）", clock_time(at)),
+        (Source::Watch(at), Lang::En) => format!("(The service looked at the network at {}.)", clock_time(at)),
+    };
+    page.paragraph("", &source, Ink::Dim);
+    page.blank();
+    let lead = match network.connected {
+        Some(true) => lang.pick(
+            "网络没有问题，屏幕上的提示多半另有来由：",
+            "The network is not the reason; what the screen says most likely has another:",
+        ),
+        Some(false) => lang.pick(
+            "先照上面说的办：网络不通的时候，屏幕上什么提示都可能出现。网络通了提示还在，再看下面。",
+            "Do the above first: while the network is down a screen may say anything. If the message stays when it is back, read on.",
+        ),
+        None => lang.pick(
+            "网络通不通还说不准。确定是通的，下面的来由才对得上。",
+            "Whether the network works is not known. The reasons below hold only where it does.",
+        ),
+    };
+    page.paragraph("", lead, Ink::Plain);
+}
+
+/// Hours, minutes and seconds of an RFC 3339 time.
+fn clock_time(at: &str) -> &str {
+    at.split_once('T').and_then(|(_, time)| time.get(..8)).unwrap_or(at)
 }
 
 /// A party with its number, where the configuration has one.

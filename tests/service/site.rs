@@ -24,12 +24,12 @@ pub struct Site {
 impl Site {
     /// Terminal, gateway and centre; or says why it cannot.
     pub fn new() -> Option<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
         // Without it the daemon rightly tells of what it cannot see, beside whatever a test is about.
         if !Command::new("nft").arg("--version").output().is_ok_and(|out| out.status.success()) {
             println!("SKIPPED: no `nft`");
             return None;
         }
-        static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("isonet-run-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         if !Command::new("ip").args(["netns", "add", &format!("{name}-t")]).output().is_ok_and(|out| out.status.success()) {
             println!("SKIPPED: no permission to add a network namespace, or no `ip`");

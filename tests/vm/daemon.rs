@@ -163,8 +163,14 @@ impl<'a> Ground<'a> {
     /// How many records there are.
     pub(crate) fn mark(&mut self) -> Done<usize> {
         let said = self.pc.must(&format!("cat /state/isonet/spool/*.jsonl 2>/dev/null | tail -c +{}", self.read + 1))?;
-        for line in said.out.lines() {
-            self.records.push(serde_json::from_str(line).map_err(|e| format!("a record is no JSON: {e}: {line}"))?);
+        let mut lines = said.out.lines().peekable();
+        while let Some(line) = lines.next() {
+            match serde_json::from_str(line) {
+                Ok(record) => self.records.push(record),
+                // The last one is on its way: it is whole the next time, or whoever waits for it waits in vain.
+                Err(_) if lines.peek().is_none() => break,
+                Err(error) => return Err(format!("a record is no JSON: {error}: {line}")),
+            }
             self.read += line.len() + 1;
         }
         Ok(self.records.len())

@@ -377,3 +377,23 @@ fn every_cause_alone_fits_eighty_columns() {
         }
     }
 }
+
+#[test]
+fn what_the_queue_may_be_told_is_shown_while_nobody_can_settle_and_only_then() {
+    let mut facing = scenes::facing();
+    facing.while_down = Some("请先自费\u{1b}[2J".to_owned());
+    let shown = |diagnosis: &Diagnosis, lang| {
+        let text = render(diagnosis, &facing, lang, Style::default());
+        assert_fits(&text, 80);
+        assert!(!text.contains('\u{1b}'), "{text:?}");
+        let page = isonet::report::to_html(diagnosis, &facing, lang);
+        assert_eq!(page.contains("请先自费"), text.contains("请先自费"));
+        text.contains("请先自费")
+    };
+    for lang in Lang::ALL {
+        assert!(shown(&scenes::cable_out(), lang));
+        for calm in [scenes::healthy(), scenes::a_resolver_dead(), scenes::no_centre_configured()] {
+            assert!(!shown(&calm, lang));
+        }
+    }
+}

@@ -1,10 +1,13 @@
-//! `isonet status`: what the running daemon holds.
+//! `isonet status`: what the running daemon holds; `--what-is-sent`: what leaves this PC, which needs no daemon.
 
 use super::ask::{DOCUMENT, Daemon, Silence, Through};
 use super::grammar::{Global, clean};
 use super::{INTERNAL, IO, NOT_PERMITTED, NOT_RUNNING, complain, print, runtime, style};
+use crate::baseline::{Enrolment, machine_id_hash, this_terminal};
 use crate::catalogue::Lang;
-use crate::report::{self, Status};
+use crate::config::{Owner, policy, state_dir};
+use crate::model::TerminalCard;
+use crate::report::{self, Enrolled, Status};
 use crate::sys::clock;
 use std::time::Duration;
 
@@ -16,10 +19,37 @@ pub struct Arguments {
     /// 输出 JSON（status/1）/ Print one JSON document (status/1)
     #[arg(long)]
     json: bool,
+    /// 列出按现在的配置会送出什么、送给谁，附一条实例 / What leaves this PC under the configuration, and to whom, with an example
+    #[arg(long, conflicts_with = "json")]
+    what_is_sent: bool,
 }
 
 pub fn run(global: &Global, arguments: &Arguments) -> u8 {
-    show(global, arguments).err().unwrap_or(0)
+    let shown = if arguments.what_is_sent { sent(global) } else { show(global, arguments) };
+    shown.err().unwrap_or(0)
+}
+
+/// Half a configuration would tell half of it: one that is not right is refused.
+fn sent(global: &Global) -> Result<(), u8> {
+    let config = global.load()?.config;
+    let lang = global.lang(config.language);
+    let state = state_dir(&config, Owner::of_process(), |name| std::env::var(name).ok());
+    let enrolled = match Enrolment::of(state.as_deref()) {
+        Enrolment::Enrolled(_) => Enrolled::Yes,
+        Enrolment::NotEnrolled => Enrolled::No,
+        Enrolment::Unreadable(why) => {
+            complain(&lang.pick(
+                format!("isonet: 登记的内容读不出来，不知道是否已登记，下面按已登记说：{}", clean(&why)),
+                format!(
+                    "isonet: the baseline cannot be read, so whether this PC is enrolled is not known; told as if it were: {}",
+                    clean(&why)
+                ),
+            ));
+            Enrolled::Yes
+        }
+    };
+    let card = TerminalCard::of(&config.terminal, this_terminal(&config.terminal), machine_id_hash(), &policy::digest(&config));
+    print(&report::what_is_sent(&config, enrolled, &card, &clock::stamp(), lang, style(global)))
 }
 
 fn show(global: &Global, arguments: &Arguments) -> Result<(), u8> {

@@ -127,6 +127,7 @@ pub const ROOT: &[Key] = &[
     may("state-dir", Kind::Path),
     may("run-dir", Kind::Path),
     may("log-level", Kind::Choice(&["error", "warn", "info", "debug", "trace"])),
+    may("while-down", Kind::Text),
     may("terminal", Kind::Table(TERMINAL)),
     may("contacts", Kind::Table(CONTACTS)),
     may("network", Kind::Table(NETWORK)),

@@ -26,6 +26,10 @@ pub struct Config {
     /// How much the service says of itself.
     #[serde(skip_serializing_if = "LogLevel::is_usual")]
     pub log_level: LogLevel,
+    /// What the queue may be told while one cannot settle, in the bureau's words; `None` = nothing is suggested. Left out where it is written
+    /// down, as [`log_level`](Self::log_level) is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub while_down: Option<String>,
     /// Who this terminal is.
     pub terminal: Terminal,
     /// Whom to call.

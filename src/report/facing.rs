@@ -41,6 +41,8 @@ pub struct Facing {
     pub open: Option<Vec<OpenIncident>>,
     /// What the daemon saw for this user.
     pub help: Help,
+    /// What the queue may be told while one cannot settle; `None` = nothing is suggested.
+    pub while_down: Option<String>,
     /// The file to which a missing fact of the site is to be added.
     pub config_file: String,
 }
@@ -60,6 +62,7 @@ impl Facing {
             rules: None,
             open: None,
             help: Help::NotNeeded,
+            while_down: config.while_down.clone(),
             config_file: "/etc/isonet/isonet.toml".to_owned(),
         }
     }

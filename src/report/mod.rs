@@ -11,6 +11,7 @@ mod incidents;
 mod json;
 mod open;
 mod progress;
+mod sent;
 mod status;
 mod text;
 
@@ -22,6 +23,7 @@ pub use incidents::{record_line, render_incidents};
 pub use json::{SCHEMA, to_json};
 pub use open::OpenIncident;
 pub use progress::progress;
+pub use sent::{Enrolled, what_is_sent};
 pub use status::{Agent, LogHealth, LogState, STATUS_SCHEMA, SinkState, Standing, Status, View, Watcher, render_status};
 pub use text::{explain_cause, explain_finding, explain_list, explain_origin, explain_symptoms, explain_unknown, list_symptoms, render};
 

@@ -112,3 +112,17 @@ fn a_configuration_that_is_not_right_hides_neither_the_service_nor_its_records()
         ground.bare(&format!("--config nowhere.toml {arguments}")).assert_status(66);
     }
 }
+
+#[test]
+fn what_leaves_this_pc_is_told_without_a_service_and_only_of_a_right_configuration() {
+    let ground = Ground::new();
+    ground.write("isonet.toml", "[[sink]]\nname = \"audit\"\nkind = \"syslog\"\naddress = \"192.0.2.14:6514\"\ntransport = \"tcp\"\n");
+    let zh = ground.run("status --what-is-sent --lang zh-CN");
+    zh.assert_status(0);
+    assert!(zh.err.is_empty() && zh.out.contains("192.0.2.14:6514，不加密") && zh.out.contains("还没有登记"), "{zh:?}");
+    let en = ground.run("status --what-is-sent --lang en");
+    assert!(en.out.contains("not encrypted") && en.out.contains("\"schema\": \"incident/1\""), "{en:?}");
+    ground.run("status --what-is-sent --json").assert_status(64);
+    ground.write("isonet.toml", "[[sink]]\nname = \"audit\"\n");
+    ground.run("status --what-is-sent").assert_status(78);
+}

@@ -417,7 +417,7 @@ mod tests {
             "wrong password",
             "a",
             "的",
-            "1",
+            "12",
         ] {
             assert_eq!(search(text), [], "{text}");
         }
@@ -438,7 +438,7 @@ mod tests {
         assert_eq!(first("4"), Some(Symptom::NoBalance));
         assert_eq!(first(" ４ "), Some(Symptom::NoBalance));
         assert_eq!(search("5").len(), 2, "the twin is shown as well");
-        for none in ["0", "8", "99999999999999999999999", "-1", "1.5", "+4"] {
+        for none in ["8", "99999999999999999999999", "-1", "1.5", "+4"] {
             assert_eq!(first(none), None, "{none}");
         }
         assert_eq!(first("账户余额为0"), Some(Symptom::NoBalance));

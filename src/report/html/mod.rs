@@ -71,6 +71,9 @@ fn head(answer: &Answer<'_>, facing: &Facing, lang: Lang) -> Markup {
             h1 { (clean(&text::first(answer, lang))) }
             p { (clean(&text::act(answer, facing, lang))) }
             p { (clean(&text::call(answer, facing, lang))) }
+            @if let Some(text) = text::queue(answer, facing, lang) {
+                p { (clean(&text)) }
+            }
         }
     }
 }

@@ -16,6 +16,15 @@ pub(super) fn write(page: &mut Page, answer: &Answer<'_>, facing: &Facing, lang:
     page.paragraph("", &first(answer, lang), ink);
     page.paragraph("", &act(answer, facing, lang), Ink::Bold);
     page.paragraph("", &call(answer, facing, lang), Ink::Bold);
+    if let Some(text) = queue(answer, facing, lang) {
+        page.paragraph("", &text, Ink::Plain);
+    }
+}
+
+/// What the queue may be told, in the bureau's words: only while it is certain that nobody can settle here.
+pub(in crate::report) fn queue(answer: &Answer<'_>, facing: &Facing, lang: Lang) -> Option<String> {
+    let text = facing.while_down.as_ref().filter(|_| answer.kind == Kind::Cut)?;
+    Some(lang.pick(format!("可以对排队的人说：「{text}」"), format!("To the queue you can say: \"{text}\"")))
 }
 
 /// Whether one can settle, and whose fault it is not.

@@ -1,11 +1,13 @@
 //! Start, loop, reload, end.
 
+mod outside;
+
 use super::answers::{Answers, Held, Next};
 use super::beat;
 use super::changes::Changes;
 use super::control::{Asked, Call, Control, ControlError, Ordered, Refusal, Remark};
 use super::grants::{Grants, Unsaved};
-use super::looks::{Looks, Network, Prober};
+use super::looks::Looks;
 use super::manager::Manager;
 use super::recorder::{Recorder, RecorderError};
 use super::remarks::Remarks;
@@ -21,16 +23,14 @@ use crate::model::{AgentEvent, Draft, Goodbye, Outcome, Stamp, Watched, What};
 use crate::report::Facing;
 use crate::sink::Beat;
 use crate::spool::News;
-use crate::sys::clock;
 use crate::sys::netlink::Ear;
-use crate::watch::{self, Watch, Watchers};
+use crate::watch::{self, Watchers};
 use jiff::Zoned;
-use std::hash::{BuildHasher, RandomState};
+use outside::{Outside, Signals};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::LocalSet;
 use tokio::task::{JoinHandle, spawn_blocking, spawn_local};
 use tokio::time::{Instant, sleep_until};
@@ -97,29 +97,6 @@ pub async fn run(orders: Orders) -> Result<(), RunError> {
     Box::pin(tasks.run_until(async { Box::pin(Service::start(orders, Outside::here)?.watch()).await })).await
 }
 
-/// What the loop takes from the world around it, besides files and signals.
-struct Outside {
-    now: fn() -> Stamp,
-    prober: Box<dyn Prober>,
-    ear: Ear,
-    watches: Vec<Box<dyn Watch>>,
-    /// Where in the interval this terminal looks, 0 to 1.
-    phase: f64,
-}
-
-impl Outside {
-    /// This PC and its network.
-    fn here(config: &Arc<Config>, enrolment: &Arc<Enrolment>) -> Self {
-        Self {
-            now: clock::stamp,
-            prober: Box::new(Network::new(config, enrolment)),
-            ear: Ear::open(),
-            watches: watch::all(),
-            phase: phase(),
-        }
-    }
-}
-
 /// Everything the loop owns.
 struct Service {
     now: fn() -> Stamp,
@@ -151,19 +128,6 @@ struct Service {
     facing: Facing,
     anchor_due: Instant,
     alive_due: Option<Instant>,
-}
-
-struct Signals {
-    term: Signal,
-    interrupt: Signal,
-    hangup: Signal,
-}
-
-impl Signals {
-    fn new() -> Result<Self, RunError> {
-        let on = |kind| signal(kind).map_err(|e| RunError::System(format!("wait for signals: {e}")));
-        Ok(Self { term: on(SignalKind::terminate())?, interrupt: on(SignalKind::interrupt())?, hangup: on(SignalKind::hangup())? })
-    }
 }
 
 /// What woke the loop.
@@ -406,6 +370,7 @@ impl Service {
         if let Some(last) = recorded.pop() {
             self.control.recorded(last.at);
         }
+        self.control.changed();
     }
 
     /// A round has ended: it is judged, and whoever waited for it is told.
@@ -417,6 +382,7 @@ impl Service {
         self.facing.at = now.wall.to_zoned(self.started.time_zone().clone());
         self.facing.took_ms = now.boottime_ms.saturating_sub(began_ms);
         let due = self.advance(input);
+        self.control.changed();
         let wanted = self.engine.counts(began_ms) && self.answer(|answers, held| answers.round_ended(began_ms, held)) == Next::Round;
         if wanted { self.advance(Input::RoundWanted) } else { due }
     }
@@ -463,6 +429,7 @@ impl Service {
                 self.watchers.reconfigure(&self.config, &enrolment);
                 self.looks.reconfigure(Arc::clone(&self.config), enrolment);
                 self.recorder.reconfigure(&self.orders, &now);
+                self.control.changed();
                 Some(Box::new(self.orders.loaded.config.clone()))
             }
             Err(error) => {
@@ -545,12 +512,6 @@ async fn until(due: Option<Instant>) {
 fn is_gateway(ip: IpAddr, world: &World) -> bool {
     let routes = world.routes().and_then(Outcome::ok);
     routes.is_some_and(|table| table.routes.iter().any(|route| route.gateway == Some(ip)))
-}
-
-/// Where in the interval this terminal looks: drawn once a run, from the operating system by way of the hasher's keys.
-fn phase() -> f64 {
-    let drawn = RandomState::new().hash_one(clock::boot_id());
-    f64::from(u32::try_from(drawn >> 32).unwrap_or(0)) / f64::from(u32::MAX)
 }
 
 #[cfg(test)]

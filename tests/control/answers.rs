@@ -35,6 +35,22 @@ fn everything_that_can_be_asked_is_answered_by_its_schema() {
 }
 
 #[test]
+fn who_waits_for_a_change_is_told_at_once_and_again_when_something_happened() {
+    let Some(ground) = Ground::new() else { return };
+    for socket in [ground.control(), ground.public()] {
+        let mut stream = UnixStream::connect(socket).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.write_all(b"GET /v1/changes HTTP/1.1\r\nhost: isonet\r\n\r\n").unwrap();
+        let mut lines = BufReader::new(stream).lines().map(Result::unwrap);
+        assert!(lines.by_ref().take_while(|line| !line.is_empty()).any(|line| line == "content-type: text/event-stream"));
+        let mut told = || lines.find(|line| line.starts_with("data:")).unwrap();
+        assert_eq!(told(), "data: changed");
+        ground.get("/v1/diagnosis?fresh=1");
+        assert_eq!(told(), "data: changed", "a round ended");
+    }
+}
+
+#[test]
 fn what_cannot_be_asked_is_refused_in_json_with_its_reason() {
     let Some(ground) = Ground::new() else { return };
     for (method, target, body, status, code) in [

@@ -37,6 +37,7 @@ pub(super) const ANSWERED_BY: Duration = Duration::from_secs(10);
 
 const JSON: &str = "application/json";
 const JSON_LINES: &str = "application/x-ndjson";
+const EVENTS: &str = "text/event-stream";
 const FIGURES: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// What all connections of one socket share.
@@ -46,6 +47,8 @@ pub(super) struct House {
     pub(super) lang: Lang,
     pub(super) ask: mpsc::Sender<Call>,
     pub(super) followers: Rc<Followers>,
+    /// Who waits at this entrance for something to change.
+    pub(super) viewers: Rc<Followers>,
     pub(super) log: Log,
     /// Readers of the log at once.
     pub(super) reading: Rc<Semaphore>,
@@ -134,6 +137,9 @@ async fn respond(house: &House, request: Request<Incoming>, end: Rc<Notify>, sta
     let fulfilled = match whole.and_then(|body| Ok((wish?, body))) {
         Ok((Wish::Follow, _)) => {
             house.followers.join(end).map(|lines| answer(JSON_LINES, Either::Right(lines))).ok_or(Refusal::TooManyFollowers)
+        }
+        Ok((Wish::Changes, _)) => {
+            house.viewers.join(end).map(|lines| answer(EVENTS, Either::Right(lines))).ok_or(Refusal::TooManyFollowers)
         }
         Ok((Wish::Ask(question), _)) => {
             let kind = if question == Question::Metrics { FIGURES } else { JSON };

@@ -1,5 +1,5 @@
-//! Who follows the records as they are written. A follower has a short queue of its own; one that does not keep up is cut off, so that
-//! nobody is ever waited for.
+//! Who follows what happens: the records as they are written, or only that something changed. A follower has a short queue of its own; one
+//! that does not keep up is cut off, so that nobody is ever waited for.
 
 use hyper::body::{Body, Bytes, Frame};
 use std::cell::RefCell;
@@ -9,14 +9,20 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use tokio::sync::{Notify, mpsc};
 
-/// Followers at once, over both sockets.
+/// Followers of the records at once.
 const MOST: usize = 8;
-/// Records that one may lag behind.
+/// Of changes, per entrance: pages in a browser, notices on a desktop.
+const MOST_VIEWERS: usize = 16;
+/// Lines that one may lag behind.
 const QUEUE: usize = 64;
+/// Said to viewers when something changed: a server-sent event that tells nothing else.
+const CHANGED: Bytes = Bytes::from_static(b"data: changed\n\n");
 
-/// All followers.
-#[derive(Default)]
+/// All followers of one kind.
 pub(super) struct Followers {
+    most: usize,
+    /// Each is told a change at once, for what happened before it was there.
+    greets: bool,
     all: RefCell<Vec<Follower>>,
 }
 
@@ -27,14 +33,28 @@ struct Follower {
 }
 
 impl Followers {
+    /// Those of the records.
+    pub(super) fn of_records() -> Self {
+        Self { most: MOST, greets: false, all: RefCell::default() }
+    }
+
+    /// Those who want to know when it is worth asking again.
+    pub(super) fn of_changes() -> Self {
+        Self { most: MOST_VIEWERS, greets: true, all: RefCell::default() }
+    }
+
     /// One more; `end` is told when it is cut off. `None` = there are enough.
     pub(super) fn join(&self, end: Rc<Notify>) -> Option<Lines> {
         let mut all = self.all.borrow_mut();
         all.retain(|follower| !follower.lines.is_closed());
-        if all.len() >= MOST {
+        if all.len() >= self.most {
             return None;
         }
         let (lines, coming) = mpsc::channel(QUEUE);
+        if self.greets {
+            // The queue is empty.
+            let _ = lines.try_send(CHANGED);
+        }
         all.push(Follower { lines, end });
         Some(Lines { coming })
     }
@@ -46,12 +66,18 @@ impl Followers {
 
     /// Tells all of them a line.
     pub(super) fn tell(&self, line: &[u8]) {
-        let mut all = self.all.borrow_mut();
-        if all.is_empty() {
-            return;
+        if !self.is_empty() {
+            self.send(&[line, b"\n"].concat().into());
         }
-        let line: Bytes = [line, b"\n"].concat().into();
-        all.retain(|follower| {
+    }
+
+    /// Tells all of them that something changed.
+    pub(super) fn tell_change(&self) {
+        self.send(&CHANGED);
+    }
+
+    fn send(&self, line: &Bytes) {
+        self.all.borrow_mut().retain(|follower| {
             let kept = follower.lines.try_send(line.clone()).is_ok();
             if !kept {
                 follower.end.notify_one();
@@ -81,7 +107,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_that_lags_is_cut_off_and_the_others_are_told() {
-        let followers = Followers::default();
+        let followers = Followers::of_records();
         let (lazy, eager) = (Rc::new(Notify::new()), Rc::new(Notify::new()));
         let _lazy_lines = followers.join(Rc::clone(&lazy)).expect("there is room");
         let mut lines = followers.join(Rc::clone(&eager)).expect("there is room");
@@ -95,7 +121,7 @@ mod tests {
 
     #[test]
     fn there_are_never_too_many_and_those_that_left_do_not_count() {
-        let followers = Followers::default();
+        let followers = Followers::of_records();
         let mut joined: Vec<_> = (0..MOST).map(|_| followers.join(Rc::default()).expect("there is room")).collect();
         assert!(followers.join(Rc::default()).is_none());
         joined.pop();

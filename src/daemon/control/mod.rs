@@ -3,12 +3,13 @@
 //! | file | mode | for |
 //! |---|---|---|
 //! | `control.sock` | 0660, group `isonet` where there is one | root and the group: everything |
-//! | `public.sock` | 0666 | anybody on this PC: `/v1/status` without what only an engineer may know |
+//! | `public.sock` | 0666 | anybody on this PC: `/v1/status` without what only an engineer may know, `/v1/changes` |
 //! | `lock` | 0600 | whoever holds it is the one daemon of this directory |
 //!
 //! | request | answer |
 //! |---|---|
 //! | `GET /v1/status` | how things stand, `status/1` |
+//! | `GET /v1/changes` | a server-sent event at once and whenever it is worth asking again; it says nothing else |
 //! | `GET /v1/diagnosis`, `?fresh=1` | the last round as `diagnosis/1`; `fresh` runs one now, shared by all who ask, at most one every two seconds |
 //! | `GET /v1/world`, `?fresh=1` | what was seen in that round, for `diagnose` |
 //! | `GET /v1/incidents`, `?since=7d`, `?open=1` | the last record of each incident, `incidents/1` |
@@ -140,6 +141,8 @@ pub struct Control {
     // Keeps `asked` open where there is no socket.
     ask: mpsc::Sender<Call>,
     followers: Rc<Followers>,
+    /// Who waits for something to change, at each entrance.
+    viewers: Vec<Rc<Followers>>,
     /// The last record that is on disk.
     recorded: watch::Sender<Position>,
     // Dropped in this order: no more clients, no more files, then the place is free for another daemon.
@@ -164,7 +167,8 @@ impl Control {
         Self {
             asked,
             ask,
-            followers: Rc::default(),
+            followers: Rc::new(Followers::of_records()),
+            viewers: Vec::new(),
             recorded: watch::Sender::new(tail::beginning()),
             clients: JoinSet::new(),
             doors: Vec::new(),
@@ -180,11 +184,14 @@ impl Control {
         // One reader of the log at a time, whoever asks.
         let reading = Rc::new(Semaphore::new(1));
         for (door, view) in std::mem::take(&mut self.doors) {
+            let viewers = Rc::new(Followers::of_changes());
+            self.viewers.push(Rc::clone(&viewers));
             let house = House {
                 view,
                 lang,
                 ask: self.ask.clone(),
                 followers: Rc::clone(&self.followers),
+                viewers,
                 log: Arc::clone(&log),
                 reading: Rc::clone(&reading),
             };
@@ -203,6 +210,13 @@ impl Control {
     /// Everything up to this record is on disk now. Never waits.
     pub fn recorded(&self, upto: Position) {
         self.recorded.send_replace(upto);
+    }
+
+    /// It is worth asking again how things stand. Costs nothing while nobody waits for it.
+    pub fn changed(&self) {
+        for viewers in &self.viewers {
+            viewers.tell_change();
+        }
     }
 
     /// Ends all connections and removes the files.

@@ -18,6 +18,8 @@ pub(super) enum Wish {
     Incidents(Wanted),
     /// Records from now on.
     Follow,
+    /// To be told when something has changed, and nothing else.
+    Changes,
     /// All grants.
     Grants,
     /// A grant, or the end of one: what, stands in the body.
@@ -209,11 +211,12 @@ fn wish(view: View, method: &Method, path: &str, told: &Parameters) -> Result<Wi
             ("GET", told.only(&[Name::Lang, Name::Since, Name::Open, Name::Follow]).map(|()| Wish::Incidents(told.incidents)))
         }
         "/v1/incidents/comments" => ("POST", told.only(&[Name::Lang]).map(|()| Wish::Remark)),
+        "/v1/changes" => ("GET", told.only(&[Name::Lang]).map(|()| Wish::Changes)),
         "/v1/grants" if method == Method::POST => ("POST", told.only(&[Name::Lang]).map(|()| Wish::Order)),
         "/v1/grants" => ("GET", told.only(&[Name::Lang]).map(|()| Wish::Grants)),
         _ => return Err(Refusal::NotFound),
     };
-    if view == View::Clerk && path != "/v1/status" {
+    if view == View::Clerk && !matches!(path, "/v1/status" | "/v1/changes") {
         return Err(Refusal::NotForEverybody);
     }
     if method.as_str() == allowed { wish } else { Err(Refusal::Method(allowed)) }
@@ -347,7 +350,8 @@ mod tests {
     }
 
     #[test]
-    fn everybody_sees_the_status_and_nothing_else() {
+    fn everybody_sees_the_status_and_when_it_changes_and_nothing_else() {
+        assert_eq!(get(View::Clerk, "/v1/changes"), Ok(Wish::Changes));
         assert_eq!(get(View::Clerk, "/v1/status"), Ok(Wish::Ask(Question::Status(View::Clerk))));
         for target in ["/v1/diagnosis", "/v1/world?fresh=1", "/v1/incidents", "/v1/incidents?follow=1", "/metrics", "/v1/grants"] {
             assert_eq!(get(View::Clerk, target), Err(Refusal::NotForEverybody), "{target}");

@@ -46,6 +46,16 @@ pub enum Isolation {
 }
 
 impl Isolation {
+    /// The name in JSON.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Intact => "intact",
+            Self::Suspect => "suspect",
+            Self::Broken => "broken",
+            Self::Unknown => "unknown",
+        }
+    }
+
     /// With what watchers have found and is still so: it outweighs what one look at the routes can say. A finding below critical, whatever
     /// lowered it, points outward and no more; a look-alike of the internet is not the internet.
     #[must_use]
@@ -97,6 +107,18 @@ pub enum LayerState {
     Unknown,
     /// Not there, not needed, or beyond the break.
     Skipped,
+}
+
+impl LayerState {
+    /// The name in JSON.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+            Self::Skipped => "skipped",
+        }
+    }
 }
 
 /// How sure a verdict is.

@@ -31,6 +31,20 @@ pub(super) enum Kind {
     Unclear,
 }
 
+impl Kind {
+    /// The name by which a page tells it to programs.
+    pub(super) fn code(self) -> &'static str {
+        match self {
+            Self::Fine => "fine",
+            Self::Degraded => "degraded",
+            Self::Hindered => "hindered",
+            Self::Cut => "cut",
+            Self::NotConfigured => "not-configured",
+            Self::Unclear => "unclear",
+        }
+    }
+}
+
 impl<'a> Answer<'a> {
     pub(super) fn of(diagnosis: &'a Diagnosis, facing: &'a Facing) -> Self {
         let wrong = diagnosis.verdicts.iter().filter(|verdict| verdict.severity > Severity::Info);

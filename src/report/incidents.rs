@@ -24,11 +24,7 @@ pub fn render_incidents(records: &[Record], lost: &[IncidentId], left_out: bool,
         page.paragraph("", lang.pick("更早的没有列出。", "Older ones are left out."), Ink::Dim);
     }
     for (record, body) in incidents {
-        let end = match body.incident.phase {
-            Phase::Resolved => End::Known,
-            _ if lost.contains(&body.incident.id) => End::Lost,
-            Phase::Opened | Phase::Updated => End::Open,
-        };
+        let end = End::of(body.incident.phase, lost.contains(&body.incident.id));
         page.paragraph("- ", &incident(record, body, end, now, lang), if end == End::Open { Ink::Bad } else { Ink::Plain });
         for comment in &body.comments {
             page.paragraph("  ", &statement(comment, now, lang), Ink::Plain);
@@ -52,7 +48,7 @@ pub fn record_line(record: &Record, now: &Zoned, lang: Lang) -> String {
 
 /// Whether it is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
+pub(super) enum End {
     /// It is not.
     Open,
     /// It is, since its last record.
@@ -61,8 +57,19 @@ enum End {
     Lost,
 }
 
+impl End {
+    /// `lost`: its part of the log was lost before it ended.
+    pub(super) fn of(phase: Phase, lost: bool) -> Self {
+        match phase {
+            Phase::Resolved => Self::Known,
+            Phase::Opened | Phase::Updated if lost => Self::Lost,
+            Phase::Opened | Phase::Updated => Self::Open,
+        }
+    }
+}
+
 /// From when to when, what, where.
-fn incident(record: &Record, body: &IncidentBody, end: End, now: &Zoned, lang: Lang) -> String {
+pub(super) fn incident(record: &Record, body: &IncidentBody, end: End, now: &Zoned, lang: Lang) -> String {
     let card = &body.incident;
     let since = clock(card.since.wall, now, "%Y-%m-%d %H:%M");
     let (until, seconds) = match end {
@@ -91,7 +98,7 @@ fn incident(record: &Record, body: &IncidentBody, end: End, now: &Zoned, lang: L
 }
 
 /// What the shop said, and when.
-fn statement(comment: &Comment, now: &Zoned, lang: Lang) -> String {
+pub(super) fn statement(comment: &Comment, now: &Zoned, lang: Lang) -> String {
     let (when, text) = (clock(comment.at.wall, now, "%m-%d %H:%M"), clean(&comment.text));
     lang.pick(format!("本单位说明（{when}）：{text}"), format!("Statement of the institution ({when}): {text}"))
 }

@@ -10,6 +10,7 @@ mod html;
 mod incidents;
 mod json;
 mod open;
+pub mod page;
 mod progress;
 mod sent;
 mod status;

@@ -41,7 +41,7 @@ struct Branch {
 }
 
 /// The section with the drawing; nothing when there is no path.
-pub(super) fn section(diagnosis: &Diagnosis, lang: Lang) -> Markup {
+pub(in crate::report) fn section(diagnosis: &Diagnosis, lang: Lang) -> Markup {
     if diagnosis.path.is_empty() {
         return html! {};
     }
@@ -143,14 +143,16 @@ fn draw_row(row: &Row<'_>, worse: bool, lang: Lang) -> Markup {
         LayerState::Skipped => ("dim", catalogue::state(item.state, lang)),
     };
     html! {
-        @if row.breaks {
-            rect.here x="1" y=(row.top.saturating_sub(1)) width=(WIDTH - 2) height=(height(row).saturating_sub(2)) rx="5" {}
-        }
-        (mark(item.state, worse, tone, middle(row)))
-        text.name x=(WORDS) y=(base) { (catalogue::layer(item.layer, lang)) }
-        text class={ "word " (tone) } x=(END) y=(base) { (word) }
-        @for (i, line) in (0_u32..).zip(&row.lines) {
-            text.fact x=(WORDS) y=(base + LINE * (i + 1)) { (line) }
+        g data-layer=(item.layer.code()) data-state=(item.state.code()) data-broken=[row.breaks.then(|| item.layer.code())] {
+            @if row.breaks {
+                rect.here x="1" y=(row.top.saturating_sub(1)) width=(WIDTH - 2) height=(height(row).saturating_sub(2)) rx="5" {}
+            }
+            (mark(item.state, worse, tone, middle(row)))
+            text.name x=(WORDS) y=(base) { (catalogue::layer(item.layer, lang)) }
+            text class={ "word " (tone) } x=(END) y=(base) { (word) }
+            @for (i, line) in (0_u32..).zip(&row.lines) {
+                text.fact x=(WORDS) y=(base + LINE * (i + 1)) { (line) }
+            }
         }
     }
 }

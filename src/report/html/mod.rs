@@ -4,7 +4,7 @@
 //! on a screen and are open on paper (printed from a second copy, because no style can open a fold in every browser). The template
 //! escapes every value; a policy in the head forbids scripts, forms and loading, and allows this one style sheet by its digest.
 
-mod drawing;
+pub(super) mod drawing;
 
 use super::answer::{Answer, Kind};
 use super::text::{self, clean};
@@ -14,7 +14,7 @@ use crate::model::{Blind, Diagnosis, Isolation, Severity, Subject, Verdict};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// The style sheet. Its digest stands in [`POLICY`].
-const STYLE: &str = include_str!("page.css");
+pub(super) const STYLE: &str = include_str!("page.css");
 
 /// What the page may do: be styled by [`STYLE`], nothing else.
 const POLICY: &str =
@@ -61,13 +61,8 @@ fn title(facing: &Facing, lang: Lang) -> String {
 }
 
 fn head(answer: &Answer<'_>, facing: &Facing, lang: Lang) -> Markup {
-    let tone = match answer.kind {
-        Kind::Fine => "good",
-        Kind::Degraded | Kind::Hindered | Kind::NotConfigured | Kind::Unclear => "warn",
-        Kind::Cut => "bad",
-    };
     html! {
-        header class=(tone) {
+        header class=(tone(answer.kind)) {
             h1 { (clean(&text::first(answer, lang))) }
             p { (clean(&text::act(answer, facing, lang))) }
             p { (clean(&text::call(answer, facing, lang))) }
@@ -75,6 +70,15 @@ fn head(answer: &Answer<'_>, facing: &Facing, lang: Lang) -> Markup {
                 p { (clean(&text)) }
             }
         }
+    }
+}
+
+/// The tone of the first lines. They say the same in words.
+pub(super) fn tone(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Fine => "good",
+        Kind::Degraded | Kind::Hindered | Kind::NotConfigured | Kind::Unclear => "warn",
+        Kind::Cut => "bad",
     }
 }
 
@@ -120,7 +124,7 @@ fn watched(facing: &Facing, lang: Lang) -> Markup {
 }
 
 /// The arguments: folded on a screen, open on paper.
-fn fold(answer: &Answer<'_>, facing: &Facing, lang: Lang) -> Markup {
+pub(super) fn fold(answer: &Answer<'_>, facing: &Facing, lang: Lang) -> Markup {
     if answer.candidates.is_empty() && answer.beside.is_empty() {
         return html! {};
     }
@@ -180,7 +184,7 @@ fn named(subject: &Subject, lang: Lang) -> String {
 }
 
 /// What is no fault, and what could not be seen.
-fn remarks(diagnosis: &Diagnosis, lang: Lang) -> Markup {
+pub(super) fn remarks(diagnosis: &Diagnosis, lang: Lang) -> Markup {
     let notes = text::note_lines(diagnosis, lang);
     html! {
         @if !notes.is_empty() {

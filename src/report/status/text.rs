@@ -99,21 +99,8 @@ fn about(page: &mut Page, status: &Status, agent: &Agent, lang: Lang) {
         ),
     };
     page.paragraph("  - ", &line, Ink::Plain);
-    let (words, ink) = log(agent, lang);
-    page.paragraph("  - ", &words, ink);
-    for sink in &agent.sinks {
-        let ink = if sink.trouble.is_some() || sink.lacks.is_some() { Ink::Warn } else { Ink::Plain };
-        page.paragraph("  - ", &shipped(sink, lang), ink);
-    }
-    if let Some(key) = &agent.key {
-        page.paragraph("  - ", &lang.pick(format!("签名密钥：{key}"), format!("Signing key: {key}")), Ink::Plain);
-    }
-    if let Some(trouble) = &agent.config_trouble {
-        page.paragraph("  - ", trouble, Ink::Warn);
-    }
-    for watcher in agent.watchers.iter().filter(|watcher| !watcher.sees) {
-        let because = watcher.because.as_deref().unwrap_or_default();
-        page.paragraph("  - ", &format!("{}{}{because}", watcher.name, lang.pick("：", ": ")), Ink::Warn);
+    for (words, ink) in own(agent, lang) {
+        page.paragraph("  - ", &words, ink);
     }
     if !agent.blind.is_empty() {
         page.paragraph("  - ", lang.pick("看不到的：", "Not seen:"), Ink::Plain);
@@ -121,6 +108,31 @@ fn about(page: &mut Page, status: &Status, agent: &Agent, lang: Lang) {
             page.paragraph("    - ", &format!("{}{}{}", gap.what, lang.pick("：", ": "), gap.because), Ink::Dim);
         }
     }
+}
+
+/// The log, the sinks, the key, the configuration, and what nobody watches: a sentence or two each.
+fn own(agent: &Agent, lang: Lang) -> Vec<(String, Ink)> {
+    let mut lines = vec![log(agent, lang)];
+    for sink in &agent.sinks {
+        let ink = if sink.trouble.is_some() || sink.lacks.is_some() { Ink::Warn } else { Ink::Plain };
+        lines.push((shipped(sink, lang), ink));
+    }
+    if let Some(key) = &agent.key {
+        lines.push((lang.pick(format!("签名密钥：{key}"), format!("Signing key: {key}")), Ink::Plain));
+    }
+    if let Some(trouble) = &agent.config_trouble {
+        lines.push((trouble.clone(), Ink::Warn));
+    }
+    for watcher in agent.watchers.iter().filter(|watcher| !watcher.sees) {
+        let because = watcher.because.as_deref().unwrap_or_default();
+        lines.push((format!("{}{}{because}", watcher.name, lang.pick("：", ": ")), Ink::Warn));
+    }
+    lines
+}
+
+/// The same for a page.
+pub(in crate::report) fn own_lines(agent: &Agent, lang: Lang) -> Vec<String> {
+    own(agent, lang).into_iter().map(|(words, _)| words).collect()
 }
 
 fn log(agent: &Agent, lang: Lang) -> (String, Ink) {

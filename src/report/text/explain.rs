@@ -169,11 +169,16 @@ fn argue(page: &mut Page, lead: &str, origin: Origin, facing: &Facing, lang: Lan
     );
     let indent = " ".repeat(lead.width());
     page.paragraph(&indent, text.plain, Ink::Plain);
-    let parties: Vec<_> = origin.parties().iter().map(|party| side(*party, facing, lang)).collect();
-    let waits = origin.parties().first() == Some(&Party::Nobody);
-    let parties = parties.join(if waits { lang.pick("；要问就找", "; to ask: ") } else { lang.pick("；再找", "; then ") });
+    let parties = parties(origin, facing, lang);
     page.paragraph(&indent, &format!("{}{parties}{}", lang.pick("谁来办：", "Who acts: "), lang.pick("。", ".")), Ink::Plain);
     page.paragraph(&indent, &format!("{}{}", lang.pick("可以说：", "Say: "), quoted(text.say, lang)), Ink::Plain);
+}
+
+/// Who acts on an origin, in order.
+pub(in crate::report) fn parties(origin: Origin, facing: &Facing, lang: Lang) -> String {
+    let parties: Vec<_> = origin.parties().iter().map(|party| side(*party, facing, lang)).collect();
+    let waits = origin.parties().first() == Some(&Party::Nobody);
+    parties.join(if waits { lang.pick("；要问就找", "; to ask: ") } else { lang.pick("；再找", "; then ") })
 }
 
 /// Nothing similar is known: the network, that, and what is known.
@@ -283,7 +288,12 @@ fn network_first(page: &mut Page, network: Option<&Network>, lang: Lang) {
     };
     page.paragraph("", &source, Ink::Dim);
     page.blank();
-    let lead = match network.connected {
+    page.paragraph("", network_lead(network.connected, lang), Ink::Plain);
+}
+
+/// What the state of the network means for what follows.
+pub(in crate::report) fn network_lead(connected: Option<bool>, lang: Lang) -> &'static str {
+    match connected {
         Some(true) => lang.pick(
             "网络没有问题，屏幕上的提示多半另有来由：",
             "The network is not the reason; what the screen says most likely has another:",
@@ -296,8 +306,7 @@ fn network_first(page: &mut Page, network: Option<&Network>, lang: Lang) {
             "网络通不通还说不准。确定是通的，下面的来由才对得上。",
             "Whether the network works is not known. The reasons below hold only where it does.",
         ),
-    };
-    page.paragraph("", lead, Ink::Plain);
+    }
 }
 
 /// Hours, minutes and seconds of an RFC 3339 time.

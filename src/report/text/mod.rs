@@ -14,6 +14,7 @@ use super::{Facing, Help, Style};
 use crate::catalogue::{self, Lang};
 use crate::model::{Diagnosis, Isolation, NoteCode};
 pub use explain::{explain_cause, explain_finding, explain_list, explain_origin, explain_symptoms, explain_unknown, list_symptoms};
+pub(in crate::report) use explain::{network_lead, parties};
 pub(in crate::report) use head::{act, call, contact, first, queue};
 pub(in crate::report) use page::{Ink, Page, clean, wrap};
 pub(in crate::report) use path::{centres, draw, fact, stands_there, worsened};

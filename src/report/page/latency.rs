@@ -1,0 +1,108 @@
+//! A small plot for each part of the way: how long it took to answer in the last 24 hours. The band reaches from the shortest to the longest
+//! time of each ten minutes, the line is the mean; a stretch in which it did not answer is marked at the foot.
+
+use super::history::{History, SLOT_MS, SLOTS, Slot};
+use super::standing::part;
+use crate::catalogue::Lang;
+use crate::model::{Chain, Layer};
+use crate::report::text::milliseconds;
+use maud::{Markup, html};
+use std::collections::VecDeque;
+use std::fmt::Write;
+
+/// Units of a plot: across one a slot, down from the longest time.
+const HIGH: f64 = 60.0;
+
+/// All plots; nothing where nothing told a time.
+pub(super) fn section(history: &History, now_ms: u64, lang: Lang) -> Markup {
+    let rows: Vec<_> = history.rows().filter(|(.., row)| row.iter().any(|slot| slot.mean().is_some())).collect();
+    html! {
+        @if !rows.is_empty() {
+            section.wide #latency {
+                h2 { (lang.pick("最近 24 小时各段的应答时间", "Time to answer in the last 24 hours")) }
+                p.key { (lang.pick(
+                    "线是每十分钟的平均，浅色是最快到最慢；下面的粗线段是没有应答的时候。",
+                    "The line is the mean of ten minutes, the band reaches from the shortest to the longest; a thick stroke at the foot: no answer.",
+                )) }
+                div.plots { @for (chain, layer, row) in rows { (plot(chain, layer, row, now_ms / SLOT_MS, lang)) } }
+            }
+        }
+    }
+}
+
+fn plot(chain: &Chain, layer: Layer, row: &VecDeque<Slot>, now: u64, lang: Lang) -> Markup {
+    let most = row.iter().filter(|slot| slot.mean().is_some()).map(|slot| slot.most).fold(0.1, f64::max);
+    let last = row.iter().rev().find_map(Slot::mean).unwrap_or_default();
+    let failed = row.iter().filter(|slot| slot.failed).count();
+    let name = part(chain, layer, lang);
+    let (last, top) = (milliseconds(last, lang), milliseconds(most, lang));
+    let mut said = lang.pick(format!("现在 {last}，最慢 {top}"), format!("now {last}, longest {top}"));
+    if failed > 0 {
+        said += &lang.pick(format!("，{failed} 段没有应答"), format!("; no answer in {failed} of the stretches"));
+    }
+    let drawn = Drawn::of(row, now, most);
+    html! {
+        figure {
+            figcaption { strong { (name) } " " span { (said) } }
+            svg.plot viewBox={ "0 0 " (SLOTS) " " (HIGH) } preserveAspectRatio="none" role="img" aria-label=(format!("{name}{}{said}", lang.pick("：", ": "))) {
+                path.band d=(drawn.band) {}
+                path.line d=(drawn.line) {}
+                path.gone d=(drawn.gone) {}
+            }
+        }
+    }
+}
+
+/// The three paths of a plot.
+#[derive(Debug, Default)]
+struct Drawn {
+    band: String,
+    line: String,
+    gone: String,
+}
+
+impl Drawn {
+    fn of(row: &VecDeque<Slot>, now: u64, most: f64) -> Self {
+        let mut drawn = Self::default();
+        let mut before = None;
+        for slot in row {
+            let Some(x) = (slot.number + SLOTS).checked_sub(now + 1).filter(|x| *x < SLOTS) else { continue };
+            let y = |ms: f64| (HIGH - 3.0 - ms / most * (HIGH - 6.0)).round();
+            if let Some(mean) = slot.mean() {
+                let (top, foot) = (y(slot.most), y(slot.least));
+                let _ = write!(drawn.band, "M{x} {foot}V{top}h1V{foot}z");
+                let step = if before == Some(x) { 'L' } else { 'M' };
+                let _ = write!(drawn.line, "{step}{x} {0}h1", y(mean));
+                before = Some(x + 1);
+            }
+            if slot.failed {
+                let _ = write!(drawn.gone, "M{x} {}h1", HIGH - 1.0);
+            }
+        }
+        drawn
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{LayerState, PathItem, Subject};
+
+    #[test]
+    fn a_gap_breaks_the_line_and_a_failure_is_marked() {
+        let item =
+            |state, ms| PathItem { chain: Chain::Local, layer: Layer::Gateway, subject: Subject::Terminal, state, fact: String::new(), ms };
+        let mut history = History::default();
+        for (slot, state, ms) in
+            [(0, LayerState::Ok, Some(1.0)), (1, LayerState::Ok, Some(2.0)), (5, LayerState::Ok, Some(2.0)), (6, LayerState::Failed, None)]
+        {
+            history.take(slot * SLOT_MS, &[item(state, ms)]);
+        }
+        let (.., row) = history.rows().next().expect("a row");
+        let drawn = Drawn::of(row, 6, 2.0);
+        assert_eq!(drawn.line, "M137 30h1L138 3h1M142 3h1");
+        assert_eq!(drawn.gone, "M143 59h1");
+        let text = section(&history, 6 * SLOT_MS, Lang::En).into_string();
+        assert!(text.contains("now 2.0 ms, longest 2.0 ms; no answer in 1 of the stretches"), "{text}");
+    }
+}

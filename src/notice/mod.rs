@@ -221,7 +221,7 @@ impl Teller {
             let about = |known: &&mut Known| known.subject.topic == topic && known.over_ms.is_none();
             let (mut fresh, mut older) = (false, false);
             for known in self.known.iter_mut().filter(about) {
-                (fresh, older) = (fresh | !known.told, older | known.told);
+                if known.told { older = true } else { fresh = true }
                 known.told = true;
             }
             // What was told a moment ago is amended instead.

@@ -7,12 +7,14 @@ use std::process::Command;
 use tempfile::TempDir;
 
 /// What both packages hold beside directories, man pages and what their kind alone has: mode and path.
-const BOTH: [(&str, &str); 18] = [
+const BOTH: [(&str, &str); 20] = [
     ("-rw-r--r--", "/etc/isonet/isonet.toml"),
     ("-rwxr-xr-x", "/usr/bin/isonet"),
     ("-rw-r--r--", "/usr/lib/systemd/catalog/isonet.catalog"),
     ("-rw-r--r--", "/usr/lib/systemd/catalog/isonet.zh_CN.catalog"),
+    ("-rw-r--r--", "/usr/lib/systemd/user/isonet-notify.service"),
     ("-rw-r--r--", "/usr/lib/sysusers.d/isonet.conf"),
+    ("-rw-r--r--", "/usr/share/applications/isonet.desktop"),
     ("-rw-r--r--", "/usr/share/bash-completion/completions/isonet"),
     ("-rw-r--r--", "/usr/share/doc/isonet/README.md"),
     ("-rw-r--r--", "/usr/share/doc/isonet/README.zh-CN.md"),

@@ -72,8 +72,9 @@ const VALUES: &[(&str, &str, u32)] = &[
 /// Passed over by releases that do not know them, which the unit says itself.
 const PASSED_OVER: [&str; 2] = ["RestrictSUIDSGID", "ProtectKernelLogs"];
 
-const FILES: [(&str, &str); 3] = [
+const FILES: [(&str, &str); 4] = [
     ("isonet.service", include_str!("../../systemd/isonet.service")),
+    ("isonet-notify.service", include_str!("../../systemd/user/isonet-notify.service")),
     ("isonet-netadmin.conf", include_str!("../../systemd/isonet-netadmin.conf")),
     ("isonet-audit.conf", include_str!("../../systemd/isonet-audit.conf")),
 ];

@@ -67,14 +67,14 @@ impl Desktop {
     /// Ends once somebody shows notices; waits without waking up.
     pub(super) async fn shown(&mut self) {
         if self.shown.wait_for(|shown| *shown).await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 
     /// Ends once nobody does.
     pub(super) async fn not_shown(&mut self) {
         if self.shown.wait_for(|shown| !*shown).await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
         self.can = None;
     }

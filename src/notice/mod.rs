@@ -218,10 +218,15 @@ impl Teller {
             if topic == Topic::Settlement && seen.connected == Some(true) {
                 continue;
             }
-            let about = |known: &&mut Known| known.subject.topic == topic && known.over_ms.is_none();
+            // What was over a moment ago and is open under another name is hardly news.
+            let about = |known: &&mut Known| known.subject.topic == topic;
             let (mut fresh, mut older) = (false, false);
             for known in self.known.iter_mut().filter(about) {
-                if known.told { older = true } else { fresh = true }
+                if known.told {
+                    older = true
+                } else {
+                    fresh = true
+                }
                 known.told = true;
             }
             // What was told a moment ago is amended instead.

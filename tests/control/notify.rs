@@ -31,7 +31,7 @@ fn can_show() -> bool {
     if !can_stage() || !others_can_run() {
         return false;
     }
-    for program in ["dunst", "Xvfb", "dbus-daemon"] {
+    for program in ["dunst", "Xvfb", "dbus-daemon", "dbus-send"] {
         // Each of them ends after these words, whatever it makes of them.
         if Command::new(program).arg("--help").output().is_err() {
             println!("SKIPPED: `{program}` is not installed");
@@ -128,6 +128,14 @@ impl Session {
     fn wait_for(&self, many: usize, patience: Duration) -> Vec<Printed> {
         let enough = || Some(self.printed()).filter(|printed| printed.len() >= many);
         wait_for(&format!("{many} notices"), patience, enough)
+    }
+
+    fn owned(&self, name: &str) -> bool {
+        let mut ask = users("dbus-send", self.dir.path());
+        ask.args(["--session", "--print-reply=literal", "--dest=org.freedesktop.DBus", "/", "org.freedesktop.DBus.NameHasOwner"]);
+        let told =
+            ask.arg(format!("string:{name}")).env("DBUS_SESSION_BUS_ADDRESS", self.address()).stdout(Stdio::piped()).output().unwrap();
+        String::from_utf8_lossy(&told.stdout).contains("true")
     }
 
     /// How many stand on the screen.
@@ -272,7 +280,7 @@ fn a_staged_day_shows_exactly_the_notices_it_should() {
     let short: Vec<(&str, &str)> = told.iter().map(|it| (it.summary.as_str(), it.body.as_str())).collect();
     assert_eq!(short[0], ("You cannot settle now", "title of link.no-carrier.\nDo this first: push the cable in."));
     assert_eq!(short[1].0, "title of usb.storage");
-    assert!(short[1].1.contains("stick") || !short[1].1.is_empty(), "{short:?}");
+    assert!(!short[1].1.is_empty(), "the one thing to do: {short:?}");
     assert!(short[2].0.starts_with("<b>a</b> & <img") && !short[2].0.contains(['\u{1b}', '\n', '\u{202e}']), "{short:?}");
     assert_eq!(short.len(), 3, "{short:?}");
     let quiet: Vec<_> = session.printed().into_iter().filter(|it| it.urgency != "NORMAL").collect();
@@ -281,7 +289,7 @@ fn a_staged_day_shows_exactly_the_notices_it_should() {
 }
 
 #[test]
-fn a_real_outage_is_told_and_its_recovery_takes_its_place() {
+fn a_real_outage_that_comes_back_is_told_once() {
     if !can_show() {
         return;
     }
@@ -296,7 +304,7 @@ fn a_real_outage_is_told_and_its_recovery_takes_its_place() {
         ground.cable("up");
         wait_for("its end", SOON, || ground.status()["open_incidents"].as_array().filter(|open| open.is_empty()).map(drop));
     }
-    // The second is the same again, so it is believed to be over only after five minutes: a daemon that looks anew says it is another.
+    // The second came before the end of the first was believed, so it is the same.
     let told: Vec<_> = session.printed().into_iter().filter(|it| it.urgency == "NORMAL").collect();
     assert_eq!(told.len(), 1, "{told:#?}");
     assert_eq!(told[0].summary, "You cannot settle now");
@@ -326,11 +334,14 @@ fn a_real_recovery_is_told_once_it_has_lasted() {
     assert_eq!(session.standing(), 1);
 }
 
-/// How often a process gave up the processor.
+/// How often the threads of a process gave up the processor.
 fn switches(ours: &Ours) -> u64 {
-    let text = fs::read_to_string(format!("/proc/{}/status", ours.0.id())).unwrap();
-    let line = text.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")).unwrap();
-    line.trim().parse().unwrap()
+    let threads = fs::read_dir(format!("/proc/{}/task", ours.0.id())).unwrap().flatten();
+    let one = |text: String| {
+        let line = text.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")).unwrap();
+        line.trim().parse::<u64>().unwrap()
+    };
+    threads.filter_map(|thread| fs::read_to_string(thread.path().join("status")).ok()).map(one).sum()
 }
 
 #[test]
@@ -347,6 +358,7 @@ fn without_a_desktop_it_is_quiet() {
     // A bus on which nobody shows notices: it sleeps.
     let mut session = Session::new();
     let mut notify = session.notify(&played.config());
+    wait_for("one that tells this session", SOON, || session.owned("io.github.isonet.Notify").then_some(()));
     let mut before = 0;
     wait_for("sleep", SOON, || {
         let was = std::mem::replace(&mut before, switches(&notify));
@@ -355,6 +367,8 @@ fn without_a_desktop_it_is_quiet() {
     });
     thread::sleep(Duration::from_secs(3));
     assert_eq!(switches(&notify), before, "it was awake while there is nothing to do");
+    let memory = fs::read_to_string(format!("/proc/{}/status", notify.0.id())).unwrap();
+    println!("{:?}", memory.lines().filter(|line| line.starts_with("Rss") || line.starts_with("VmHWM")).collect::<Vec<_>>());
     assert_eq!(played.came(), 0, "nobody asks on behalf of nobody");
     // A second one leaves it to the first.
     let mut second = session.notify(&played.config());
@@ -401,9 +415,15 @@ fn page(config: &Path, dir: &Path, with_opener: bool) -> (Option<i32>, String, S
         fs::write(bin.join("xdg-open"), script).unwrap();
         fs::set_permissions(bin.join("xdg-open"), PermissionsExt::from_mode(0o755)).unwrap();
     }
-    let mut command = users(isonet(), dir);
-    // What is found in no other place of this machine.
-    command.env("PATH", &bin).env("XDG_RUNTIME_DIR", dir).arg("--config").arg(config).args(["--lang", "en", "page"]);
+    let mut command = users("env", dir);
+    // Nothing else that opens pages is found.
+    command
+        .arg(format!("PATH={}", bin.display()))
+        .arg(format!("XDG_RUNTIME_DIR={}", dir.display()))
+        .arg(isonet())
+        .arg("--config")
+        .arg(config)
+        .args(["--lang", "en", "page"]);
     let ran = Command::output(command.stderr(Stdio::piped())).unwrap();
     let opened = fs::read_to_string(dir.join("opened")).unwrap_or_default();
     (ran.status.code(), opened, String::from_utf8_lossy(&ran.stderr).into_owned())

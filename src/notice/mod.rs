@@ -223,9 +223,9 @@ impl Teller {
             let (mut fresh, mut older) = (false, false);
             for known in self.known.iter_mut().filter(about) {
                 if known.told {
-                    older = true
+                    older = true;
                 } else {
-                    fresh = true
+                    fresh = true;
                 }
                 known.told = true;
             }

@@ -437,9 +437,8 @@ fn the_launcher_opens_the_page_of_a_service_that_answers_and_else_one_look() {
     let played = Played::new(&status(true, "intact", &[]));
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let at = listener.local_addr().unwrap();
-    let mut config = fs::read_to_string(played.config()).unwrap();
-    config += &format!("[web]\nlisten = \"{at}\"\n");
-    fs::write(played.config(), config).unwrap();
+    let config = fs::read_to_string(played.config()).unwrap();
+    fs::write(played.config(), format!("{config}[web]\nlisten = \"{at}\"\n")).unwrap();
     thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
             let mut asked = [0; 1024];

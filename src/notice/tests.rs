@@ -264,6 +264,13 @@ fn a_daemon_that_starts_anew_neither_ends_nor_opens_anything() {
     assert_eq!(day.said(), [""; 0]);
     day.at(1000, &well()).stays(QUIET.as_secs() * 1000, &well());
     assert_eq!(day.said(), [UP]);
+    // Nor is a stick gone because it has not been looked for yet, and what the record has open is not told before it was looked at.
+    let stick = with(&[incident("a/4", "finding", "usb.storage", "low")]);
+    day.at(0, &stick).at(5000, &starting).stays(10 * MINUTE, &starting).at(10 * MINUTE, &starting).at(0, &stick);
+    assert_eq!(day.said(), [STICK]);
+    let mut day = Day::before_login();
+    day.at(0, &Seen { looked_at: None, connected: None, ..cut(&[outage("a/1")]) }).at(5000, &well());
+    assert_eq!(day.said(), [""; 0]);
 }
 
 #[test]

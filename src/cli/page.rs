@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// As long as a look by hand takes at most.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// What opens a page, the desktop's own choice first.
-const OPENERS: [&str; 3] = ["xdg-open", "sensible-browser", "x-www-browser"];
+const OPENERS: [&str; 2] = ["xdg-open", "x-www-browser"];
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -119,8 +119,8 @@ fn open(target: &str, lang: Lang) -> Result<(), u8> {
     }
     let target = clean(target);
     complain(&lang.pick(
-        format!("isonet: 这里没有能打开网页的程序（找过 xdg-open）。请在浏览器里打开：{target}"),
-        format!("isonet: nothing here opens a page (xdg-open was tried). Open this in a browser: {target}"),
+        format!("isonet: 这里没有能打开网页的程序（找过 xdg-open、x-www-browser）。请在浏览器里打开：{target}"),
+        format!("isonet: nothing here opens a page (xdg-open and x-www-browser were tried). Open this in a browser: {target}"),
     ));
     Err(IO)
 }

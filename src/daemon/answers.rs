@@ -1,6 +1,6 @@
 //! What clients are told, made from what the loop holds: at most once per change, and only when somebody asks.
 
-use super::control::{Asked, Freshness, Question};
+use super::control::{Asked, Control, Freshness, Question};
 use super::metrics::{self, Gauges};
 use super::recorder::Recorder;
 use super::tally::Tally;
@@ -8,7 +8,8 @@ use crate::catalogue::{self, Lang};
 use crate::incident::Engine;
 use crate::infer::World;
 use crate::model::{self, Blind, IncidentKind};
-use crate::report::{self, Agent, Facing, LogHealth, LogState, OpenIncident, Standing, Status, Watcher};
+use crate::report::page::{self, History};
+use crate::report::{self, Agent, Facing, LogHealth, LogState, OpenIncident, Standing, Status, View, Watcher};
 use crate::spool::State;
 use crate::sys::clock;
 use crate::watch::Watchers;
@@ -39,6 +40,10 @@ pub struct Held<'a> {
     pub hears_network: bool,
     /// Changes of the configuration's files are noticed.
     pub sees_files: bool,
+    /// Times of the last day.
+    pub history: &'a History,
+    /// Where the page is served.
+    pub control: &'a Control,
 }
 
 /// What has to happen now.
@@ -84,7 +89,11 @@ impl Answers {
                 }
                 Next::Round
             }
-            Question::Status(_) | Question::Diagnosis(Freshness::Latest) | Question::World(Freshness::Latest) | Question::Metrics => {
+            Question::Status(_)
+            | Question::Page(_)
+            | Question::Diagnosis(Freshness::Latest)
+            | Question::World(Freshness::Latest)
+            | Question::Metrics => {
                 self.answer(asked, held);
                 Next::Nothing
             }
@@ -114,7 +123,7 @@ fn latest(question: Question) -> Question {
     match question {
         Question::Diagnosis(_) => Question::Diagnosis(Freshness::Latest),
         Question::World(_) => Question::World(Freshness::Latest),
-        Question::Status(_) | Question::Metrics => question,
+        Question::Status(_) | Question::Page(_) | Question::Metrics => question,
     }
 }
 
@@ -122,6 +131,7 @@ impl Held<'_> {
     fn document(&self, question: Question, lang: Lang) -> Option<Bytes> {
         let text = match question {
             Question::Status(view) => json(&Status::of(&self.standing(lang), view, self.facing, lang)),
+            Question::Page(view) => self.page(view, lang),
             Question::Diagnosis(_) => {
                 let facing = Facing { open: Some(self.open(lang)), ..self.facing.clone() };
                 report::to_json(self.engine.latest()?, &facing, lang)
@@ -140,8 +150,27 @@ impl Held<'_> {
         open.map(|incident| OpenIncident::of(incident, self.recorder.name(incident.key), self.started, lang)).collect()
     }
 
+    fn page(&self, view: View, lang: Lang) -> String {
+        let now = clock::stamp();
+        let page = page::Now {
+            latest: self.engine.latest(),
+            open: &self.open(lang),
+            agent: &self.agent(lang),
+            history: self.history,
+            facing: self.facing,
+            view,
+            now: &now.wall.to_zoned(self.facing.at.time_zone().clone()),
+            now_ms: now.boottime_ms,
+        };
+        page::standing(&page, lang)
+    }
+
     fn standing(&self, lang: Lang) -> Standing<'_> {
-        let agent = Agent {
+        Standing { latest: self.engine.latest(), open: self.open(lang), agent: self.agent(lang) }
+    }
+
+    fn agent(&self, lang: Lang) -> Agent {
+        Agent {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             started: self.started.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
@@ -153,13 +182,13 @@ impl Held<'_> {
             watchers: self.watchers(lang),
             sinks: self.recorder.sinks(&clock::stamp()),
             blind: Vec::new(),
-        };
-        Standing { latest: self.engine.latest(), open: self.open(lang), agent }
+        }
     }
 
     fn watchers(&self, lang: Lang) -> Vec<Watcher> {
         let own = [network(self.hears_network, lang), configuration(self.sees_files, lang)];
-        own.into_iter().chain(self.watchers.blind().map(|(watcher, blind)| of_the_rules(watcher, blind, lang))).collect()
+        let page = self.control.page_trouble(lang).map(|trouble| page_closed(trouble, lang));
+        own.into_iter().chain(page).chain(self.watchers.blind().map(|(watcher, blind)| of_the_rules(watcher, blind, lang))).collect()
     }
 
     fn log(&self, lang: Lang) -> LogHealth {
@@ -227,6 +256,10 @@ fn configuration(sees: bool, lang: Lang) -> Watcher {
                 .to_owned()
         }),
     }
+}
+
+fn page_closed(trouble: String, lang: Lang) -> Watcher {
+    Watcher { what: "page".to_owned(), name: lang.pick("状态页", "The status page").to_owned(), sees: false, because: Some(trouble) }
 }
 
 fn json(document: &impl serde::Serialize) -> String {

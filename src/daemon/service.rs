@@ -21,6 +21,7 @@ use crate::incident::{Effect, Engine, Input};
 use crate::infer::World;
 use crate::model::{AgentEvent, Draft, Goodbye, Outcome, Stamp, Watched, What};
 use crate::report::Facing;
+use crate::report::page::History;
 use crate::sink::Beat;
 use crate::spool::News;
 use crate::sys::netlink::Ear;
@@ -126,6 +127,7 @@ struct Service {
     signals: Signals,
     world: World,
     facing: Facing,
+    history: History,
     anchor_due: Instant,
     alive_due: Option<Instant>,
 }
@@ -160,8 +162,9 @@ impl Service {
             recorder.refuse_configuration();
         }
         let manager = Manager::of_environment();
-        control.serve(recorder.dir(), recorder.head().clone(), orders.lang);
         let facing = facing(&config, &orders, &now);
+        control.serve(recorder.dir(), recorder.head().clone(), &facing, orders.lang);
+        control.listen(config.web.listen);
         let mut watchers = Watchers::begin(watches, clock, &config, &enrolment);
         let grants = Grants::open(&orders.state_dir);
         watchers.regrant(grants.windows());
@@ -179,6 +182,7 @@ impl Service {
             started_ms: now.boottime_ms,
             couriers: recorder.couriers(),
             facing,
+            history: History::default(),
             orders,
             config,
             recorder,
@@ -238,6 +242,7 @@ impl Service {
             Woke::Anchor => {
                 let now = (self.now)();
                 self.recorder.anchor(&now);
+                self.control.again();
                 self.count_grants(&now);
                 self.anchor_due = Instant::now() + ANCHOR_EVERY;
                 // `enroll` is another process, and nobody should have to tell.
@@ -382,6 +387,9 @@ impl Service {
         self.facing.at = now.wall.to_zoned(self.started.time_zone().clone());
         self.facing.took_ms = now.boottime_ms.saturating_sub(began_ms);
         let due = self.advance(input);
+        if let Some(latest) = self.engine.latest() {
+            self.history.take(now.boottime_ms, &latest.path);
+        }
         self.control.changed();
         let wanted = self.engine.counts(began_ms) && self.answer(|answers, held| answers.round_ended(began_ms, held)) == Next::Round;
         if wanted { self.advance(Input::RoundWanted) } else { due }
@@ -399,6 +407,8 @@ impl Service {
             watchers: &self.watchers,
             hears_network: self.ear.hears(),
             sees_files: self.changes.sees(),
+            history: &self.history,
+            control: &self.control,
         };
         answer(&mut self.answers, &held)
     }
@@ -429,6 +439,8 @@ impl Service {
                 self.watchers.reconfigure(&self.config, &enrolment);
                 self.looks.reconfigure(Arc::clone(&self.config), enrolment);
                 self.recorder.reconfigure(&self.orders, &now);
+                self.control.face(&self.facing);
+                self.control.listen(self.config.web.listen);
                 self.control.changed();
                 Some(Box::new(self.orders.loaded.config.clone()))
             }

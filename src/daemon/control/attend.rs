@@ -2,15 +2,16 @@
 
 use super::super::grants::Order;
 use super::follow::{Followers, Lines};
-use super::request::{Refusal, Wish, understand};
-use super::{Asked, Call, Log, Ordered, Question, group, remarks};
+use super::page::{self, Site};
+use super::request::{Refusal, Wish, is_of_page, understand};
+use super::{Asked, Call, Log, Ordered, Question, group, guard, remarks};
 use crate::catalogue::Lang;
 use crate::incident::log::{self, Wanted};
 use crate::report::View;
 use crate::sys::{clock, peer};
 use http_body_util::{BodyExt, Either, Full, Limited};
 use hyper::body::{Body, Bytes, Incoming};
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -20,6 +21,7 @@ use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
@@ -40,8 +42,18 @@ const JSON_LINES: &str = "application/x-ndjson";
 const EVENTS: &str = "text/event-stream";
 const FIGURES: &str = "text/plain; version=0.0.4; charset=utf-8";
 
+/// Where a connection came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Entrance {
+    /// A socket in the file system: the kernel says who it is.
+    File,
+    /// This port of the loopback interface: any page in a browser may be behind it.
+    Port(u16),
+}
+
 /// What all connections of one socket share.
 pub(super) struct House {
+    pub(super) entrance: Entrance,
     pub(super) view: View,
     /// Of texts, unless the client wants another.
     pub(super) lang: Lang,
@@ -52,6 +64,8 @@ pub(super) struct House {
     pub(super) log: Log,
     /// Readers of the log at once.
     pub(super) reading: Rc<Semaphore>,
+    /// What the page needs besides.
+    pub(super) site: Rc<Site>,
 }
 
 /// How far a connection has come.
@@ -69,17 +83,22 @@ pub(super) enum Stage {
 
 /// Who is connected, as the kernel says: it cannot be lied about.
 #[derive(Debug, Clone)]
-struct Peer {
+pub(super) struct Peer {
     uid: Option<u32>,
     groups: Vec<u32>,
 }
 
 impl Peer {
-    fn of(stream: &UnixStream) -> Self {
+    pub(super) fn of(stream: &UnixStream) -> Self {
         let told = stream.peer_cred().ok();
         let mut groups = peer::groups(stream).unwrap_or_default();
         groups.extend(told.map(|told| told.gid()));
         Self { uid: told.map(|told| told.uid()), groups }
+    }
+
+    /// By a port: nobody knows who.
+    pub(super) fn nobody() -> Self {
+        Self { uid: None, groups: Vec::new() }
     }
 
     /// Root, or a member of `isonet-admin`.
@@ -88,12 +107,11 @@ impl Peer {
     }
 }
 
-type Answer = Response<Either<Full<Bytes>, Lines>>;
+pub(super) type Answer = Response<Either<Full<Bytes>, Lines>>;
 
 /// Serves one connection to its end.
-pub(super) async fn attend(stream: UnixStream, house: Rc<House>, stage: Rc<Cell<Stage>>) {
+pub(super) async fn attend(stream: impl AsyncRead + AsyncWrite + Unpin + 'static, peer: Peer, house: Rc<House>, stage: Rc<Cell<Stage>>) {
     let cut_off = Rc::new(Notify::new());
-    let peer = Peer::of(&stream);
     let service = service_fn(|request| {
         let (house, end, stage, peer) = (Rc::clone(&house), Rc::clone(&cut_off), Rc::clone(&stage), peer.clone());
         async move {
@@ -130,7 +148,19 @@ pub(super) async fn attend(stream: UnixStream, house: Rc<House>, stage: Rc<Cell<
 
 async fn respond(house: &House, request: Request<Incoming>, end: Rc<Notify>, stage: &Cell<Stage>, peer: &Peer) -> Answer {
     let (head, body) = request.into_parts();
-    let (wish, lang) = understand(house.view, &head.method, head.uri.path(), head.uri.query(), house.lang);
+    let path = head.uri.path();
+    let view = page::view(house, &head.headers);
+    let (wish, lang) = understand(view, &head.method, path, head.uri.query(), house.lang);
+    let wish = match house.entrance {
+        Entrance::File => wish,
+        Entrance::Port(port) => match guard::check(port, &head.method, &head.uri, &head.headers) {
+            Err(_) => Err(Refusal::Stranger),
+            Ok(()) if is_of_page(path) || path == "/v1/changes" => wish,
+            Ok(()) => Err(Refusal::NotFound),
+        },
+    };
+    // Whoever fills in a form wants words, not JSON.
+    let for_people = matches!(path, "/" | "/symptom" | "/look" | "/statement");
     // Until its body is there, a request is not whole.
     let whole = take_in(body).await;
     stage.set(Stage::Asking);
@@ -150,11 +180,23 @@ async fn respond(house: &House, request: Request<Incoming>, end: Rc<Notify>, sta
             Ok(wanted) => order(house, Some(wanted), peer).await.map(|bytes| answer(JSON, Either::Left(bytes.into()))),
             Err(refusal) => Err(refusal),
         },
+        Ok((Wish::Page(Some(key)), _)) => page::open(house, &key, lang),
+        Ok((Wish::Page(None), _)) => page::page(house, view, lang).await,
+        Ok((Wish::Style, _)) => Ok(page::style()),
+        Ok((Wish::Script, _)) => Ok(page::script()),
+        Ok((Wish::Symptom(asked), _)) => page::symptom(house, &asked, lang).await,
+        Ok((Wish::Look, body)) => page::look(house, &body, lang).await,
+        Ok((Wish::Statement, body)) => page::statement(house, &body, lang).await,
+        Ok((Wish::PageKey, _)) => page::key(house).map(|bytes| answer(JSON, Either::Left(bytes.into()))),
         Ok((Wish::Remark, body)) => remarks::remark(house, &body).await.map(|bytes| answer(JSON, Either::Left(bytes.into()))),
         Ok((Wish::Incidents(wanted), _)) => incidents(house, wanted).await.map(|text| answer(JSON, Either::Left(Bytes::from(text).into()))),
         Err(refusal) => Err(refusal),
     };
-    fulfilled.unwrap_or_else(|refusal| refuse(refusal, lang))
+    match fulfilled {
+        Ok(answer) => answer,
+        Err(refusal) if for_people => page::refuse(refusal, lang),
+        Err(refusal) => refuse(refusal, lang),
+    }
 }
 
 /// Only orders have a body; another small one is read and forgotten.
@@ -168,7 +210,7 @@ async fn take_in(body: Incoming) -> Result<Bytes, Refusal> {
     }
 }
 
-async fn ask(house: &House, question: Question, lang: Lang) -> Result<Bytes, Refusal> {
+pub(super) async fn ask(house: &House, question: Question, lang: Lang) -> Result<Bytes, Refusal> {
     let (answer, told) = oneshot::channel();
     // Nobody waits for a place in the queue: who finds it full is one of too many.
     house.ask.try_send(Call::Asked(Asked { question, lang, answer })).map_err(|_| Refusal::Busy)?;
@@ -222,9 +264,10 @@ fn refuse(refusal: Refusal, lang: Lang) -> Answer {
     refused
 }
 
-fn answer(kind: &'static str, body: Either<Full<Bytes>, Lines>) -> Answer {
+pub(super) fn answer(kind: &'static str, body: Either<Full<Bytes>, Lines>) -> Answer {
     let mut answer = Response::new(body);
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     answer
 }

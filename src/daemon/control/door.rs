@@ -1,4 +1,5 @@
-//! A listening socket in the file system: born narrow, widened when it is ready, gone with its daemon.
+//! Where clients come in: a socket in the file system, born narrow, widened when it is ready, gone with its daemon; or a port of the loopback
+//! interface, for browsers.
 
 use super::group;
 use crate::report::View;
@@ -6,9 +7,10 @@ use rustix::fs::{Gid, Mode, chown, fchmod};
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::fs::{self, Permissions};
 use std::io;
+use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 
 /// Who has connected and is not let in yet waits in the kernel: this many, the rest waits in `connect`.
 const WAITING: i32 = 64;
@@ -41,19 +43,55 @@ impl ControlError {
     }
 }
 
+/// One of them.
+pub(super) enum Door {
+    /// In the file system.
+    File(SocketFile),
+    /// On the loopback interface.
+    Port(TcpListener),
+}
+
+/// Who came in.
+pub(super) enum Guest {
+    /// By a file.
+    File(UnixStream),
+    /// By a port.
+    Port(TcpStream),
+}
+
+impl Door {
+    /// Listens at a port, also right after another run did.
+    pub(super) fn port(at: SocketAddr) -> io::Result<(Self, SocketAddr)> {
+        let socket = if at.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(at)?;
+        let listener = socket.listen(WAITING.unsigned_abs())?;
+        let at = listener.local_addr()?;
+        Ok((Self::Port(listener), at))
+    }
+
+    /// The next who comes in.
+    pub(super) async fn accept(&self) -> io::Result<Guest> {
+        match self {
+            Self::File(file) => file.listener.accept().await.map(|(stream, _)| Guest::File(stream)),
+            Self::Port(port) => port.accept().await.map(|(stream, _)| Guest::Port(stream)),
+        }
+    }
+}
+
 /// A socket; its file goes when it is dropped.
-pub(super) struct Door {
+pub(super) struct SocketFile {
     listener: UnixListener,
     path: PathBuf,
 }
 
-impl Drop for Door {
+impl Drop for SocketFile {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.path);
     }
 }
 
-impl Door {
+impl SocketFile {
     /// Opens a socket at `path`, whatever dead socket stands there. The caller holds the directory's lock.
     pub(super) fn open(path: &Path, view: View) -> Result<Self, ControlError> {
         clear(path)?;
@@ -81,11 +119,6 @@ impl Door {
         };
         fs::set_permissions(path, Permissions::from_mode(mode)).map_err(io("set the mode of"))?;
         Ok(door)
-    }
-
-    /// The next who comes in.
-    pub(super) async fn accept(&self) -> io::Result<UnixStream> {
-        self.listener.accept().await.map(|(stream, _)| stream)
     }
 }
 

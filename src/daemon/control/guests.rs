@@ -3,13 +3,12 @@
 //! Everybody is let in, at a bounded rate. When all places are taken, whoever has sent no whole request for longest goes first, then whoever has
 //! been taking an answer for longest: idle and slow clients cost those who ask properly nothing. Followers have places of their own.
 
-use super::attend::{House, Stage, attend};
-use super::door::Door;
+use super::attend::{House, Peer, Stage, attend};
+use super::door::{Door, Guest as Stream};
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
-use tokio::net::UnixStream;
 use tokio::task::{AbortHandle, JoinSet, yield_now};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -79,7 +78,7 @@ struct Guest {
 }
 
 impl Guests {
-    fn admit(&mut self, stream: UnixStream, house: &Rc<House>) {
+    fn admit(&mut self, stream: Stream, house: &Rc<House>) {
         while self.tasks.try_join_next().is_some() {}
         self.all.retain(|guest| !guest.task.is_finished());
         let now = Instant::now();
@@ -95,7 +94,14 @@ impl Guests {
             Room::None => return,
         }
         let stage = Rc::new(Cell::new(Stage::Arriving));
-        let task = self.tasks.spawn_local(attend(stream, Rc::clone(house), Rc::clone(&stage)));
+        let (house, its) = (Rc::clone(house), Rc::clone(&stage));
+        let task = match stream {
+            Stream::File(stream) => {
+                let peer = Peer::of(&stream);
+                self.tasks.spawn_local(attend(stream, peer, house, its))
+            }
+            Stream::Port(stream) => self.tasks.spawn_local(attend(stream, Peer::nobody(), house, its)),
+        };
         self.all.push_back(Guest { stage, task });
     }
 }

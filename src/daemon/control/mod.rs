@@ -29,8 +29,11 @@ mod attend;
 mod door;
 mod follow;
 mod group;
+mod guard;
 mod guests;
+mod keys;
 mod lock;
+mod page;
 mod remarks;
 mod request;
 mod tail;
@@ -42,21 +45,23 @@ pub use tail::log;
 
 use super::grants::Order;
 use crate::catalogue::Lang;
+use crate::config::WebListen;
 use crate::model::IncidentBody;
-use crate::report::View;
+use crate::report::{Facing, View};
 use crate::spool::Position;
-use attend::House;
-use door::Door;
+use attend::{Entrance, House};
+use door::{Door, SocketFile};
 use follow::Followers;
 use hyper::body::Bytes;
 use lock::Lock;
+use page::{Port, Site};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::{fs, io};
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
-use tokio::task::JoinSet;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::{AbortHandle, JoinSet};
 
 /// The file name of the socket for root and the group.
 pub const CONTROL: &str = "control.sock";
@@ -71,6 +76,8 @@ const QUEUE: usize = 32;
 pub enum Question {
     /// How things stand.
     Status(View),
+    /// The standing part of the page.
+    Page(View),
     /// What the last round meant.
     Diagnosis(Freshness),
     /// Everything seen in the last round.
@@ -147,7 +154,10 @@ pub struct Control {
     recorded: watch::Sender<Position>,
     // Dropped in this order: no more clients, no more files, then the place is free for another daemon.
     clients: JoinSet<()>,
-    doors: Vec<(Door, View)>,
+    doors: Vec<(SocketFile, View)>,
+    /// The port of the page; there is one while it serves.
+    port: Option<Port>,
+    site: Option<Rc<Site>>,
     _lock: Option<Lock>,
 }
 
@@ -157,7 +167,7 @@ impl Control {
         fs::create_dir_all(dir).map_err(ControlError::io("make the directory", dir))?;
         let lock = Lock::take(dir)?;
         let doors = [(CONTROL, View::Whole), (PUBLIC, View::Clerk)];
-        let doors = doors.into_iter().map(|(name, view)| Ok((Door::open(&dir.join(name), view)?, view)));
+        let doors = doors.into_iter().map(|(name, view)| Ok((SocketFile::open(&dir.join(name), view)?, view)));
         Ok(Self { doors: doors.collect::<Result<_, ControlError>>()?, _lock: Some(lock), ..Self::closed() })
     }
 
@@ -172,30 +182,81 @@ impl Control {
             recorded: watch::Sender::new(tail::beginning()),
             clients: JoinSet::new(),
             doors: Vec::new(),
+            port: None,
+            site: None,
             _lock: None,
         }
     }
 
     /// Begins to serve; the log is in `dir` and ends at `head`. Must be called within a [`LocalSet`](tokio::task::LocalSet).
-    pub fn serve(&mut self, dir: &Path, head: Position, lang: Lang) {
-        let log = log(dir);
+    pub fn serve(&mut self, dir: &Path, head: Position, facing: &Facing, lang: Lang) {
         self.recorded.send_replace(head);
         self.clients.spawn_local(tail::tell(dir.to_owned(), self.recorded.subscribe(), Rc::clone(&self.followers)));
-        // One reader of the log at a time, whoever asks.
-        let reading = Rc::new(Semaphore::new(1));
-        for (door, view) in std::mem::take(&mut self.doors) {
-            let viewers = Rc::new(Followers::of_changes());
-            self.viewers.push(Rc::clone(&viewers));
-            let house = House {
-                view,
-                lang,
-                ask: self.ask.clone(),
-                followers: Rc::clone(&self.followers),
-                viewers,
-                log: Arc::clone(&log),
-                reading: Rc::clone(&reading),
-            };
-            self.clients.spawn_local(guests::receive(door, Rc::new(house)));
+        self.site = Some(Rc::new(Site::new(dir, self.recorded.subscribe(), facing, lang)));
+        for (file, view) in std::mem::take(&mut self.doors) {
+            self.receive(Door::File(file), Entrance::File, view);
+        }
+    }
+
+    fn receive(&mut self, door: Door, entrance: Entrance, view: View) -> Option<AbortHandle> {
+        let site = Rc::clone(self.site.as_ref()?);
+        let viewers = Rc::new(Followers::of_changes());
+        self.viewers.retain(|viewers| Rc::strong_count(viewers) > 1);
+        self.viewers.push(Rc::clone(&viewers));
+        let house = House {
+            entrance,
+            view,
+            lang: site.lang(),
+            ask: self.ask.clone(),
+            followers: Rc::clone(&self.followers),
+            viewers,
+            log: site.log(),
+            reading: site.reading(),
+            site,
+        };
+        Some(self.clients.spawn_local(guests::receive(door, Rc::new(house))))
+    }
+
+    /// Serves the page there from now on, and nowhere else. A place that is taken is tried again by [`again`](Self::again).
+    pub fn listen(&mut self, listen: WebListen) {
+        if self.port.as_ref().is_some_and(|port| port.wanted == listen) {
+            return;
+        }
+        self.port = Some(Port::unopened(listen));
+        self.again();
+    }
+
+    /// Tries to open the port of the page where that failed before.
+    pub fn again(&mut self) {
+        let Some(mut port) = self.port.take() else { return };
+        if let Some(at) = port.missing() {
+            match Door::port(at) {
+                Ok((door, at)) => {
+                    let task = self.receive(door, Entrance::Port(at.port()), View::Clerk);
+                    if let Some(site) = &self.site {
+                        site.listens(Some(at));
+                    }
+                    port.opened(at, task);
+                }
+                Err(error) => port.refused(error),
+            }
+        } else if port.wanted == WebListen::Off
+            && let Some(site) = &self.site
+        {
+            site.listens(None);
+        }
+        self.port = Some(port);
+    }
+
+    /// Why the page is not served though it should be.
+    pub fn page_trouble(&self, lang: Lang) -> Option<String> {
+        self.port.as_ref()?.trouble(lang)
+    }
+
+    /// Whom to call, and whose PC it is, from now on.
+    pub fn face(&self, facing: &Facing) {
+        if let Some(site) = &self.site {
+            site.face(facing);
         }
     }
 

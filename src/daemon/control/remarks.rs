@@ -36,7 +36,11 @@ pub struct Noted {
 
 /// Has a statement recorded; answers when it is on disk.
 pub(super) async fn remark(house: &House, body: &[u8]) -> Result<Bytes, Refusal> {
-    let Statement { incident, text } = serde_json::from_slice(body).map_err(|_| Refusal::Order)?;
+    record(house, serde_json::from_slice(body).map_err(|_| Refusal::Order)?).await
+}
+
+/// The same for a statement that is understood.
+pub(super) async fn record(house: &House, Statement { incident, text }: Statement) -> Result<Bytes, Refusal> {
     let text = text.trim().to_owned();
     if !Comment::is_fit(&text) {
         return Err(Refusal::NotNoted(NotNoted::Text));

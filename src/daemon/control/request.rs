@@ -20,6 +20,20 @@ pub(super) enum Wish {
     Follow,
     /// To be told when something has changed, and nothing else.
     Changes,
+    /// The status page; with a key that opens the whole of it in this browser.
+    Page(Option<String>),
+    /// Its style sheet.
+    Style,
+    /// Its script.
+    Script,
+    /// What a text off a screen may come from.
+    Symptom(String),
+    /// A look now, for whoever is at the page: the token stands in the body.
+    Look,
+    /// The shop's statement from a form of the page.
+    Statement,
+    /// A key for the whole page.
+    PageKey,
     /// All grants.
     Grants,
     /// A grant, or the end of one: what, stands in the body.
@@ -33,6 +47,14 @@ pub(super) enum Wish {
 pub enum Refusal {
     /// There is nothing at this path.
     NotFound,
+    /// Another host is meant, or another site asks.
+    Stranger,
+    /// A form that is not of this run.
+    StaleForm,
+    /// A key that opens nothing any more.
+    StaleKey,
+    /// The page is not served.
+    NoPage,
     /// Only on `control.sock`.
     NotForEverybody,
     /// This path is not asked in this way; the one in which it is.
@@ -75,12 +97,12 @@ impl Refusal {
     pub(super) fn status(self) -> StatusCode {
         match self {
             Self::NotFound | Self::NotGranted(NotGranted::Unknown) | Self::NotNoted(NotNoted::Unknown) => StatusCode::NOT_FOUND,
-            Self::NotForEverybody | Self::NotAllowed => StatusCode::FORBIDDEN,
+            Self::NotForEverybody | Self::NotAllowed | Self::Stranger | Self::StaleForm | Self::StaleKey => StatusCode::FORBIDDEN,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Parameter | Self::Order => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotGranted(_) | Self::NotNoted(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::NothingYet | Self::Busy | Self::TooManyFollowers => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NothingYet | Self::NoPage | Self::Busy | Self::TooManyFollowers => StatusCode::SERVICE_UNAVAILABLE,
             Self::Log => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -89,6 +111,10 @@ impl Refusal {
     pub fn code(self) -> &'static str {
         match self {
             Self::NotFound => "not-found",
+            Self::Stranger => "not-from-here",
+            Self::StaleForm => "stale-form",
+            Self::StaleKey => "stale-key",
+            Self::NoPage => "no-page",
             Self::NotForEverybody => "not-for-everybody",
             Self::Method(_) => "method-not-allowed",
             Self::Parameter => "bad-parameter",
@@ -119,6 +145,19 @@ impl Refusal {
     pub fn text(self, lang: Lang) -> &'static str {
         match self {
             Self::NotFound => lang.pick("没有这个地址。", "There is nothing at this path."),
+            Self::Stranger => lang.pick("这一页只给本机的浏览器看。", "This page is only for a browser on this PC."),
+            Self::StaleForm => lang.pick(
+                "这一页是值守程序重启以前的，请回到状态页再点一次。",
+                "This page is from before the service was started anew: go back to the status page and try again.",
+            ),
+            Self::StaleKey => lang.pick(
+                "这个链接已经失效，请再运行一次 isonet status --page。",
+                "This link opens nothing any more: run isonet status --page again.",
+            ),
+            Self::NoPage => lang.pick(
+                "状态页没有开：看看配置 [web] listen，或者 isonet status 里说的原因。",
+                "The status page is not served: see [web] listen in the configuration, or the reason in isonet status.",
+            ),
             Self::NotForEverybody => lang.pick(
                 "这里只给概况；细节请 root 或 isonet 组的用户从 control.sock 查看。",
                 "Only the overview is shown here; root and the group isonet see the rest on control.sock.",
@@ -211,19 +250,33 @@ fn wish(view: View, method: &Method, path: &str, told: &Parameters) -> Result<Wi
             ("GET", told.only(&[Name::Lang, Name::Since, Name::Open, Name::Follow]).map(|()| Wish::Incidents(told.incidents)))
         }
         "/v1/incidents/comments" => ("POST", told.only(&[Name::Lang]).map(|()| Wish::Remark)),
+        "/" => ("GET", told.only(&[Name::Lang, Name::Key]).map(|()| Wish::Page(told.key.clone()))),
+        "/page.css" => ("GET", told.only(&[]).map(|()| Wish::Style)),
+        "/live.js" => ("GET", told.only(&[]).map(|()| Wish::Script)),
+        "/symptom" => ("GET", told.only(&[Name::Lang, Name::Screen]).map(|()| Wish::Symptom(told.screen.clone()))),
+        "/look" => ("POST", told.only(&[Name::Lang]).map(|()| Wish::Look)),
+        "/statement" => ("POST", told.only(&[Name::Lang]).map(|()| Wish::Statement)),
+        "/v1/page-key" => ("POST", told.only(&[Name::Lang]).map(|()| Wish::PageKey)),
         "/v1/changes" => ("GET", told.only(&[Name::Lang]).map(|()| Wish::Changes)),
         "/v1/grants" if method == Method::POST => ("POST", told.only(&[Name::Lang]).map(|()| Wish::Order)),
         "/v1/grants" => ("GET", told.only(&[Name::Lang]).map(|()| Wish::Grants)),
         _ => return Err(Refusal::NotFound),
     };
-    if view == View::Clerk && !matches!(path, "/v1/status" | "/v1/changes") {
+    if view == View::Clerk && !matches!(path, "/v1/status" | "/v1/changes") && !is_of_page(path) {
         return Err(Refusal::NotForEverybody);
     }
     if method.as_str() == allowed { wish } else { Err(Refusal::Method(allowed)) }
 }
 
+/// What the page is made of.
+pub(super) fn is_of_page(path: &str) -> bool {
+    matches!(path, "/" | "/page.css" | "/live.js" | "/symptom" | "/look" | "/statement")
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Name {
+    Key,
+    Screen,
     Lang,
     Fresh,
     Follow,
@@ -238,11 +291,21 @@ struct Parameters {
     fresh: Freshness,
     follow: bool,
     incidents: Wanted,
+    key: Option<String>,
+    screen: String,
 }
 
 impl Parameters {
     fn of(query: &str) -> Result<Self, Refusal> {
-        let mut told = Self { names: Vec::new(), lang: None, fresh: Freshness::Latest, follow: false, incidents: Wanted::default() };
+        let mut told = Self {
+            names: Vec::new(),
+            lang: None,
+            fresh: Freshness::Latest,
+            follow: false,
+            incidents: Wanted::default(),
+            key: None,
+            screen: String::new(),
+        };
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
             let name = told.take(&name, &value).ok_or(Refusal::Parameter)?;
             if told.names.contains(&name) {
@@ -270,6 +333,14 @@ impl Parameters {
             "open" => {
                 self.incidents.only_open = switch(value)?;
                 Name::Open
+            }
+            "key" => {
+                self.key = Some(value.to_owned());
+                Name::Key
+            }
+            "screen" => {
+                value.clone_into(&mut self.screen);
+                Name::Screen
             }
             "since" => {
                 self.incidents.since = Some(duration::parse(value).ok()?);

@@ -219,6 +219,8 @@ mod tests {
         let (err, status) = checked("[web]\nlisten = \"here\"\n").expect_err("a problem");
         assert_eq!(status, 78);
         assert!(err.starts_with("DIR/isonet.toml:2:10: web.listen:"), "{err}");
+        let (err, _) = checked("[web]\nlisten = \"0.0.0.0:8787\"\n").expect_err("the page is for this PC alone");
+        assert!(err.contains("loopback"), "{err}");
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! `isonet page`: what the launcher on the desktop runs. The status page where there is one; where the service does not answer, one look, shown
 //! as a file of this user's own.
 
-use super::ask::{DOCUMENT, Daemon, Through};
+use super::ask::{DOCUMENT, Daemon, Silence, Through};
 use super::grammar::{Global, clean};
-use super::{IO, complain, diagnose, runtime};
+use super::{IO, complain, diagnose, runtime, status};
 use crate::catalogue::Lang;
 use crate::config::{Config, WebListen};
 use crate::report;
@@ -35,6 +35,15 @@ pub struct Arguments {
     /// 只打印网页的地址或文件，不打开 / Print the address or the file, open nothing
     #[arg(long)]
     print: bool,
+    /// 连依据、地址、U 盘和时钟一起看；给 root 和 isonet 组的人 / With evidence, addresses, storage and clock; for root and the group isonet
+    #[arg(long)]
+    details: bool,
+}
+
+/// Where a key opens the whole page.
+#[derive(serde::Deserialize)]
+struct Opened {
+    url: String,
 }
 
 pub fn run(global: &Global, arguments: &Arguments) -> u8 {
@@ -44,12 +53,26 @@ pub fn run(global: &Global, arguments: &Arguments) -> u8 {
 fn show(global: &Global, arguments: &Arguments) -> Result<(), u8> {
     let config = global.load_places()?;
     let lang = global.lang(config.language);
+    if arguments.details {
+        let url = opened(&config, lang)?;
+        return if arguments.print { super::print(&format!("{url}\n")) } else { open(&url, lang) };
+    }
     let address = runtime()?.block_on(alive(&config));
     let target = match address {
         Some(at) => format!("http://{at}/"),
         None => kept(global, lang)?.display().to_string(),
     };
     if arguments.print { super::print(&format!("{target}\n")) } else { open(&target, lang) }
+}
+
+/// The link that opens the whole page in one browser, from the service itself.
+fn opened(config: &Config, lang: Lang) -> Result<String, u8> {
+    let daemon = Daemon::of(config);
+    let asked = daemon.post("/v1/page-key", Vec::new(), DOCUMENT, PATIENCE);
+    let told = runtime()?.block_on(asked).map_err(|silence| status::explain(&silence, &daemon, lang))?;
+    let Opened { url } =
+        serde_json::from_slice(&told).map_err(|error| status::explain(&Silence::Broken(error.to_string()), &daemon, lang))?;
+    Ok(url)
 }
 
 /// Where the page is, if the service and its page both answer.

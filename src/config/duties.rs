@@ -363,7 +363,12 @@ impl TryFrom<String> for WebListen {
     type Error = TextError;
 
     fn try_from(text: String) -> Result<Self, TextError> {
-        if text == "off" { Ok(Self::Off) } else { text.parse().map(Self::Address).map_err(|_| TextError::Listen) }
+        if text == "off" {
+            return Ok(Self::Off);
+        }
+        // The page is for this PC alone, whatever a configuration says.
+        let at = text.parse().ok().filter(|at: &SocketAddr| at.ip().is_loopback());
+        at.map(Self::Address).ok_or(TextError::Listen)
     }
 }
 

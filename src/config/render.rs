@@ -346,9 +346,10 @@ fn describe(kind: Kind, lang: Lang) -> String {
         Kind::Endpoint => {
             fixed(" IP 地址加端口，如 \"10.20.0.14:6514\"", "an IP address and a port such as \"10.20.0.14:6514\" or \"[fd00::1]:6514\"")
         }
-        Kind::Listen => {
-            fixed(" \"off\" 或 IP 地址加端口，如 \"127.0.0.1:8787\"", "\"off\", or an IP address and a port such as \"127.0.0.1:8787\"")
-        }
+        Kind::Listen => fixed(
+            " \"off\" 或本机回环地址加端口，如 \"127.0.0.1:8787\"",
+            "\"off\", or a loopback address of this PC and a port such as \"127.0.0.1:8787\"",
+        ),
         Kind::Host => fixed("主机名或 IP 地址，不带端口", "a host name or an IP address, without a port"),
         Kind::Server => fixed("主机名加端口，如 \"vpn.centre.example:1194\"", "a host and a port such as \"vpn.centre.example:1194\""),
         Kind::Interface => fixed("网卡名或通配，如 \"tun0\"、\"ppp*\"", "an interface such as \"tun0\", or a pattern such as \"ppp*\""),

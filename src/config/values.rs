@@ -80,7 +80,7 @@ fn check_text(kind: Kind, text: &str) -> Result<Value, Problem> {
             other => other.is_ok(),
         },
         Kind::Endpoint => text.parse::<SocketAddr>().is_ok_and(|at| at.port() != 0),
-        Kind::Listen => text == "off" || text.parse::<SocketAddr>().is_ok(),
+        Kind::Listen => text == "off" || text.parse::<SocketAddr>().is_ok_and(|at| at.ip().is_loopback()),
         Kind::Host => is_host(text),
         Kind::Server => text.parse::<ServerName>().is_ok(),
         Kind::Interface => text.parse::<IfPattern>().is_ok(),

@@ -90,9 +90,9 @@ pub(super) fn incident(record: &Record, body: &IncidentBody, end: End, now: &Zon
         End::Lost => (lang.pick("不知何时（这段记录中断过）", "nobody knows when (the log was lost)").to_owned(), None),
     };
     let lasted = seconds.map(|seconds| lang.pick(format!("（{}）", length(seconds, lang)), format!(" ({})", length(seconds, lang))));
-    let mut line = format!("{since} - {until}{} {}", lasted.unwrap_or_default(), clean(&title(&body.cause, card.kind, lang)),);
+    let mut line = format!("{since} - {until}{} {}", lasted.unwrap_or_default(), clean(&title(&body.cause, card.kind, lang)));
     if codes == Codes::Shown {
-        line += &format!(" [{}]", clean(&body.cause.code));
+        line = line + " [" + &clean(&body.cause.code) + "]";
     }
     if !card.centres.is_empty() {
         let centres = clean(&card.centres.join(lang.pick("、", ", ")));

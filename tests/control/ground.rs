@@ -251,6 +251,13 @@ impl Ground {
         Ran::of(&command.output().unwrap())
     }
 
+    /// Another program in the same network, on the configuration as it is now; it goes on.
+    pub(crate) fn beside(&self, program: &str, arguments: &str) -> Child {
+        let mut command = self.pc.command(program);
+        command.args(["--config", &self.config()]).args(arguments.split_whitespace());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
     /// `isonet incidents comment`.
     pub(crate) fn say(&self, incident: &str, text: &str) -> Ran {
         let mut command = self.pc.command(isonet());

@@ -15,3 +15,4 @@ mod ground;
 mod life;
 mod lost;
 mod notify;
+mod web;

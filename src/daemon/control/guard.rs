@@ -21,14 +21,13 @@ pub(super) enum Stranger {
 
 /// Whether a request at this port comes from this PC's own browser on a page of this server, or from no page at all.
 pub(super) fn check(port: u16, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Stranger> {
-    let host = only(headers, &HOST).ok_or(Stranger::Host)?;
-    let host = host.filter(|host| is_own(host, port)).ok_or(Stranger::Host)?;
+    let host = only(headers, &HOST, Stranger::Host)?.filter(|host| is_own(host, port)).ok_or(Stranger::Host)?;
     // An absolute target names its host itself.
     if uri.authority().is_some_and(|authority| !is_own(authority.as_str(), port)) {
         return Err(Stranger::Host);
     }
-    let origin = only(headers, &ORIGIN).ok_or(Stranger::Site)?;
-    let site = only(headers, &SITE).ok_or(Stranger::Site)?;
+    let origin = only(headers, &ORIGIN, Stranger::Site)?;
+    let site = only(headers, &SITE, Stranger::Site)?;
     if let Some(origin) = origin
         && origin.strip_prefix("http://").is_none_or(|origin| !origin.eq_ignore_ascii_case(host))
     {
@@ -43,13 +42,13 @@ pub(super) fn check(port: u16, method: &Method, uri: &Uri, headers: &HeaderMap) 
     }
 }
 
-/// The one header of this name, `None` inside = there is none; `None` = there are several, or it is not text.
-fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Option<&'a str>> {
+/// The one header of this name; `None` = there is none. Several, or one that is not text, come from a stranger.
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName, otherwise: Stranger) -> Result<Option<&'a str>, Stranger> {
     let mut all = headers.get_all(name).iter();
     match (all.next(), all.next()) {
-        (None, _) => Some(None),
-        (Some(one), None) => one.to_str().ok().map(Some),
-        (Some(_), Some(_)) => None,
+        (None, _) => Ok(None),
+        (Some(one), None) => one.to_str().map(Some).map_err(|_| otherwise),
+        (Some(_), Some(_)) => Err(otherwise),
     }
 }
 

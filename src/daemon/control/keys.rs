@@ -78,6 +78,6 @@ mod tests {
             keys.give(1000);
         }
         assert!(!keys.opens(&first, 1000));
-        assert!(keys.is_token(&keys.token().to_owned()) && !keys.is_token(""));
+        assert!(keys.is_token(keys.token()) && !keys.is_token(""));
     }
 }

@@ -151,8 +151,8 @@ impl Refusal {
                 "This page is from before the service was started anew: go back to the status page and try again.",
             ),
             Self::StaleKey => lang.pick(
-                "这个链接已经失效，请再运行一次 isonet status --page。",
-                "This link opens nothing any more: run isonet status --page again.",
+                "这个链接已经失效，请再运行一次 isonet page --details。",
+                "This link opens nothing any more: run isonet page --details again.",
             ),
             Self::NoPage => lang.pick(
                 "状态页没有开：看看配置 [web] listen，或者 isonet status 里说的原因。",

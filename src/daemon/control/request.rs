@@ -262,10 +262,15 @@ fn wish(view: View, method: &Method, path: &str, told: &Parameters) -> Result<Wi
         "/v1/grants" => ("GET", told.only(&[Name::Lang]).map(|()| Wish::Grants)),
         _ => return Err(Refusal::NotFound),
     };
-    if view == View::Clerk && !matches!(path, "/v1/status" | "/v1/changes") && !is_of_page(path) {
+    if view == View::Clerk && !is_for_everybody(path) {
         return Err(Refusal::NotForEverybody);
     }
     if method.as_str() == allowed { wish } else { Err(Refusal::Method(allowed)) }
+}
+
+/// What anybody on this PC may ask: how things stand, and a look; not to speak for the institution.
+fn is_for_everybody(path: &str) -> bool {
+    matches!(path, "/v1/status" | "/v1/changes") || (is_of_page(path) && path != "/statement")
 }
 
 /// What the page is made of.

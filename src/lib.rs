@@ -9,6 +9,7 @@
 //!   I/O, no clock, no randomness, so that any answer can be replayed from what was seen.
 //! * [`incident`]: what becomes of it over time; pure, too. [`daemon`]: the loop that carries it. [`spool`]: the durable record log. [`sink`],
 //!   [`export`]: where records go.
+//! * [`notice`]: what of it a desktop is told, and when; pure, too.
 //! * [`config`]: what the agent is told. [`baseline`]: how the terminal was when it was enrolled.
 //! * [`spool`]: the durable record log. It promises nothing that is not on the disk.
 //! * [`sink`]: where records go. [`export`]: records in the forms that other programs know. [`key`]: what the terminal signs. [`evidence`]: an
@@ -32,6 +33,7 @@ pub mod incident;
 pub mod infer;
 pub mod key;
 pub mod model;
+pub mod notice;
 pub mod probe;
 pub mod report;
 pub mod sink;

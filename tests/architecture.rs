@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Folders that decide. They take values and give values.
-const PURE: &[&str] = &["model", "infer", "incident", "catalogue", "report", "field"];
+const PURE: &[&str] = &["model", "infer", "incident", "catalogue", "report", "field", "notice"];
 /// What a deciding folder may not name: the outside world, the clocks, and the folders that touch them.
 const IMPURE: &[&str] = &[
     "std::fs",

@@ -44,13 +44,15 @@ pub(super) struct Daemon {
     dirs: Vec<PathBuf>,
 }
 
-/// Which of the two sockets.
+/// Which of the sockets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Through {
     /// The one for root and the group.
     Control,
     /// That one, or else the one for everybody.
     Either,
+    /// The one for everybody, whoever asks.
+    Public,
 }
 
 impl Daemon {
@@ -102,6 +104,7 @@ impl Daemon {
         let names: &[&str] = match through {
             Through::Control => &[CONTROL],
             Through::Either => &[CONTROL, PUBLIC],
+            Through::Public => &[PUBLIC],
         };
         let mut silence = Silence::NotRunning;
         let paths: Vec<PathBuf> = self.dirs.iter().flat_map(|dir| names.iter().map(move |name| dir.join(name))).collect();

@@ -1,8 +1,8 @@
 //! What the command line may say. Before it is understood nobody knows which language is wanted, so help and usage errors speak both.
 
 use super::{
-    USAGE, check_config, complain, completions, diagnose, enroll, evidence, explain, export, grant, incidents, man, print, run, schema,
-    status, support_bundle, verify_log,
+    USAGE, check_config, complain, completions, diagnose, enroll, evidence, explain, export, grant, incidents, man, notify, page, print,
+    run, schema, status, support_bundle, verify_log,
 };
 use crate::catalogue::Lang;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -88,6 +88,10 @@ pub(super) enum Command {
     Export(export::Arguments),
     /// 把供应商排查要看的打成一个包（已遮盖密码），不发送 / Pack what the vendor needs to see into one file, secrets masked; sends nothing
     SupportBundle(support_bundle::Arguments),
+    /// 打开状态网页；值守程序没有运行时查一次，打开结果 / Open the status page, or one look where the service does not run
+    Page(page::Arguments),
+    /// 把故障、恢复等显示为桌面通知（由用户的会话启动）/ Outages and the like as notices on the desktop (what the user unit runs)
+    Notify(notify::Arguments),
     /// 打印 isonet 所写 JSON 的 JSON Schema / Print the JSON Schema of what isonet writes
     Schema(schema::Arguments),
     /// 打印命令行补全脚本 / Print the completion script of a shell

@@ -15,6 +15,8 @@ mod incidents;
 mod integrity;
 mod logging;
 mod man;
+mod notify;
+mod page;
 mod run;
 mod schema;
 mod status;
@@ -59,6 +61,8 @@ fn perform(cli: grammar::Cli) -> u8 {
         Command::Diagnose(arguments) => diagnose::run(&cli.global, &arguments),
         Command::CheckConfig(arguments) => check_config::run(&cli.global, &arguments),
         Command::Status(arguments) => status::run(&cli.global, &arguments),
+        Command::Notify(arguments) => notify::run(&cli.global, &arguments),
+        Command::Page(arguments) => page::run(&cli.global, &arguments),
         Command::Incidents(arguments) => incidents::run(&cli.global, &arguments),
         Command::Evidence(arguments) => evidence::run(&cli.global, &arguments),
         Command::Explain(arguments) => explain::run(&cli.global, &arguments),

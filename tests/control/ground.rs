@@ -57,7 +57,7 @@ pub(crate) fn can_stage() -> bool {
 }
 
 /// A process of ours; it ends with us.
-struct Ours(Child);
+pub(crate) struct Ours(pub(crate) Child);
 
 impl Drop for Ours {
     fn drop(&mut self) {

@@ -1,7 +1,7 @@
 //! The control socket of a real daemon, in a network namespace of its own: what it answers, to whom, and that no client, however many and
 //! however hostile, delays what it is there for.
 //!
-//! Needs root (namespaces, other users), `ip`, `socat` and util-linux; what is missing is said and the test is skipped.
+//! Needs root (namespaces, other users), `ip`, `socat` and util-linux, for notices dunst, Xvfb and dbus-daemon; what is missing is said and the test is skipped.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what is wrong by panicking")]
 
@@ -14,3 +14,4 @@ mod evidence;
 mod ground;
 mod life;
 mod lost;
+mod notify;

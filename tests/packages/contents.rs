@@ -7,12 +7,15 @@ use std::process::Command;
 use tempfile::TempDir;
 
 /// What both packages hold beside directories, man pages and what their kind alone has: mode and path.
-const BOTH: [(&str, &str); 18] = [
+const BOTH: [(&str, &str); 21] = [
     ("-rw-r--r--", "/etc/isonet/isonet.toml"),
+    ("-rw-r--r--", "/etc/xdg/autostart/isonet-notify.desktop"),
     ("-rwxr-xr-x", "/usr/bin/isonet"),
     ("-rw-r--r--", "/usr/lib/systemd/catalog/isonet.catalog"),
     ("-rw-r--r--", "/usr/lib/systemd/catalog/isonet.zh_CN.catalog"),
+    ("-rw-r--r--", "/usr/lib/systemd/user/isonet-notify.service"),
     ("-rw-r--r--", "/usr/lib/sysusers.d/isonet.conf"),
+    ("-rw-r--r--", "/usr/share/applications/isonet.desktop"),
     ("-rw-r--r--", "/usr/share/bash-completion/completions/isonet"),
     ("-rw-r--r--", "/usr/share/doc/isonet/README.md"),
     ("-rw-r--r--", "/usr/share/doc/isonet/README.zh-CN.md"),
@@ -114,11 +117,11 @@ fn the_rpm_holds_what_it_should_and_all_of_it_is_roots() {
 fn a_configuration_that_was_changed_is_the_administrators_in_both() {
     let Some(packages) = packages() else { return };
     let conffiles = run(Command::new("dpkg-deb").arg("--info").arg(&packages.deb).arg("conffiles"));
-    assert_eq!(conffiles.trim(), "/etc/isonet/isonet.toml");
+    assert_eq!(conffiles.trim(), "/etc/isonet/isonet.toml\n/etc/xdg/autostart/isonet-notify.desktop");
     if has("rpm") {
         let flags = run(Command::new("rpm").args(["-qp", "--qf", "[%{FILENAMES} %{FILEFLAGS:fflags}\\n]"]).arg(&packages.rpm));
         let kept: Vec<_> = flags.lines().filter(|line| line.split_whitespace().nth(1).is_some_and(|flag| flag.contains('c'))).collect();
-        assert_eq!(kept, ["/etc/isonet/isonet.toml cn"]);
+        assert_eq!(kept, ["/etc/isonet/isonet.toml cn", "/etc/xdg/autostart/isonet-notify.desktop cn"]);
     }
 }
 
@@ -190,5 +193,18 @@ fn shells_and_man_take_what_was_made_for_them() {
         assert!(out.status.success() && text.contains(expected), "{}", crate::ground::said_at_all(&out));
         // About long words of Chinese, which has no blanks between them, the formatter always complains.
         assert!(out.stderr.is_empty() || page.starts_with("zh_CN"), "{page}: {}", String::from_utf8_lossy(&out.stderr));
+    }
+}
+
+#[test]
+fn desktops_understand_what_is_for_them() {
+    let files = ["isonet.desktop", "isonet-notify.desktop"].map(|name| source("config/desktop").join(name));
+    if has("desktop-file-validate") {
+        let said = run(Command::new("desktop-file-validate").args(&files));
+        assert_eq!(said, "");
+    }
+    let text = std::fs::read_to_string(&files[0]).expect("it is there");
+    for line in ["Name=Insurance network check", "Name[zh_CN]=医保网络检查", "Exec=isonet page", "Terminal=false"] {
+        assert!(text.lines().any(|other| other == line), "{line}");
     }
 }

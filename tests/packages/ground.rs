@@ -80,7 +80,18 @@ fn make(binary: &Path, version: &str, from: &Path) -> Packages {
 
 /// When the last of what goes into a package was changed.
 fn newest(from: &Path) -> SystemTime {
-    let parts = ["Cargo.toml", "CHANGELOG.md", "README.md", "README.zh-CN.md", "config", "config/schema", "config/rules", "systemd"];
+    let parts = [
+        "Cargo.toml",
+        "CHANGELOG.md",
+        "README.md",
+        "README.zh-CN.md",
+        "config",
+        "config/schema",
+        "config/rules",
+        "config/desktop",
+        "systemd",
+        "systemd/user",
+    ];
     let scripts =
         ["systemd/packages", "systemd/packages/deb", "systemd/packages/rpm", "tests/packages/build", "tests/packages/third-party"];
     let folders = parts.iter().chain(&scripts).map(|part| source(part));

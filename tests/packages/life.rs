@@ -5,6 +5,7 @@ use crate::ground::{Copied, NEXT, Packages, can_chroot, has, next, packages, run
 use std::process::Command;
 
 const WANTED: &str = "/etc/systemd/system/multi-user.target.wants/isonet.service";
+const NOTICES: &str = "/etc/systemd/user/graphical-session.target.wants/isonet-notify.service";
 
 /// Runs the service as its unit does until another record is on the disk.
 const RECORD: &str = "install -d -o isonet -g isonet -m 750 /var/lib/isonet /run/isonet
@@ -41,6 +42,7 @@ fn ground() -> Option<Ground> {
 /// What must be so wherever it is installed.
 fn assert_installed(tree: &Copied) {
     assert!(tree.has(WANTED), "it is enabled");
+    assert!(tree.has(NOTICES), "and so are the notices, for whoever logs in");
     assert!(tree.done("getent passwd isonet").starts_with("isonet:x:"));
     assert!(tree.done("getent group isonet-admin").starts_with("isonet-admin:x:"));
     tree.done("su -s /bin/sh isonet -c 'isonet check-config --start'");
@@ -85,6 +87,7 @@ fn a_deb_is_installed_upgraded_removed_and_purged_without_a_running_systemd() {
         "/var/lib/isonet",
         "/etc/isonet",
         WANTED,
+        NOTICES,
         "/usr/share/isonet",
         "/var/lib/systemd/deb-systemd-helper-enabled/isonet.service.dsh-also",
     ] {
@@ -144,7 +147,7 @@ fn an_rpm_is_installed_upgraded_and_removed_without_a_running_systemd() {
     tree.done("systemctl enable isonet.service");
 
     rpm(&["-e"], "isonet".as_ref());
-    assert!(!tree.has("/usr/bin/isonet") && !tree.has(WANTED) && !tree.has("/usr/share/isonet"));
+    assert!(!tree.has("/usr/bin/isonet") && !tree.has(WANTED) && !tree.has(NOTICES) && !tree.has("/usr/share/isonet"));
     let after = tree.done(&format!("{KEPT} | sed 's/\\.rpmsave$//'"));
     assert_eq!(after, before, "removing keeps what is this PC's");
 }

@@ -7,7 +7,7 @@ const OLDEST: u32 = 241;
 
 /// Directives by section, and the release that brought each; 0 = older than 200, or never without.
 const KNOWN: &[(&str, &[(&str, u32)])] = &[
-    ("Unit", &[("Description", 0), ("After", 0), ("StartLimitIntervalSec", 230), ("StartLimitBurst", 230)]),
+    ("Unit", &[("Description", 0), ("After", 0), ("PartOf", 0), ("StartLimitIntervalSec", 230), ("StartLimitBurst", 230)]),
     (
         "Service",
         &[
@@ -72,8 +72,9 @@ const VALUES: &[(&str, &str, u32)] = &[
 /// Passed over by releases that do not know them, which the unit says itself.
 const PASSED_OVER: [&str; 2] = ["RestrictSUIDSGID", "ProtectKernelLogs"];
 
-const FILES: [(&str, &str); 3] = [
+const FILES: [(&str, &str); 4] = [
     ("isonet.service", include_str!("../../systemd/isonet.service")),
+    ("isonet-notify.service", include_str!("../../systemd/user/isonet-notify.service")),
     ("isonet-netadmin.conf", include_str!("../../systemd/isonet-netadmin.conf")),
     ("isonet-audit.conf", include_str!("../../systemd/isonet-audit.conf")),
 ];

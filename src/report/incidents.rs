@@ -25,7 +25,7 @@ pub fn render_incidents(records: &[Record], lost: &[IncidentId], left_out: bool,
     }
     for (record, body) in incidents {
         let end = End::of(body.incident.phase, lost.contains(&body.incident.id));
-        page.paragraph("- ", &incident(record, body, end, now, lang), if end == End::Open { Ink::Bad } else { Ink::Plain });
+        page.paragraph("- ", &incident(record, body, end, now, Codes::Shown, lang), if end == End::Open { Ink::Bad } else { Ink::Plain });
         for comment in &body.comments {
             page.paragraph("  ", &statement(comment, now, lang), Ink::Plain);
         }
@@ -68,8 +68,17 @@ impl End {
     }
 }
 
+/// Whether the code of the cause and the number of the incident stand in its line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Codes {
+    /// For who types commands.
+    Shown,
+    /// For who only reads.
+    LeftOut,
+}
+
 /// From when to when, what, where.
-pub(super) fn incident(record: &Record, body: &IncidentBody, end: End, now: &Zoned, lang: Lang) -> String {
+pub(super) fn incident(record: &Record, body: &IncidentBody, end: End, now: &Zoned, codes: Codes, lang: Lang) -> String {
     let card = &body.incident;
     let since = clock(card.since.wall, now, "%Y-%m-%d %H:%M");
     let (until, seconds) = match end {
@@ -81,12 +90,10 @@ pub(super) fn incident(record: &Record, body: &IncidentBody, end: End, now: &Zon
         End::Lost => (lang.pick("不知何时（这段记录中断过）", "nobody knows when (the log was lost)").to_owned(), None),
     };
     let lasted = seconds.map(|seconds| lang.pick(format!("（{}）", length(seconds, lang)), format!(" ({})", length(seconds, lang))));
-    let mut line = format!(
-        "{since} - {until}{} {} [{}]",
-        lasted.unwrap_or_default(),
-        clean(&title(&body.cause, card.kind, lang)),
-        clean(&body.cause.code)
-    );
+    let mut line = format!("{since} - {until}{} {}", lasted.unwrap_or_default(), clean(&title(&body.cause, card.kind, lang)),);
+    if codes == Codes::Shown {
+        line += &format!(" [{}]", clean(&body.cause.code));
+    }
     if !card.centres.is_empty() {
         let centres = clean(&card.centres.join(lang.pick("、", ", ")));
         line += &lang.pick(among("，连不上", &centres, ""), format!("; cut off {centres}"));
@@ -94,7 +101,10 @@ pub(super) fn incident(record: &Record, body: &IncidentBody, end: End, now: &Zon
     if card.occurrences > 1 {
         line += &lang.pick(format!("，{} 次", card.occurrences), format!("; {} times", card.occurrences));
     }
-    line + &format!(" #{}", card.id.seq)
+    match codes {
+        Codes::Shown => line + &format!(" #{}", card.id.seq),
+        Codes::LeftOut => line,
+    }
 }
 
 /// What the shop said, and when.

@@ -66,8 +66,13 @@ impl OpenIncident {
         self
     }
 
-    /// One line: what, since when, for how long, what it cuts off.
+    /// One line: what, since when, for how long, what it cuts off, and its code.
     pub fn line(&self, now: &Zoned, lang: Lang) -> String {
+        self.words(now, lang) + " [" + &clean(&self.cause) + "]"
+    }
+
+    /// The same without its code.
+    pub fn words(&self, now: &Zoned, lang: Lang) -> String {
         let since = self.since.parse::<Timestamp>().ok();
         let when = since.map_or_else(|| clean(&self.since), |since| since_when(since, now, lang));
         let mut line = match lang {
@@ -87,7 +92,7 @@ impl OpenIncident {
         if self.planned.is_some() {
             line += lang.pick("，在公告的维护时间内", "; within an announced window");
         }
-        line + " [" + &clean(&self.cause) + "]"
+        line
     }
 }
 

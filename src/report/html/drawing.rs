@@ -96,6 +96,8 @@ fn lay_chain<'a>(rows: &mut Vec<Row<'a>>, diagnosis: &'a Diagnosis, chain: &Chai
 
 /// What stands there and the fact about it.
 fn lines(item: &PathItem, lang: Lang) -> Vec<String> {
+    // The time of a look that was left out says nothing.
+    let item = &PathItem { ms: item.ms.filter(|_| item.state != LayerState::Skipped), ..item.clone() };
     let parts: Vec<String> = [stands_there(&item.subject), fact(item, lang)].into_iter().filter(|part| !part.is_empty()).collect();
     if parts.is_empty() { Vec::new() } else { wrap(&parts.join(lang.pick("：", ": ")), COLUMNS) }
 }
@@ -115,7 +117,7 @@ fn draw_branch(branch: &Branch, lang: Lang) -> Markup {
     let way = if branch.reached { "way" } else { "way gone" };
     html! {
         path class=(way) d={ "M" (MARK) " " (branch.top) "V" (branch.top + CHAIN) "M" (MARK) " " (middle) "h12m-4 -4l4 4l-4 4" } {}
-        text.chain x=(WORDS) y=(middle + 5) { (lang.pick("医保中心 ", "centre ")) (branch.name) }
+        text.chain x=(WORDS) y=(middle + 5) { (lang.pick("医保中心 ", "Centre ")) (branch.name) }
     }
 }
 
@@ -140,6 +142,8 @@ fn draw_row(row: &Row<'_>, worse: bool, lang: Lang) -> Markup {
         LayerState::Ok => ("good", catalogue::state(item.state, lang)),
         LayerState::Failed => ("bad", catalogue::state(item.state, lang)),
         LayerState::Unknown => ("warn", catalogue::state(item.state, lang)),
+        // Something was seen there, yet beyond the break it means nothing.
+        LayerState::Skipped if !row.lines.is_empty() => ("dim", lang.pick("不作判断", "not judged")),
         LayerState::Skipped => ("dim", catalogue::state(item.state, lang)),
     };
     html! {

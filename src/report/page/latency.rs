@@ -21,8 +21,8 @@ pub(super) fn section(history: &History, now_ms: u64, lang: Lang) -> Markup {
             section.wide #latency {
                 h2 { (lang.pick("最近 24 小时各段的应答时间", "Time to answer in the last 24 hours")) }
                 p.key { (lang.pick(
-                    "线是每十分钟的平均，浅色是最快到最慢；下面的粗线段是没有应答的时候。",
-                    "The line is the mean of ten minutes, the band reaches from the shortest to the longest; a thick stroke at the foot: no answer.",
+                    "从左到右是最近 24 小时，上沿是最慢的那一次，下沿是零。线是每十分钟的平均，浅色是最快到最慢；下面的粗线段是没有应答的时候。",
+                    "From left to right the last 24 hours; the top is the longest time, the foot is zero. The line is the mean of ten minutes, the band reaches from the shortest to the longest; a thick stroke at the foot: no answer.",
                 )) }
                 div.plots { @for (chain, layer, row) in rows { (plot(chain, layer, row, now_ms / SLOT_MS, lang)) } }
             }

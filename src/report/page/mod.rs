@@ -72,6 +72,25 @@ fn whole(title: &str, lang: Lang, body: &Markup) -> String {
     page.into_string() + "\n"
 }
 
+/// A text in which numbers and codes are not broken over lines: somebody dials them.
+fn unbroken(text: &str) -> Markup {
+    let mut pieces: Vec<(bool, String)> = Vec::new();
+    for sign in text.chars() {
+        let whole = sign.is_ascii_alphanumeric() || matches!(sign, '-' | '.' | '+' | '_');
+        match pieces.last_mut() {
+            Some((kind, piece)) if *kind == whole => piece.push(sign),
+            _ => pieces.push((whole, sign.to_string())),
+        }
+    }
+    // A very long word may break, or it would widen the page.
+    let is_number = |piece: &str| (2..=24).contains(&piece.len()) && piece.contains(['-', '.']);
+    markup! {
+        @for (whole, piece) in &pieces {
+            @if *whole && is_number(piece) { span.whole { (piece) } } @else { (piece) }
+        }
+    }
+}
+
 /// What stands in the tab: which PC.
 fn title(facing: &Facing, lang: Lang) -> String {
     let what = lang.pick("医保专网", "Insurance network");

@@ -1,9 +1,9 @@
 //! What only the log knows: the timeline, and what happened in the last seven days.
 
 use super::past::{Past, Told};
-use super::timeline;
+use super::{timeline, unbroken};
 use crate::catalogue::{self, Lang};
-use crate::report::incidents::{End, incident, statement};
+use crate::report::incidents::{Codes, End, incident, statement};
 use crate::report::text::{clean, in_words, raw, stands_there};
 use crate::report::{Facing, View, text};
 use jiff::Zoned;
@@ -86,7 +86,7 @@ fn list(told: &[Told<'_>], sheet: Sheet<'_>) -> Markup {
 fn item(told: &Told<'_>, sheet: Sheet<'_>) -> Markup {
     let (lang, body) = (sheet.lang, told.body);
     let open = told.is_open();
-    let line = incident(told.record, body, End::of(body.incident.phase, told.lost), sheet.now, lang);
+    let line = incident(told.record, body, End::of(body.incident.phase, told.lost), sheet.now, Codes::LeftOut, lang);
     let words = catalogue::entry(&body.cause.code, lang);
     let acting: Vec<String> =
         sheet.facing.ordered(&body.who_acts).into_iter().map(|actor| clean(&text::contact(actor, sheet.facing, lang))).collect();
@@ -97,10 +97,10 @@ fn item(told: &Told<'_>, sheet: Sheet<'_>) -> Markup {
                 (clean(&line))
             }
             @if let Some(words) = words {
-                p { (words.plain) }
+                p { (words.plain) " " span.raw { (clean(&body.cause.code)) " #" (body.incident.id.seq) } }
                 @if !words.shop.is_empty() { ol { @for step in words.shop { li { (step) } } } }
             }
-            @if !acting.is_empty() { p { (lang.pick("谁来处理：", "Who acts: ")) (acting.join(lang.pick("；", "; "))) } }
+            @if !acting.is_empty() { p { (lang.pick("谁来处理：", "Who acts: ")) (unbroken(&acting.join(lang.pick("；", "; ")))) } }
             @if sheet.view == View::Whole { (proof(told, lang)) }
             @for comment in &body.comments { p.said { (clean(&statement(comment, sheet.now, lang))) } }
             @if sheet.view == View::Whole { (comment_form(told, sheet)) }

@@ -1,7 +1,7 @@
 //! What the loop knows: how things stand now.
 
 use super::history::History;
-use super::{DOING, PAST, latency, title, whole};
+use super::{DOING, PAST, latency, title, unbroken, whole};
 use crate::catalogue::{self, Lang};
 use crate::model::{Diagnosis, Isolation, Layer, PathItem, Subject};
 use crate::report::answer::Answer;
@@ -53,7 +53,7 @@ fn for_view(latest: &Diagnosis, view: View) -> Diagnosis {
 
 fn before_a_look(now: &Now<'_>, lang: Lang) -> Markup {
     html! {
-        header.warn data-state="first-look" role="status" {
+        header.warn data-state="first-look" aria-live="polite" {
             h1 { (lang.pick("正在做第一次检查，还不知道能不能结算。", "The first look is under way: not known yet whether you can settle.")) }
             p #act { (lang.pick("请稍等几秒，这一页会自己更新。", "Please wait some seconds: this page updates itself.")) }
         }
@@ -67,10 +67,10 @@ fn before_a_look(now: &Now<'_>, lang: Lang) -> Markup {
 fn after_a_look(now: &Now<'_>, seen: &Diagnosis, lang: Lang) -> Markup {
     let (facing, answer) = (now.facing, Answer::of(seen, now.facing));
     html! {
-        header class=(tone(answer.kind)) data-state=(answer.kind.code()) role="status" {
+        header class=(tone(answer.kind)) data-state=(answer.kind.code()) aria-live="polite" {
             h1 { (clean(&text::first(&answer, lang))) }
             p #act { (clean(&text::act(&answer, facing, lang))) }
-            p #call { (clean(&text::call(&answer, facing, lang))) }
+            p #call { (unbroken(&clean(&text::call(&answer, facing, lang)))) }
             @if let Some(text) = text::queue(&answer, facing, lang) { p { (clean(&text)) } }
         }
         (separation(seen, lang))
@@ -117,7 +117,7 @@ fn acts(answer: &Answer<'_>, facing: &Facing, lang: Lang) -> Markup {
                 ol { @for step in &steps { li { (step) } } }
             }
             h2 { (lang.pick("联系谁", "Whom to call")) }
-            ol.callees { @for actor in answer.callees() { li { (clean(&text::contact(actor, facing, lang))) } } }
+            ol.callees { @for actor in answer.callees() { li { (unbroken(&clean(&text::contact(actor, facing, lang)))) } } }
             p.never { (catalogue::never_do(lang)) }
         }
     }
@@ -129,7 +129,7 @@ fn open(now: &Now<'_>, lang: Lang) -> Markup {
             section.wide #open {
                 h2 { (lang.pick("还没有恢复的", "Not over yet")) }
                 ul {
-                    @for incident in now.open { li data-cause=(clean(&incident.cause)) { (clean(&incident.line(now.now, lang))) } }
+                    @for incident in now.open { li data-cause=(clean(&incident.cause)) { (clean(&incident.words(now.now, lang))) } }
                 }
             }
         }
@@ -184,7 +184,7 @@ fn foot(now: &Now<'_>, lang: Lang) -> Markup {
                 @if !whose.is_empty() { dt { (lang.pick("终端", "Terminal")) } dd { (whose.join(lang.pick("，", ", "))) } }
                 @if now.latest.is_some() {
                     dt { (lang.pick("检查时间", "Looked at")) }
-                    dd { (facing.at.strftime("%Y-%m-%d %H:%M:%S %:z")) }
+                    dd { (facing.at.strftime("%Y-%m-%d %H:%M:%S")) }
                 }
                 dt { (lang.pick("程序", "Program")) } dd { "isonet " (env!("CARGO_PKG_VERSION")) }
             }

@@ -14,6 +14,8 @@ use std::fmt::Write;
 /// Units across a lane.
 const WIDE: i64 = 1440;
 const HIGH: i64 = 12;
+/// What was short is still to be seen: three pixels where a lane is narrow.
+const THIN: i64 = 15;
 
 /// What a lane is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,9 +82,8 @@ impl Window {
         }
         let whole = (self.to.as_second() - self.from.as_second()).max(1);
         let at = |when: Timestamp| (when.as_second() - self.from.as_second()) * WIDE / whole;
-        let left = at(from.max(self.from)).min(WIDE - 2);
-        // What was short is still to be seen.
-        Some((left, (at(to) - left).max(2)))
+        let left = at(from.max(self.from)).min(WIDE - THIN);
+        Some((left, (at(to) - left).max(THIN)))
     }
 
     /// How long it lies in the window, seconds.
@@ -186,8 +187,8 @@ impl Drawn {
         drawn
     }
 
-    fn said(&self, lane: Lane, lang: Lang) -> String {
-        let name = lane.name(lang);
+    fn said(&self, about: Lane, lang: Lang) -> String {
+        let name = about.name(lang);
         if self.times == 0 {
             return lang.pick(format!("{name}：没有"), format!("{name}: nothing"));
         }
@@ -216,7 +217,7 @@ mod tests {
     fn a_bar_lies_where_it_was_and_is_never_too_thin_to_be_seen() {
         let day = Window::last(SignedDuration::from_hours(24), at(0));
         assert_eq!(day.place((at(-12 * 3600), Some(at(-6 * 3600)))), Some((720, 360)));
-        assert_eq!(day.place((at(-60), None)), Some((1438, 2)), "short, and not over");
+        assert_eq!(day.place((at(-60), None)), Some((WIDE - THIN, THIN)), "short, and not over");
         assert_eq!(day.place((at(-48 * 3600), Some(at(-23 * 3600)))), Some((0, 60)), "only what lies inside");
         assert_eq!(day.place((at(-48 * 3600), Some(at(-25 * 3600)))), None);
         assert_eq!(day.place((at(50), None)), None, "a clock that was set back");

@@ -184,6 +184,7 @@ async fn respond(house: &House, request: Request<Incoming>, end: Rc<Notify>, sta
         Ok((Wish::Page(None), _)) => page::page(house, view, lang).await,
         Ok((Wish::Style, _)) => Ok(page::style()),
         Ok((Wish::Script, _)) => Ok(page::script()),
+        Ok((Wish::Icon, _)) => Ok(page::icon()),
         Ok((Wish::Symptom(asked), _)) => page::symptom(house, &asked, lang).await,
         Ok((Wish::Look, body)) => page::look(house, &body, lang).await,
         Ok((Wish::Statement, body)) => page::statement(house, &body, lang).await,

@@ -33,6 +33,7 @@ use tokio::time::timeout;
 
 const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
+const SVG: &str = "image/svg+xml";
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 /// How long a page waits for the log: the first time, when all of it has to be read, and later, when only what is new is.
 const READ_BY: [Duration; 2] = [Duration::from_millis(5), Duration::from_millis(200)];
@@ -264,6 +265,11 @@ pub(super) fn style() -> Answer {
 /// The script.
 pub(super) fn script() -> Answer {
     paper(JAVASCRIPT, page::SCRIPT)
+}
+
+/// What stands in the tab.
+pub(super) fn icon() -> Answer {
+    paper(SVG, page::ICON)
 }
 
 /// What a text off a screen may come from.

@@ -26,6 +26,8 @@ pub(super) enum Wish {
     Style,
     /// Its script.
     Script,
+    /// What stands in the tab.
+    Icon,
     /// What a text off a screen may come from.
     Symptom(String),
     /// A look now, for whoever is at the page: the token stands in the body.
@@ -253,6 +255,7 @@ fn wish(view: View, method: &Method, path: &str, told: &Parameters) -> Result<Wi
         "/" => ("GET", told.only(&[Name::Lang, Name::Key]).map(|()| Wish::Page(told.key.clone()))),
         "/page.css" => ("GET", told.only(&[]).map(|()| Wish::Style)),
         "/live.js" => ("GET", told.only(&[]).map(|()| Wish::Script)),
+        "/icon.svg" => ("GET", told.only(&[]).map(|()| Wish::Icon)),
         "/symptom" => ("GET", told.only(&[Name::Lang, Name::Screen]).map(|()| Wish::Symptom(told.screen.clone()))),
         "/look" => ("POST", told.only(&[Name::Lang]).map(|()| Wish::Look)),
         "/statement" => ("POST", told.only(&[Name::Lang]).map(|()| Wish::Statement)),
@@ -275,7 +278,7 @@ fn is_for_everybody(path: &str) -> bool {
 
 /// What the page is made of.
 pub(super) fn is_of_page(path: &str) -> bool {
-    matches!(path, "/" | "/page.css" | "/live.js" | "/symptom" | "/look" | "/statement")
+    matches!(path, "/" | "/page.css" | "/live.js" | "/icon.svg" | "/symptom" | "/look" | "/statement")
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

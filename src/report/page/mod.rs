@@ -37,6 +37,9 @@ pub fn style() -> String {
 /// The script that keeps the page up to date.
 pub const SCRIPT: &str = include_str!("live.js");
 
+/// What stands in the tab beside the title (SVG). Without one a browser asks for one that is not there.
+pub const ICON: &str = include_str!("icon.svg");
+
 /// What the page may do, as a header: load its own style and script, ask its own server, send its own forms; be framed by nobody.
 pub const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; \
                           base-uri 'none'; frame-ancestors 'none'";
@@ -59,6 +62,7 @@ fn whole(title: &str, lang: Lang, body: &Markup) -> String {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { (title) }
+                link rel="icon" href="/icon.svg";
                 link rel="stylesheet" href="/page.css";
                 script src="/live.js" defer {}
             }

@@ -4,8 +4,8 @@
 //! healthy; resolved within [`RESOLVED_MS`] of that, and nothing else is written. Before a fault that comes silently the daemon is left alone
 //! until its pace is calm, as faults find it in life.
 
-mod daemon;
-mod faults;
+pub(crate) mod daemon;
+pub(crate) mod faults;
 mod health;
 mod renewals;
 mod table;

@@ -259,7 +259,7 @@ fn configuration(sees: bool, lang: Lang) -> Watcher {
 }
 
 fn page_closed(trouble: String, lang: Lang) -> Watcher {
-    Watcher { what: "page".to_owned(), name: lang.pick("状态页", "The status page").to_owned(), sees: false, because: Some(trouble) }
+    Watcher { what: "page".to_owned(), name: lang.pick("状态网页", "The status page").to_owned(), sees: false, because: Some(trouble) }
 }
 
 fn json(document: &impl serde::Serialize) -> String {

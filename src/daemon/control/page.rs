@@ -76,7 +76,7 @@ impl Port {
     pub(super) fn trouble(&self, lang: Lang) -> Option<String> {
         let (WebListen::Address(at), Some(error)) = (self.wanted, &self.refused) else { return None };
         Some(lang.pick(
-            format!("状态页开不了，{at} 可能被别的程序占着（{error}）；每分钟再试一次，也可以改 [web] listen。"),
+            format!("状态网页开不了，{at} 可能被别的程序占着（{error}）；每分钟再试一次，也可以改 [web] listen。"),
             format!("the status page cannot be served, another program may have {at} ({error}); tried again each minute, or change [web] listen."),
         ))
     }

@@ -149,7 +149,7 @@ impl Refusal {
             Self::NotFound => lang.pick("没有这个地址。", "There is nothing at this path."),
             Self::Stranger => lang.pick("这一页只给本机的浏览器看。", "This page is only for a browser on this PC."),
             Self::StaleForm => lang.pick(
-                "这一页是值守程序重启以前的，请回到状态页再点一次。",
+                "这一页是值守程序重启以前的，请回到状态网页再点一次。",
                 "This page is from before the service was started anew: go back to the status page and try again.",
             ),
             Self::StaleKey => lang.pick(
@@ -157,7 +157,7 @@ impl Refusal {
                 "This link opens nothing any more: run isonet page --details again.",
             ),
             Self::NoPage => lang.pick(
-                "状态页没有开：看看配置 [web] listen，或者 isonet status 里说的原因。",
+                "状态网页没有开：看看配置 [web] listen，或者 isonet status 里说的原因。",
                 "The status page is not served: see [web] listen in the configuration, or the reason in isonet status.",
             ),
             Self::NotForEverybody => lang.pick(

@@ -94,7 +94,7 @@ fn known(lang: Lang) -> Markup {
 }
 
 fn home(lang: Lang) -> Markup {
-    html! { footer { p { a href={ "/?lang=" (lang.tag()) } { (lang.pick("回到状态页", "Back to the status page")) } } } }
+    html! { footer { p { a href={ "/?lang=" (lang.tag()) } { (lang.pick("回到状态网页", "Back to the status page")) } } } }
 }
 
 /// Why something was not done, as a page.

@@ -225,7 +225,7 @@ fn look(args: &Args, run: &machine::Run, axe: &Path) -> Done<Vec<Row>> {
     tell(&mut rows, args, KEYBOARD, || hands::keyboard(&driver, &eyes));
     tell(&mut rows, args, SCRIPTLESS, || hands::without_scripts(&driver, &eyes));
     tell(&mut rows, args, FIRST_BYTE, || hands::first_byte(&terminal));
-    tell(&mut rows, args, END, || stand.is_told_of_the_end(|| daemon.signal(rustix::process::Signal::TERM)));
+    tell(&mut rows, args, END, || stand.told_of_the_end(|| daemon.signal(rustix::process::Signal::TERM)));
     drop(driver);
     lab.down();
     Ok(rows)

@@ -161,7 +161,7 @@ impl<'a> Stand<'a> {
     }
 
     /// When the daemon has ended, both pages say so; `end` ends it.
-    pub(crate) fn is_told_of_the_end(&self, end: impl FnOnce() -> Done) -> Done<String> {
+    pub(crate) fn told_of_the_end(self, end: impl FnOnce() -> Done) -> Done<String> {
         let told = |page: &Page<'_>| page.browser.run("const e = document.getElementById('gone'); return Boolean(e) && e.offsetHeight > 0");
         for page in &self.pages {
             is(&told(page)?, &json!(false)).map_err(|e| format!("{}: told before: {e}", page.tag()))?;

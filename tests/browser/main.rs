@@ -224,8 +224,7 @@ fn look(args: &Args, run: &machine::Run, axe: &Path) -> Done<Vec<Row>> {
     tell(&mut rows, args, KEYBOARD, || hands::keyboard(&driver, &eyes));
     tell(&mut rows, args, SCRIPTLESS, || hands::without_scripts(&driver, &eyes));
     tell(&mut rows, args, FIRST_BYTE, || hands::first_byte(&terminal));
-    tell(&mut rows, args, END, || stand.is_told_of_the_end(|| daemon.signal(rustix::process::Signal::TERM)));
-    drop(stand);
+    tell(&mut rows, args, END, || stand.told_of_the_end(|| daemon.signal(rustix::process::Signal::TERM)));
     // After the daemon: to it, so many faults in so little time would be one that comes and goes.
     tell(&mut rows, args, ONCE, || once::page(&mut lab, &product, &driver, &eyes));
     drop(driver);

@@ -138,7 +138,7 @@ const END: &str = "the-end";
 /// Everything that is done, in this order.
 fn names() -> impl Iterator<Item = &'static str> {
     let states = [&state::HEALTHY].into_iter().chain(&state::STATES).map(|state| state.name);
-    [BAD, ONCE].into_iter().chain(states).chain([KEYBOARD, SCRIPTLESS, FIRST_BYTE, END])
+    [BAD].into_iter().chain(states).chain([KEYBOARD, SCRIPTLESS, FIRST_BYTE, END, ONCE])
 }
 
 fn parse(mut words: impl Iterator<Item = String>) -> Done<Args> {
@@ -189,7 +189,7 @@ fn pass(args: &Args, axe: &Path) -> ExitCode {
     for pid in machine::clean_dead_runs() {
         println!("removed what run {pid} left");
     }
-    let rows = match machine::Run::start().and_then(|run| look(args, &run, axe)) {
+    let rows = match machine::remove_on_signal().and_then(|()| machine::Run::start()).and_then(|run| look(args, &run, axe)) {
         Ok(rows) => rows,
         Err(why) => vec![("everything", Err(why))],
     };
@@ -216,7 +216,6 @@ fn look(args: &Args, run: &machine::Run, axe: &Path) -> Done<Vec<Row>> {
     let terminal = lab.terminal();
     let mut rows = Vec::new();
     tell(&mut rows, args, BAD, || once::bad(&lab, &driver, &eyes));
-    tell(&mut rows, args, ONCE, || once::page(&mut lab, &product, &driver, &eyes));
     let mut stand = live::Stand::new(&mut lab, &daemon, &driver, &eyes)?;
     tell(&mut rows, args, state::HEALTHY.name, || stand.healthy());
     for state in &state::STATES {
@@ -226,6 +225,8 @@ fn look(args: &Args, run: &machine::Run, axe: &Path) -> Done<Vec<Row>> {
     tell(&mut rows, args, SCRIPTLESS, || hands::without_scripts(&driver, &eyes));
     tell(&mut rows, args, FIRST_BYTE, || hands::first_byte(&terminal));
     tell(&mut rows, args, END, || stand.told_of_the_end(|| daemon.signal(rustix::process::Signal::TERM)));
+    // After the daemon: to it, so many faults in so little time would be one that comes and goes.
+    tell(&mut rows, args, ONCE, || once::page(&mut lab, &product, &driver, &eyes));
     drop(driver);
     lab.down();
     Ok(rows)

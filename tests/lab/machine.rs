@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::shell::{Done, run_even_now};
+use crate::shell::{Done, run_even_now, stop_all_others};
 
 const NETNS: &str = "/run/netns";
 const NETNS_ETC: &str = "/etc/netns";
@@ -116,6 +116,33 @@ pub(crate) fn clean_dead_runs() -> Vec<u32> {
 
 fn is_alive(pid: u32) -> bool {
     File::open(directory(pid).join("lock")).is_ok_and(|lock| lock.try_lock().is_err())
+}
+
+/// SIGINT, SIGTERM and SIGHUP remove everything before they end the process.
+pub(crate) fn remove_on_signal() -> Done {
+    use tokio::signal::unix::{SignalKind, signal};
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| format!("cannot watch for signals: {e}"))?;
+    let watch = {
+        let _inside = runtime.enter();
+        [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal)
+    };
+    let [interrupt, terminate, hangup] = watch;
+    let told = |e: std::io::Error| format!("cannot watch for signals: {e}");
+    let (mut interrupt, mut terminate, mut hangup) = (interrupt.map_err(told)?, terminate.map_err(told)?, hangup.map_err(told)?);
+    std::thread::spawn(move || {
+        runtime.block_on(async {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
+            }
+        });
+        stop_all_others();
+        remove_until_quiet(std::process::id());
+        std::process::exit(130);
+    });
+    Ok(())
 }
 
 /// For the signal's way out, while another thread may be in the midst of building: removes until nothing comes back.

@@ -123,7 +123,7 @@ fn supervised(args: &Args) -> ExitCode {
     for pid in machine::clean_dead_runs() {
         println!("removed what run {pid} left");
     }
-    if let Err(e) = remove_on_signal() {
+    if let Err(e) = machine::remove_on_signal() {
         eprintln!("lab: {e}");
         return ExitCode::FAILURE;
     }
@@ -165,31 +165,4 @@ fn can_run() -> Done {
     } else {
         Err(format!("programs are missing; apt-get install --no-install-recommends {}", missing.join(" ")))
     }
-}
-
-/// SIGINT, SIGTERM and SIGHUP remove everything before they end the process.
-fn remove_on_signal() -> Done {
-    use tokio::signal::unix::{SignalKind, signal};
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| format!("cannot watch for signals: {e}"))?;
-    let watch = {
-        let _inside = runtime.enter();
-        [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal)
-    };
-    let [interrupt, terminate, hangup] = watch;
-    let told = |e: std::io::Error| format!("cannot watch for signals: {e}");
-    let (mut interrupt, mut terminate, mut hangup) = (interrupt.map_err(told)?, terminate.map_err(told)?, hangup.map_err(told)?);
-    std::thread::spawn(move || {
-        runtime.block_on(async {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-                _ = hangup.recv() => {}
-            }
-        });
-        shell::stop_all_others();
-        machine::remove_until_quiet(std::process::id());
-        std::process::exit(130);
-    });
-    Ok(())
 }

@@ -402,7 +402,7 @@ mod tests {
     #[test]
     fn what_means_nothing_is_refused() {
         for (target, refusal) in [
-            ("/", Refusal::NotFound),
+            ("/nothing", Refusal::NotFound),
             ("/v1", Refusal::NotFound),
             ("/v1/status/", Refusal::NotFound),
             ("/v1/../etc/passwd", Refusal::NotFound),
@@ -439,7 +439,7 @@ mod tests {
 
     #[test]
     fn a_refusal_speaks_the_language_asked_for() {
-        let (refused, lang) = understand(View::Whole, &Method::GET, "/", Some("lang=zh-CN"), Lang::En);
+        let (refused, lang) = understand(View::Whole, &Method::GET, "/nothing", Some("lang=zh-CN"), Lang::En);
         assert_eq!(refused.map_err(|r| r.body(lang)), Err(r#"{"error":{"code":"not-found","text":"没有这个地址。"}}"#.to_owned()));
     }
 }

@@ -432,7 +432,16 @@ mod tests {
     fn everybody_sees_the_status_and_when_it_changes_and_nothing_else() {
         assert_eq!(get(View::Clerk, "/v1/changes"), Ok(Wish::Changes));
         assert_eq!(get(View::Clerk, "/v1/status"), Ok(Wish::Ask(Question::Status(View::Clerk))));
-        for target in ["/v1/diagnosis", "/v1/world?fresh=1", "/v1/incidents", "/v1/incidents?follow=1", "/metrics", "/v1/grants"] {
+        for target in [
+            "/v1/diagnosis",
+            "/v1/world?fresh=1",
+            "/v1/incidents",
+            "/v1/incidents?follow=1",
+            "/metrics",
+            "/v1/grants",
+            "/statement",
+            "/v1/page-key",
+        ] {
             assert_eq!(get(View::Clerk, target), Err(Refusal::NotForEverybody), "{target}");
         }
     }

@@ -216,7 +216,7 @@ fn look(args: &Args, run: &machine::Run, axe: &Path) -> Done<Vec<Row>> {
     let terminal = lab.terminal();
     let mut rows = Vec::new();
     tell(&mut rows, args, BAD, || once::bad(&lab, &driver, &eyes));
-    let mut stand = live::Stand::new(&mut lab, &daemon, &driver, &eyes)?;
+    let mut stand = live::Stand::new(&mut lab, &product, &daemon, &driver, &eyes)?;
     tell(&mut rows, args, state::HEALTHY.name, || stand.healthy());
     for state in &state::STATES {
         tell(&mut rows, args, state.name, || stand.through(state));

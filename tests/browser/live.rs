@@ -90,9 +90,7 @@ pub(crate) struct Stand<'a> {
 impl<'a> Stand<'a> {
     /// Of a terminal that is enrolled.
     pub(crate) fn new(lab: &'a mut Lab, product: &Path, daemon: &'a Daemon, driver: &'a Driver, eyes: &'a Eyes) -> Done<Stand<'a>> {
-        let mut enroll = lab.terminal().command(&product.display().to_string());
-        enroll.arg("--config").arg(lab.path("daemon/isonet.toml")).arg("enroll");
-        crate::shell::must(enroll, "")?;
+        enroll(lab, product)?;
         let key = key(lab)?;
         let pages = [Page::open(driver, 0, None)?, Page::open(driver, 1, Some(&key))?];
         Ok(Stand { judged: daemon.count(), lab, daemon, pages, eyes })
@@ -180,8 +178,15 @@ impl<'a> Stand<'a> {
     }
 }
 
+/// What the terminal is like when all is well is learnt.
+pub(crate) fn enroll(lab: &Lab, product: &Path) -> Done {
+    let mut command = lab.terminal().command(&product.display().to_string());
+    command.arg("--config").arg(lab.path("daemon/isonet.toml")).arg("enroll");
+    crate::shell::must(command, "").map(drop)
+}
+
 /// What opens the whole page, as root is given it.
-fn key(lab: &Lab) -> Done<String> {
+pub(crate) fn key(lab: &Lab) -> Done<String> {
     let mut command = lab.terminal().command("curl");
     command.args(["--silent", "--show-error", "--fail", "--request", "POST", "--unix-socket"]).arg(lab.path("daemon/run/control.sock"));
     let said = crate::shell::must(

@@ -1,14 +1,17 @@
 //! `isonet status`: what the running daemon holds; `--what-is-sent`: what leaves this PC, which needs no daemon.
 
+mod watch;
+
 use super::ask::{DOCUMENT, Daemon, Silence, Through};
 use super::grammar::{Global, clean};
-use super::{INTERNAL, IO, NOT_PERMITTED, NOT_RUNNING, complain, print, runtime, style};
+use super::{INTERNAL, IO, NOT_PERMITTED, NOT_RUNNING, USAGE, complain, print, runtime, style};
 use crate::baseline::{Enrolment, machine_id_hash, this_terminal};
 use crate::catalogue::Lang;
 use crate::config::{Owner, policy, state_dir};
 use crate::model::TerminalCard;
 use crate::report::{self, Enrolled, Status};
 use crate::sys::clock;
+use std::io::IsTerminal;
 use std::time::Duration;
 
 /// A loop that does not answer by then is stuck.
@@ -22,6 +25,9 @@ pub struct Arguments {
     /// 列出按现在的配置会送出什么、送给谁，附一条实例 / What leaves this PC under the configuration, and to whom, with an example
     #[arg(long, conflicts_with = "json")]
     what_is_sent: bool,
+    /// 一直显示，每秒更新；按 Ctrl-C 结束 / Keep showing, drawn again each second; Ctrl-C ends it
+    #[arg(long, conflicts_with_all = ["json", "what_is_sent"])]
+    watch: bool,
 }
 
 pub fn run(global: &Global, arguments: &Arguments) -> u8 {
@@ -56,7 +62,17 @@ fn show(global: &Global, arguments: &Arguments) -> Result<(), u8> {
     let config = global.load_places()?;
     let lang = global.lang(config.language);
     let daemon = Daemon::of(&config);
+    if arguments.watch && !std::io::stdout().is_terminal() {
+        complain(lang.pick(
+            "isonet: --watch 要在终端窗口里用；写进文件或交给别的程序请用 isonet status --json。",
+            "isonet: --watch needs a terminal; for a file or another program use isonet status --json.",
+        ));
+        return Err(USAGE);
+    }
     let runtime = runtime()?;
+    if arguments.watch {
+        return runtime.block_on(watch::watch(&daemon, global, lang));
+    }
     let target = format!("/v1/status?lang={}", lang.tag());
     let told =
         runtime.block_on(daemon.get(&target, Through::Either, DOCUMENT, PATIENCE)).map_err(|silence| explain(&silence, &daemon, lang))?;

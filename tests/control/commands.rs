@@ -143,3 +143,25 @@ fn incidents_are_listed_from_the_first_sign_to_the_end() {
     assert!(!listed("--since 1h").out.contains("now"), "{}", listed("--since 1h").out);
     assert_eq!(ground.end(Signal::TERM), Some(0));
 }
+
+#[test]
+fn the_live_view_shows_a_change_without_clearing_and_gives_the_screen_back() {
+    let Some(mut ground) = Ground::new() else { return };
+    let live = ground.live("stty rows 40 cols 80; exec");
+    live.until("You can settle", Duration::from_secs(10));
+    ground.cable("down");
+    wait_for("the record", Duration::from_secs(20), || (!ground.status()["open_incidents"].as_array().unwrap().is_empty()).then_some(()));
+    live.until("You cannot settle", Duration::from_secs(2));
+    ground.end(rustix::process::Signal::TERM);
+    live.until("does not answer", Duration::from_secs(3));
+    ground.cable("up");
+    ground.start();
+    let from = live.shown().len();
+    live.until_after(from, "You can settle", Duration::from_secs(30));
+    let (shown, status) = live.interrupt();
+    assert_eq!(status, Some(0));
+    assert!(shown.contains("\u{1b}[?1049h\u{1b}[?25l") && shown.trim_end().ends_with("\u{1b}[?25h\u{1b}[?1049l"), "{shown:?}");
+    assert!(!shown.contains("\u{1b}[2J"), "it never clears the screen");
+    let piped = ground.isonet(&[], "--lang en status --watch");
+    assert_eq!((piped.status, piped.err.contains("needs a terminal")), (Some(64), true), "{piped:?}");
+}

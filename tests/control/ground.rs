@@ -3,9 +3,10 @@
 use crate::client::{self, Answer};
 use serde_json::Value;
 use std::fs;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -251,6 +252,23 @@ impl Ground {
         Ran::of(&command.output().unwrap())
     }
 
+    /// `isonet status --watch` on a terminal of its own, which `script` makes; `before` is put before the command.
+    pub(crate) fn live(&self, before: &str) -> Live {
+        let mut command = self.pc.command("script");
+        let what = format!("{before} {} --config {} --lang en --color never status --watch", isonet(), self.config());
+        command.args(["-qfec", &what, "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut script = command.spawn().unwrap();
+        let (mut out, shown) = (script.stdout.take().unwrap(), Arc::new(Mutex::new(Vec::new())));
+        let kept = Arc::clone(&shown);
+        let reader = thread::spawn(move || {
+            let mut some = [0; 4096];
+            while let Ok(length @ 1..) = out.read(&mut some) {
+                kept.lock().unwrap().extend_from_slice(&some[..length]);
+            }
+        });
+        Live { script, shown, reader }
+    }
+
     /// Another program in the same network, on the configuration as it is now; it goes on.
     pub(crate) fn beside(&self, program: &str, arguments: &str) -> Child {
         let mut command = self.pc.command(program);
@@ -263,6 +281,37 @@ impl Ground {
         let mut command = self.pc.command(isonet());
         command.args(["--config", &self.config(), "--lang", "en", "incidents", "comment", incident, text]).stdin(Stdio::null());
         Ran::of(&command.output().unwrap())
+    }
+}
+
+/// A live view on a terminal.
+pub(crate) struct Live {
+    script: Child,
+    shown: Arc<Mutex<Vec<u8>>>,
+    reader: thread::JoinHandle<()>,
+}
+
+impl Live {
+    /// All bytes so far.
+    pub(crate) fn shown(&self) -> String {
+        String::from_utf8_lossy(&self.shown.lock().unwrap()).into_owned()
+    }
+
+    pub(crate) fn until(&self, text: &str, patience: Duration) {
+        self.until_after(0, text, patience);
+    }
+
+    /// Waits until it shows this, after the first so many bytes.
+    pub(crate) fn until_after(&self, from: usize, text: &str, patience: Duration) {
+        wait_for(text, patience, || self.shown().get(from..).is_some_and(|shown| shown.contains(text)).then_some(()));
+    }
+
+    /// Types Ctrl-C; gives everything and how it ended.
+    pub(crate) fn interrupt(mut self) -> (String, Option<i32>) {
+        self.script.stdin.as_mut().unwrap().write_all(&[3]).unwrap();
+        let ended = wait_for("its end", Duration::from_secs(5), || self.script.try_wait().unwrap());
+        self.reader.join().unwrap();
+        (String::from_utf8_lossy(&self.shown.lock().unwrap()).into_owned(), ended.code())
     }
 }
 

@@ -402,7 +402,7 @@ mod tests {
     #[test]
     fn what_means_nothing_is_refused() {
         for (target, refusal) in [
-            ("/", Refusal::NotFound),
+            ("/nothing", Refusal::NotFound),
             ("/v1", Refusal::NotFound),
             ("/v1/status/", Refusal::NotFound),
             ("/v1/../etc/passwd", Refusal::NotFound),
@@ -432,14 +432,23 @@ mod tests {
     fn everybody_sees_the_status_and_when_it_changes_and_nothing_else() {
         assert_eq!(get(View::Clerk, "/v1/changes"), Ok(Wish::Changes));
         assert_eq!(get(View::Clerk, "/v1/status"), Ok(Wish::Ask(Question::Status(View::Clerk))));
-        for target in ["/v1/diagnosis", "/v1/world?fresh=1", "/v1/incidents", "/v1/incidents?follow=1", "/metrics", "/v1/grants"] {
+        for target in [
+            "/v1/diagnosis",
+            "/v1/world?fresh=1",
+            "/v1/incidents",
+            "/v1/incidents?follow=1",
+            "/metrics",
+            "/v1/grants",
+            "/statement",
+            "/v1/page-key",
+        ] {
             assert_eq!(get(View::Clerk, target), Err(Refusal::NotForEverybody), "{target}");
         }
     }
 
     #[test]
     fn a_refusal_speaks_the_language_asked_for() {
-        let (refused, lang) = understand(View::Whole, &Method::GET, "/", Some("lang=zh-CN"), Lang::En);
+        let (refused, lang) = understand(View::Whole, &Method::GET, "/nothing", Some("lang=zh-CN"), Lang::En);
         assert_eq!(refused.map_err(|r| r.body(lang)), Err(r#"{"error":{"code":"not-found","text":"没有这个地址。"}}"#.to_owned()));
     }
 }

@@ -3,7 +3,7 @@
 use super::history::History;
 use super::{DOING, PAST, latency, title, unbroken, whole};
 use crate::catalogue::{self, Lang};
-use crate::model::{Diagnosis, Isolation, Layer, PathItem, Subject};
+use crate::model::{Actor, Diagnosis, Isolation, Layer, PathItem, Subject};
 use crate::report::answer::Answer;
 use crate::report::html::{drawing, fold, remarks, tone};
 use crate::report::text::{self, clean};
@@ -73,7 +73,7 @@ fn after_a_look(now: &Now<'_>, seen: &Diagnosis, lang: Lang) -> Markup {
             p #call { (unbroken(&clean(&text::call(&answer, facing, lang)))) }
             @if let Some(text) = text::queue(&answer, facing, lang) { p { (clean(&text)) } }
         }
-        (separation(seen, lang))
+        (separation(seen, facing, lang))
         (PreEscaped(DOING))
         main {
             (drawing::section(seen, lang))
@@ -92,17 +92,26 @@ fn after_a_look(now: &Now<'_>, seen: &Diagnosis, lang: Lang) -> Markup {
 }
 
 /// The separation from the internet: a light of its own, told by shape and word.
-fn separation(seen: &Diagnosis, lang: Lang) -> Markup {
+fn separation(seen: &Diagnosis, facing: &Facing, lang: Lang) -> Markup {
     let (tone, shape) = match seen.isolation {
         Isolation::Intact => ("good", "M5 13l4.5 5L19 7"),
         Isolation::Suspect => ("warn", "M12 5v9m0 4v.2"),
         Isolation::Broken => ("bad", "M6 6l12 12M18 6L6 18"),
         Isolation::Unknown => ("dim", "M5 12h14"),
     };
+    // Whom its sentence names, with the number.
+    let whom = match seen.isolation {
+        Isolation::Suspect => Some(Actor::Vendor),
+        Isolation::Broken => Some(Actor::Bureau),
+        Isolation::Intact | Isolation::Unknown => None,
+    };
     html! {
         p #isolation class={ "light " (tone) } data-isolation=(seen.isolation.code()) role="status" {
             svg viewBox="0 0 24 24" aria-hidden="true" { path d=(shape) {} }
-            span { (text::isolation(seen, lang)) }
+            span {
+                (text::isolation(seen, lang))
+                @if let Some(actor) = whom { " " (unbroken(&clean(&text::contact(actor, facing, lang)))) }
+            }
         }
     }
 }

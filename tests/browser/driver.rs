@@ -194,6 +194,14 @@ impl Browser<'_> {
         decoded(&picture["data"])
     }
 
+    /// The uppermost part of the page as a small picture (WebP).
+    pub(crate) fn first_screen(&self, width: u32, height: u32) -> Done<Vec<u8>> {
+        let clip = json!({ "x": 0, "y": 0, "width": width, "height": height, "scale": 1 });
+        let picture = self
+            .devtools("Page.captureScreenshot", &json!({ "format": "webp", "quality": 60, "clip": clip, "captureBeyondViewport": true }))?;
+        decoded(&picture["data"])
+    }
+
     /// The page on A4 paper (PDF).
     pub(crate) fn paper(&self) -> Done<Vec<u8>> {
         decoded(&self.post("print", &json!({ "page": { "width": 21.0, "height": 29.7 } }))?)

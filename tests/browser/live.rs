@@ -1,5 +1,6 @@
 //! The status page while the network is broken and mended: opened once in each language, never loaded again, and held against the record log.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -11,7 +12,6 @@ use crate::look::{Eyes, strays};
 use crate::shell::Done;
 use crate::state::{HEALTHY, LANGUAGES, SHOWN, State};
 use crate::watch::daemon::{Daemon, Seen, now_ms};
-use crate::watch::faults::case;
 
 /// Where the page is, in the namespace of the daemon.
 pub(crate) const ORIGIN: &str = "http://127.0.0.1:8787/";
@@ -51,11 +51,12 @@ impl<'a> Page<'a> {
         let shown = self.browser.run(SHOWN)?;
         let mut wrong = state.wrong(self.language, &shown);
         let more = self.browser.run(
-            "return { kind: document.querySelector('header').dataset.state, mark: window.__mark,\n\
+            "return { kind: document.querySelector('header').dataset.state, mark: window.__mark, isolation: document.getElementById('isolation').dataset.isolation,\n\
                open: [...document.querySelectorAll('#open li')].map((li) => li.dataset.cause) };",
         )?;
-        let causes: Vec<&str> = state.broken.into_iter().map(|(_, cause)| cause).collect();
-        for (what, wanted) in [("kind", json!(state.kind)), ("mark", json!("kept")), ("open", json!(causes))] {
+        let open: Vec<&str> = state.open().into_iter().collect();
+        let wanted = [("kind", json!(state.kind)), ("mark", json!("kept")), ("isolation", json!(state.isolation)), ("open", json!(open))];
+        for (what, wanted) in wanted {
             if more[what] != wanted {
                 wrong.push(format!("{what}: {} instead of {wanted}", more[what]));
             }
@@ -87,7 +88,9 @@ pub(crate) struct Stand<'a> {
 }
 
 impl<'a> Stand<'a> {
-    pub(crate) fn new(lab: &'a mut Lab, daemon: &'a Daemon, driver: &'a Driver, eyes: &'a Eyes) -> Done<Stand<'a>> {
+    /// Of a terminal that is enrolled.
+    pub(crate) fn new(lab: &'a mut Lab, product: &Path, daemon: &'a Daemon, driver: &'a Driver, eyes: &'a Eyes) -> Done<Stand<'a>> {
+        enroll(lab, product)?;
         let key = key(lab)?;
         let pages = [Page::open(driver, 0, None)?, Page::open(driver, 1, Some(&key))?];
         Ok(Stand { judged: daemon.count(), lab, daemon, pages, eyes })
@@ -101,9 +104,9 @@ impl<'a> Stand<'a> {
 
     /// One fault from its beginning to its end; what was seen, or all that is wrong.
     pub(crate) fn through(&mut self, state: &State) -> Done<String> {
-        let (_, cause) = state.broken.ok_or("nothing to stage")?;
-        (case(state.name)?.stage)(self.lab).map_err(|e| format!("the lab itself: not staged: {e}"))?;
-        let named = |seen: &Seen| seen.is_incident() && seen.word("/cause/code") == cause && seen.word("/incident/phase") != "resolved";
+        state.stage(self.lab)?;
+        let named =
+            |seen: &Seen| seen.is_incident() && seen.word("/cause/code") == state.name && seen.word("/incident/phase") != "resolved";
         let opened = self.recorded(&named).and_then(|at| self.all_show(state, at));
         let looked = opened.and_then(|late| Ok((late, self.look(state)?)));
         self.lab.heal().map_err(|e| format!("the lab itself: not healed: {e}"))?;
@@ -175,8 +178,15 @@ impl<'a> Stand<'a> {
     }
 }
 
+/// What the terminal is like when all is well is learnt.
+pub(crate) fn enroll(lab: &Lab, product: &Path) -> Done {
+    let mut command = lab.terminal().command(&product.display().to_string());
+    command.arg("--config").arg(lab.path("daemon/isonet.toml")).arg("enroll");
+    crate::shell::must(command, "").map(drop)
+}
+
 /// What opens the whole page, as root is given it.
-fn key(lab: &Lab) -> Done<String> {
+pub(crate) fn key(lab: &Lab) -> Done<String> {
     let mut command = lab.terminal().command("curl");
     command.args(["--silent", "--show-error", "--fail", "--request", "POST", "--unix-socket"]).arg(lab.path("daemon/run/control.sock"));
     let said = crate::shell::must(

@@ -20,6 +20,7 @@ mod hands;
 mod live;
 mod look;
 mod once;
+mod readme;
 mod state;
 
 // The lab, of which only some is needed here.
@@ -40,6 +41,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
+use args::Depth;
 use shell::Done;
 
 const HELP: &str = "\
@@ -48,6 +50,8 @@ browser: stages faults and looks at isonet's pages in chromium
   cargo test --test browser -- [OPTIONS] [FILTER...]     a FILTER is part of a case's name
 
   --list     name the cases
+  --pictures DIR   only take the README's pictures (tests/browser/screenshots)
+  --quick    the most telling cases only; says what is left out
   --full     fetch axe-core where it is missing, and fail instead of skipping when something else is
 ";
 
@@ -70,9 +74,10 @@ const NEEDS: [(&str, &str); 14] = [
 ];
 
 /// What the command line wants.
-#[derive(Default)]
 struct Args {
-    full: bool,
+    depth: Depth,
+    /// Where the README's pictures go, instead of any case.
+    pictures: Option<PathBuf>,
     list: bool,
     /// A runner's question; this binary runs as a whole, so it names no tests of its own.
     for_runner: bool,
@@ -81,6 +86,9 @@ struct Args {
 
 impl Args {
     fn wants(&self, name: &str) -> bool {
+        if self.depth == Depth::Quick {
+            return QUICK.contains(&name);
+        }
         self.filters.is_empty() || self.filters.iter().any(|filter| name.contains(filter.as_str()))
     }
 }
@@ -115,9 +123,9 @@ fn main() -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
-    match can_run().and_then(|()| axe(args.full)) {
+    match can_run().and_then(|()| axe(args.depth == Depth::Full)) {
         Ok(axe) => pass(&args, &axe),
-        Err(why) if args.full => {
+        Err(why) if args.depth == Depth::Full => {
             println!("FAIL browser: {why}\n0 passed, 1 failed, 0 skipped");
             ExitCode::FAILURE
         }
@@ -135,6 +143,9 @@ const SCRIPTLESS: &str = "without-scripts";
 const FIRST_BYTE: &str = "first-byte";
 const END: &str = "the-end";
 
+/// What takes no longer than a minute.
+const QUICK: [&str; 6] = [BAD, "vpn.not-started", KEYBOARD, SCRIPTLESS, FIRST_BYTE, END];
+
 /// Everything that is done, in this order.
 fn names() -> impl Iterator<Item = &'static str> {
     let states = [&state::HEALTHY].into_iter().chain(&state::STATES).map(|state| state.name);
@@ -142,12 +153,14 @@ fn names() -> impl Iterator<Item = &'static str> {
 }
 
 fn parse(mut words: impl Iterator<Item = String>) -> Done<Args> {
-    let mut args = Args::default();
+    let mut args = Args { depth: Depth::Usual, pictures: None, list: false, for_runner: false, filters: Vec::new() };
     while let Some(word) = words.next() {
         match word.as_str() {
             "--help" | "-h" => return Err(HELP.to_owned()),
             "--list" => args.list = true,
-            "--full" => args.full = true,
+            "--full" => args.depth = Depth::Full,
+            "--quick" => args.depth = Depth::Quick,
+            "--pictures" => args.pictures = Some(words.next().ok_or("--pictures needs a directory")?.into()),
             // What cargo test and nextest say to every test binary.
             "--format" => args.for_runner |= words.next().as_deref() == Some("terse"),
             "--exact" | "--nocapture" | "--no-capture" | "--ignored" | "--include-ignored" | "-q" | "--quiet" => {}
@@ -195,7 +208,11 @@ fn pass(args: &Args, axe: &Path) -> ExitCode {
     };
     let failed = rows.iter().filter(|(_, got)| got.is_err()).count();
     println!("pictures: {}", pictures().display());
-    println!("{} passed, {failed} failed, 0 skipped", rows.len() - failed);
+    let left: Vec<&str> = names().filter(|name| args.depth == Depth::Quick && !args.wants(name)).collect();
+    if !left.is_empty() {
+        println!("SKIPPED browser: {} cases, for want of time; --full has them: {}", left.len(), left.join(", "));
+    }
+    println!("{} passed, {failed} failed, {} skipped", rows.len() - failed, left.len());
     if failed == 0 && !rows.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -215,8 +232,14 @@ fn look(args: &Args, run: &machine::Run, axe: &Path) -> Done<Vec<Row>> {
     let driver = driver::Driver::start(&lab.terminal(), &lab.path("browser"))?;
     let terminal = lab.terminal();
     let mut rows = Vec::new();
+    if let Some(into) = &args.pictures {
+        let taken = readme::take(&mut lab, &product, &daemon, &driver, into);
+        println!("{taken:?}");
+        lab.down();
+        return Ok(vec![("pictures", taken)]);
+    }
     tell(&mut rows, args, BAD, || once::bad(&lab, &driver, &eyes));
-    let mut stand = live::Stand::new(&mut lab, &daemon, &driver, &eyes)?;
+    let mut stand = live::Stand::new(&mut lab, &product, &daemon, &driver, &eyes)?;
     tell(&mut rows, args, state::HEALTHY.name, || stand.healthy());
     for state in &state::STATES {
         tell(&mut rows, args, state.name, || stand.through(state));

@@ -7,7 +7,6 @@ use crate::lab::Lab;
 use crate::look::{Eyes, strays};
 use crate::shell::Done;
 use crate::state::{HEALTHY, LANGUAGES, SHOWN, STATES, State};
-use crate::watch::faults::case;
 
 /// Nobody can read, use, or print this on one sheet; it complains, and asks somebody else.
 const BAD: &str = "<!doctype html><html><head><title>Bad</title></head><body><h1>Bad</h1>\n\
@@ -42,7 +41,7 @@ pub(crate) fn bad(lab: &Lab, driver: &Driver, eyes: &Eyes) -> Done<String> {
 pub(crate) fn page(lab: &mut Lab, product: &Path, driver: &Driver, eyes: &Eyes) -> Done<String> {
     let mut wrong = looked(lab, product, driver, eyes, &HEALTHY)?;
     for state in &STATES {
-        (case(state.name)?.stage)(lab).map_err(|e| format!("the lab itself: not staged: {e}"))?;
+        state.stage(lab)?;
         let seen = looked(lab, product, driver, eyes, state);
         lab.heal().map_err(|e| format!("the lab itself: not healed: {e}"))?;
         wrong.extend(seen?);

@@ -51,15 +51,19 @@ impl<'a> Page<'a> {
         let shown = self.browser.run(SHOWN)?;
         let mut wrong = state.wrong(self.language, &shown);
         let more = self.browser.run(
-            "return { kind: document.querySelector('header').dataset.state, mark: window.__mark, isolation: document.getElementById('isolation').dataset.isolation,\n\
+            "return { kind: document.querySelector('header').dataset.state, mark: window.__mark, isolation: document.getElementById('isolation').dataset.isolation, light: document.getElementById('isolation').innerText,\n\
                open: [...document.querySelectorAll('#open li')].map((li) => li.dataset.cause) };",
         )?;
         let open: Vec<&str> = state.open().into_iter().collect();
-        let wanted = [("kind", json!(state.kind)), ("mark", json!("kept")), ("isolation", json!(state.isolation)), ("open", json!(open))];
+        let wanted = [("kind", json!(state.kind)), ("mark", json!("kept")), ("isolation", json!(state.isolation.0)), ("open", json!(open))];
         for (what, wanted) in wanted {
             if more[what] != wanted {
                 wrong.push(format!("{what}: {} instead of {wanted}", more[what]));
             }
+        }
+        let light = state.isolation.1[self.language];
+        if !more["light"].as_str().is_some_and(|text| text.contains(light)) {
+            wrong.push(format!("light: {} without {light:?}", more["light"]));
         }
         Ok(wrong)
     }

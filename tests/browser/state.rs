@@ -14,20 +14,22 @@ pub(crate) struct State {
     pub(crate) kind: &'static str,
     /// Where the way is cut.
     pub(crate) broken: Option<&'static str>,
-    /// What the watch says of the separation from the internet.
-    pub(crate) isolation: &'static str,
+    /// What the watch says of the separation from the internet, and parts of the words at its light.
+    pub(crate) isolation: (&'static str, [&'static str; 2]),
     /// Parts of the first sentence, in Chinese and in English.
     pub(crate) says: [&'static str; 2],
     /// Parts of what is said of whom to call.
     pub(crate) call: [&'static str; 2],
 }
 
+const UNKNOWN: (&str, [&str; 2]) = ("unknown", ["和互联网的隔离", "Separation from the internet"]);
+
 pub(crate) const HEALTHY: State = State {
     name: "healthy",
     stage: Some(|_| Ok(())),
     kind: "fine",
     broken: None,
-    isolation: "unknown",
+    isolation: UNKNOWN,
     says: ["可以结算：", "You can settle: "],
     call: ["要问人就打给结算软件公司", "To ask somebody, call the settlement software's vendor"],
 };
@@ -39,7 +41,7 @@ pub(crate) const STATES: [State; 6] = [
         stage: None,
         kind: "cut",
         broken: Some("link"),
-        isolation: "unknown",
+        isolation: UNKNOWN,
         says: ["不能结算：网线没有信号", "cannot settle now: the network cable carries no signal"],
         call: ["打电话给电脑维护人员（Vendor 1001）", "Call the PC's vendor (Vendor 1001)"],
     },
@@ -48,7 +50,7 @@ pub(crate) const STATES: [State; 6] = [
         stage: None,
         kind: "cut",
         broken: Some("gateway"),
-        isolation: "unknown",
+        isolation: UNKNOWN,
         says: ["不能结算：路由器没有反应", "cannot settle now: the router does not respond"],
         call: ["打电话给线路运营商（Operator 1002）", "Call the line operator (Operator 1002)"],
     },
@@ -57,7 +59,7 @@ pub(crate) const STATES: [State; 6] = [
         stage: None,
         kind: "cut",
         broken: Some("vpn"),
-        isolation: "unknown",
+        isolation: UNKNOWN,
         says: ["不能结算：VPN 没有启动", "cannot settle now: the VPN is not started"],
         call: ["打电话给医保局信息科（Bureau 1003）", "Call the insurance bureau's information office (Bureau 1003)"],
     },
@@ -66,7 +68,7 @@ pub(crate) const STATES: [State; 6] = [
         stage: None,
         kind: "cut",
         broken: Some("dns"),
-        isolation: "unknown",
+        isolation: UNKNOWN,
         says: ["不能结算：域名服务器没有回应", "cannot settle now: the name server does not respond"],
         call: ["打电话给医保局信息科（Bureau 1003）", "Call the insurance bureau's information office (Bureau 1003)"],
     },
@@ -75,7 +77,7 @@ pub(crate) const STATES: [State; 6] = [
         stage: None,
         kind: "cut",
         broken: Some("tcp"),
-        isolation: "unknown",
+        isolation: UNKNOWN,
         says: ["医保中心那边没有回应", "the insurance centre does not respond"],
         call: ["打电话给医保局信息科（Bureau 1003）", "Call the insurance bureau's information office (Bureau 1003)"],
     },
@@ -84,7 +86,7 @@ pub(crate) const STATES: [State; 6] = [
         stage: Some(second_uplink),
         kind: "fine",
         broken: None,
-        isolation: "suspect",
+        isolation: ("suspect", ["电脑维护人员（Vendor 1001）", "the PC's vendor (Vendor 1001)"]),
         says: ["可以结算：", "You can settle: "],
         call: ["", ""],
     },

@@ -36,7 +36,7 @@ fn plot(chain: &Chain, layer: Layer, row: &VecDeque<Slot>, now: u64, lang: Lang)
     let failed = row.iter().filter(|slot| slot.failed).count();
     let name = part(chain, layer, lang);
     let (last, top) = (milliseconds(last, lang), milliseconds(most, lang));
-    let mut said = lang.pick(format!("现在 {last}，最慢 {top}"), format!("now {last}, longest {top}"));
+    let mut said = lang.pick(format!("最近 {last}，最慢 {top}"), format!("last {last}, longest {top}"));
     if failed > 0 {
         said += &lang.pick(format!("，{failed} 段没有应答"), format!("; no answer in {failed} of the stretches"));
     }
@@ -103,6 +103,6 @@ mod tests {
         assert_eq!(drawn.line, "M137 30h1L138 3h1M142 3h1");
         assert_eq!(drawn.gone, "M143 59h1");
         let text = section(&history, 6 * SLOT_MS, Lang::En).into_string();
-        assert!(text.contains("now 2.0 ms, longest 2.0 ms; no answer in 1 of the stretches"), "{text}");
+        assert!(text.contains("last 2.0 ms, longest 2.0 ms; no answer in 1 of the stretches"), "{text}");
     }
 }

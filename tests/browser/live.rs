@@ -97,6 +97,10 @@ impl<'a> Stand<'a> {
         enroll(lab, product)?;
         let key = key(lab)?;
         let pages = [Page::open(driver, 0, None)?, Page::open(driver, 1, Some(&key))?];
+        // The daemon has to hear of the enrolment and to look again before the separation is one that is watched.
+        for page in &pages {
+            in_a_minute(|| Ok(page.differs(&HEALTHY)?.join("; "))).map_err(|why| format!("the healthy network is never shown: {why}"))?;
+        }
         Ok(Stand { judged: daemon.count(), lab, daemon, pages, eyes })
     }
 
@@ -179,6 +183,19 @@ impl<'a> Stand<'a> {
             eventually("the page says that the watch does not answer", || is(&told(page)?, &json!(true)))?;
         }
         Ok(format!("told within {} ms", now_ms() - ended))
+    }
+}
+
+/// Waits until nothing is wrong any more.
+pub(crate) fn in_a_minute(wrong: impl Fn() -> Done<String>) -> Done {
+    let deadline = now_ms() + RECORDED_MS;
+    loop {
+        let wrong = wrong()?;
+        if wrong.is_empty() {
+            return Ok(());
+        }
+        crate::check::holds(now_ms() < deadline, wrong)?;
+        std::thread::sleep(Duration::from_millis(100));
     }
 }
 

@@ -3,16 +3,13 @@
 use std::fs;
 use std::path::Path;
 
-use rustix::process::Signal;
-use serde_json::json;
-
-use crate::check::{eventually, holds};
 use crate::driver::Driver;
 use crate::lab::Lab;
-use crate::live::{ORIGIN, enroll, key};
+use crate::live::{ORIGIN, enroll, in_a_minute, key};
 use crate::shell::Done;
 use crate::state::{LANGUAGES, STATES, State};
 use crate::watch::daemon::Daemon;
+use rustix::process::Signal;
 
 /// Name of the shop, and whom it calls, in place of the lab's.
 const SHOPS: [[(&str, &str); 4]; 2] = [
@@ -71,10 +68,12 @@ fn one(
     let browser = driver.browser()?;
     browser.look(width, dark)?;
     browser.open(&format!("{ORIGIN}?lang={language}&key={}", key(lab)?))?;
-    eventually("the page shows the shop and its state", || {
-        let shown = browser.run("return [document.title, document.querySelector('header').dataset.state]")?;
-        let there = shown[0].as_str().is_some_and(|title| title.contains(shop)) && shown[1] == json!(state.kind);
-        holds(there, format!("it shows {shown}"))
+    in_a_minute(|| {
+        let shown = browser.run(
+            "return [document.title, document.querySelector('header').dataset.state, document.getElementById('isolation').dataset.isolation]",
+        )?;
+        let there = shown[0].as_str().is_some_and(|title| title.contains(shop)) && shown[1] == state.kind && shown[2] == state.isolation.0;
+        Ok(if there { String::new() } else { format!("the page shows {shown}") })
     })?;
     browser.first_screen(width, height)
 }

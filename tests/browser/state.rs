@@ -22,14 +22,14 @@ pub(crate) struct State {
     pub(crate) call: [&'static str; 2],
 }
 
-const UNKNOWN: (&str, [&str; 2]) = ("unknown", ["和互联网的隔离", "Separation from the internet"]);
+const INTACT: (&str, [&str; 2]) = ("intact", ["一直在看，没有发现通往互联网的路", "watched all the time, no way to the internet was seen"]);
 
 pub(crate) const HEALTHY: State = State {
     name: "healthy",
     stage: Some(|_| Ok(())),
     kind: "fine",
     broken: None,
-    isolation: UNKNOWN,
+    isolation: INTACT,
     says: ["可以结算：", "You can settle: "],
     call: ["要问人就打给结算软件公司", "To ask somebody, call the settlement software's vendor"],
 };
@@ -41,7 +41,7 @@ pub(crate) const STATES: [State; 6] = [
         stage: None,
         kind: "cut",
         broken: Some("link"),
-        isolation: UNKNOWN,
+        isolation: INTACT,
         says: ["不能结算：网线没有信号", "cannot settle now: the network cable carries no signal"],
         call: ["打电话给电脑维护人员（Vendor 1001）", "Call the PC's vendor (Vendor 1001)"],
     },
@@ -50,7 +50,7 @@ pub(crate) const STATES: [State; 6] = [
         stage: None,
         kind: "cut",
         broken: Some("gateway"),
-        isolation: UNKNOWN,
+        isolation: INTACT,
         says: ["不能结算：路由器没有反应", "cannot settle now: the router does not respond"],
         call: ["打电话给线路运营商（Operator 1002）", "Call the line operator (Operator 1002)"],
     },
@@ -59,7 +59,7 @@ pub(crate) const STATES: [State; 6] = [
         stage: None,
         kind: "cut",
         broken: Some("vpn"),
-        isolation: UNKNOWN,
+        isolation: INTACT,
         says: ["不能结算：VPN 没有启动", "cannot settle now: the VPN is not started"],
         call: ["打电话给医保局信息科（Bureau 1003）", "Call the insurance bureau's information office (Bureau 1003)"],
     },
@@ -68,7 +68,7 @@ pub(crate) const STATES: [State; 6] = [
         stage: None,
         kind: "cut",
         broken: Some("dns"),
-        isolation: UNKNOWN,
+        isolation: INTACT,
         says: ["不能结算：域名服务器没有回应", "cannot settle now: the name server does not respond"],
         call: ["打电话给医保局信息科（Bureau 1003）", "Call the insurance bureau's information office (Bureau 1003)"],
     },
@@ -77,7 +77,7 @@ pub(crate) const STATES: [State; 6] = [
         stage: None,
         kind: "cut",
         broken: Some("tcp"),
-        isolation: UNKNOWN,
+        isolation: INTACT,
         says: ["医保中心那边没有回应", "the insurance centre does not respond"],
         call: ["打电话给医保局信息科（Bureau 1003）", "Call the insurance bureau's information office (Bureau 1003)"],
     },

@@ -82,20 +82,27 @@ pub(super) fn tone(kind: Kind) -> &'static str {
     }
 }
 
-/// What to do, whom to call, what never to do.
-fn acts(diagnosis: &Diagnosis, answer: &Answer<'_>, facing: &Facing, lang: Lang) -> Markup {
+/// What to do, and what to add where the first lines say that it stands below.
+pub(super) fn steps(answer: &Answer<'_>, facing: &Facing, lang: Lang) -> Markup {
     let steps = text::shop_steps(answer, lang);
     html! {
+        @if !steps.is_empty() {
+            h2 { (lang.pick("怎么办", "What to do")) }
+            ol { @for step in &steps { li { (step) } } }
+        }
+        @if answer.kind == Kind::NotConfigured {
+            h2 { (lang.pick("要加的几行", "The lines to add")) }
+            p { (clean(&text::lines_to_add(facing, lang))) }
+            pre { (text::CENTRE_LINES.join("\n")) }
+        }
+    }
+}
+
+/// What to do, whom to call, what never to do.
+fn acts(diagnosis: &Diagnosis, answer: &Answer<'_>, facing: &Facing, lang: Lang) -> Markup {
+    html! {
         section {
-            @if !steps.is_empty() {
-                h2 { (lang.pick("怎么办", "What to do")) }
-                ol { @for step in &steps { li { (step) } } }
-            }
-            @if answer.kind == Kind::NotConfigured {
-                h2 { (lang.pick("要加的几行", "The lines to add")) }
-                p { (clean(&text::lines_to_add(facing, lang))) }
-                pre { (text::CENTRE_LINES.join("\n")) }
-            }
+            (steps(answer, facing, lang))
             @if matches!(answer.kind, Kind::Fine | Kind::Degraded) {
                 h2 { (text::look_up(lang)) }
                 pre { (text::SYMPTOM) }

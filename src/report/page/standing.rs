@@ -5,7 +5,7 @@ use super::{DOING, PAST, latency, title, unbroken, whole};
 use crate::catalogue::{self, Lang};
 use crate::model::{Actor, Diagnosis, Isolation, Layer, NoteCode, PathItem, Subject, Watcher};
 use crate::report::answer::Answer;
-use crate::report::html::{drawing, fold, remarks, tone};
+use crate::report::html::{drawing, fold, remarks, steps, tone};
 use crate::report::text::{self, clean};
 use crate::report::{Agent, Facing, OpenIncident, View, status};
 use jiff::Zoned;
@@ -131,13 +131,9 @@ fn separation(now: &Now<'_>, seen: &Diagnosis, lang: Lang) -> Markup {
 
 /// What to do, whom to call, what never to do.
 fn acts(answer: &Answer<'_>, facing: &Facing, lang: Lang) -> Markup {
-    let steps = text::shop_steps(answer, lang);
     html! {
         section {
-            @if !steps.is_empty() {
-                h2 { (lang.pick("怎么办", "What to do")) }
-                ol { @for step in &steps { li { (step) } } }
-            }
+            (steps(answer, facing, lang))
             h2 { (lang.pick("联系谁", "Whom to call")) }
             ol.callees { @for actor in answer.callees() { li { (unbroken(&clean(&text::contact(actor, facing, lang)))) } } }
             p.never { (catalogue::never_do(lang)) }

@@ -15,6 +15,12 @@ use crate::{Depth, Done, Given};
 /// After the last fault all has to be there within so long, on a loaded machine.
 const DRAINED: Duration = Duration::from_mins(3);
 
+/// A sender that gets no answer has begun anew within so long, unless it had nothing under way.
+const GIVEN_UP: Duration = Duration::from_secs(12);
+
+/// So many bytes are a greeting and, after it, some records.
+const AGAIN: usize = 8 << 10;
+
 /// Three packets of ten do not come in.
 const LOSS: &str = "add table inet loss; add chain inet loss in { type filter hook input priority 0; }; add rule inet loss in numgen random mod 10 < 3 drop";
 
@@ -123,11 +129,18 @@ fn network(proxies: &[Proxy], dice: &mut Dice, course: &Course<'_>) -> Done<Stri
     let time = match (mood, course.given.depth) {
         (Mood::Hole, Depth::Long) => 8000,
         (Mood::Hole, _) => 3000,
-        // Until the sender has given up waiting and sent it again by another connection.
-        (Mood::Delays, _) => 4000,
+        // How long the sender waits is its own affair.
+        (Mood::Delays, _) => 0,
         _ => 200 + dice.below(1500),
     };
     std::thread::sleep(Duration::from_millis(time));
+    // What was under way comes when it has been sent again by another connection, and no receiver remembers it any more.
+    while mood == Mood::Delays && begin.elapsed() < GIVEN_UP && proxies.iter().all(|proxy| proxy.renewed() < AGAIN) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    if mood == Mood::Delays {
+        std::thread::sleep(5 * crate::nats::REMEMBERED);
+    }
     all(proxies, Mood::Carries);
     Ok(format!("network {mood:?} for {} ms", begin.elapsed().as_millis()))
 }

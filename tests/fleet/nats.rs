@@ -37,6 +37,8 @@ pub(crate) struct Cluster {
 
 const CLIENTS: u16 = 4300;
 const ROUTES: u16 = 6300;
+/// How long the stream remembers what it has by the name of each message: so short that it does not help.
+pub(crate) const REMEMBERED: Duration = Duration::from_millis(100);
 pub(crate) const MONITOR: u16 = 8300;
 
 /// The newest nats-server, where `tests/ship/fetch-nats` lays it; it does if it has not yet.
@@ -122,8 +124,7 @@ impl Cluster {
         let config = json!({
             "name": STREAM, "subjects": ["isonet.>"], "retention": "limits", "storage": if self.setup.durable { "file" } else { "memory" },
             "num_replicas": self.setup.servers, "discard": "new", "max_msgs": -1, "max_bytes": -1, "max_age": 0, "allow_direct": true,
-            // So short that it cannot help.
-            "duplicate_window": 100_000_000, "allow_atomic": self.setup.atomic,
+            "duplicate_window": REMEMBERED.as_nanos(), "allow_atomic": self.setup.atomic,
         });
         self.asks(&format!("$JS.API.STREAM.CREATE.{STREAM}"), &config, |answer| answer.get("error").is_none()).map(drop)
     }

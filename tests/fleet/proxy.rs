@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use isonet::sys::stream::{self, End};
@@ -35,7 +37,11 @@ pub(crate) enum Mood {
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     mood: watch::Sender<(u64, Mood)>,
+    renewed: Renewed,
 }
+
+/// How many bytes came in by connections that began in the mood that is.
+type Renewed = Arc<AtomicUsize>;
 
 impl Proxy {
     /// On a port of its own, to `upstream`. With `rename`, these bytes on the way in are replaced by others of the same length.
@@ -44,6 +50,8 @@ impl Proxy {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").map_err(|e| format!("no port: {e}"))?;
         listener.set_nonblocking(true).map_err(|e| e.to_string())?;
         let address = listener.local_addr().map_err(|e| e.to_string())?;
+        let renewed = Renewed::default();
+        let counted = renewed.clone();
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             LocalSet::new().block_on(&runtime, async move {
@@ -52,18 +60,24 @@ impl Proxy {
                 loop {
                     tokio::select! {
                         come = listener.accept() => if let Ok((client, _)) = come {
-                            spawn_local(carry(client, upstream, moods.clone(), rename));
+                            spawn_local(carry(client, upstream, moods.clone(), rename, counted.clone()));
                         },
                         changed = end.changed() => if changed.is_err() { return },
                     }
                 }
             });
         });
-        Ok(Self { address, mood })
+        Ok(Self { address, mood, renewed })
     }
 
     pub(crate) fn be(&self, mood: Mood) {
+        self.renewed.store(0, Ordering::Relaxed);
         self.mood.send_modify(|now| *now = (now.0 + 1, mood));
+    }
+
+    /// How many bytes came in by connections that are younger than the mood.
+    pub(crate) fn renewed(&self) -> usize {
+        self.renewed.load(Ordering::Relaxed)
     }
 }
 
@@ -72,6 +86,7 @@ async fn carry(
     upstream: SocketAddr,
     moods: watch::Receiver<(u64, Mood)>,
     rename: Option<(&'static [u8], &'static [u8])>,
+    renewed: Renewed,
 ) {
     if moods.borrow().1 == Mood::Cuts {
         return reset(&client);
@@ -82,14 +97,14 @@ async fn carry(
     let both = async {
         tokio::try_join!(
             async {
-                if pipe(&client, &server, &moods, Mood::Deaf, rename).await? == Carried::All {
+                if pipe(&client, &server, &moods, Mood::Deaf, (rename, Some(&renewed))).await? == Carried::All {
                     end(&server)?;
                     delivered.set(true);
                 }
                 Ok(())
             },
             async {
-                match pipe(&server, &client, &moods, Mood::Mute, None).await? {
+                match pipe(&server, &client, &moods, Mood::Mute, (None, None)).await? {
                     // An end that crossed ours says nothing of what was under way.
                     Carried::All if delivered.get() && matches!(stream::end(&server), Ok(End::Whole)) => end(&client),
                     // Whoever has ended answers what still comes with a reset; an end that came by a network would not have covered what was lost.
@@ -123,7 +138,7 @@ async fn pipe(
     to: &TcpStream,
     moods: &watch::Receiver<(u64, Mood)>,
     loses: Mood,
-    rename: Option<(&[u8], &[u8])>,
+    (rename, renewed): (Option<(&[u8], &[u8])>, Option<&Renewed>),
 ) -> io::Result<Carried> {
     let mut bytes = vec![0; 64 << 10];
     let mut carried = Carried::All;
@@ -150,6 +165,9 @@ async fn pipe(
         }
         if carried == Carried::Less {
             continue;
+        }
+        if let Some(renewed) = renewed.filter(|_| now == born) {
+            renewed.fetch_add(length, Ordering::Relaxed);
         }
         let part = &mut bytes[..length];
         if let Some((old, new)) = rename {

@@ -17,6 +17,7 @@ mod logging;
 mod man;
 mod notify;
 mod page;
+mod retire;
 mod run;
 mod schema;
 mod status;
@@ -67,6 +68,7 @@ fn perform(cli: grammar::Cli) -> u8 {
         Command::Evidence(arguments) => evidence::run(&cli.global, &arguments),
         Command::Explain(arguments) => explain::run(&cli.global, &arguments),
         Command::Enroll(arguments) => enroll::run(&cli.global, &arguments),
+        Command::Retire(arguments) => retire::run(&cli.global, &arguments),
         Command::Grant(arguments) => grant::run(&cli.global, &arguments),
         Command::Export(arguments) => export::run(&cli.global, &arguments),
         Command::SupportBundle(arguments) => support_bundle::run(&cli.global, &arguments),

@@ -322,6 +322,16 @@ impl Recorder {
         self.spool.as_ref().is_none_or(Spool::is_idle)
     }
 
+    /// Records reach the disk.
+    pub fn is_well(&self) -> bool {
+        self.health().state == State::Well
+    }
+
+    /// Every receiver has all that is on the disk.
+    pub fn all_shipped(&self) -> bool {
+        self.shipping.acknowledged().is_some_and(|least| least == self.head)
+    }
+
     /// How the log is doing, now.
     pub fn health(&self) -> Health {
         let without = || {

@@ -15,4 +15,5 @@ mod ground;
 mod life;
 mod lost;
 mod notify;
+mod retire;
 mod web;

@@ -121,15 +121,6 @@ impl Leaving<'_> {
     /// Has the service say goodbye and waits for its end. Gives the note that is on disk then.
     fn take_out(&self) -> Result<Retired, u8> {
         let (by, reason) = self.who_and_why()?;
-        if !self.state.is_dir() {
-            let dir = clean(&self.state.display().to_string());
-            return Err(fail(
-                integrity::MISSING,
-                &self
-                    .lang
-                    .pick(format!("{dir} 不存在：本机没有运行过值守程序。"), format!("there is no {dir}: no service ever ran on this PC.")),
-            ));
-        }
         self.confirm()?;
         let daemon = Daemon::of(&self.config);
         if self.arguments.offline {
@@ -218,6 +209,15 @@ impl Leaving<'_> {
                     "值守程序在运行，不需要 --offline：去掉它，最后一条记录才写得上、送得出。",
                     "the service runs: leave out --offline, so that it writes and ships a last record.",
                 ),
+            ));
+        }
+        if !self.state.is_dir() {
+            let dir = clean(&self.state.display().to_string());
+            return Err(fail(
+                integrity::MISSING,
+                &self
+                    .lang
+                    .pick(format!("{dir} 不存在：本机没有运行过值守程序。"), format!("there is no {dir}: no service ever ran on this PC.")),
             ));
         }
         let retired = Retired { schema: RETIRED_SCHEMA.to_owned(), at: clock::wall(), by, reason, last: None, wiped: None };

@@ -125,6 +125,11 @@ fn upgraded(ground: &mut Ground) -> Done<String> {
 fn retired(ground: &mut Ground) -> Done<String> {
     let run = |command: &str| ground.container.run(command);
     ground.watching()?;
+    // Who may ask everything may not end it.
+    let member = ["--reuid=li", "--regid=li", "--groups=isonet"];
+    let words = "HOME=/home/li isonet --lang en retire --yes --by Li --reason closed";
+    let refused = crate::container::tried(&mut ground.container.command_of(&member, words))?;
+    must(refused.code == 77 && refused.err.contains("Only root"), || format!("a member of isonet: {refused:?}"))?;
     // The journal takes whatever it is given.
     let begin = Instant::now();
     let report = run("rm -rf /root/out; mkdir /root/out; isonet --lang en retire --yes --by Wang --reason closed --out /root/out")?;

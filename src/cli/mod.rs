@@ -47,6 +47,7 @@ const NOT_PERMITTED: u8 = 77;
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     crash::end_on_panic();
+    completions::answer();
     ExitCode::from(grammar::read().map_or_else(|answered| answered, perform))
 }
 

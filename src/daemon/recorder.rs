@@ -295,8 +295,8 @@ impl Recorder {
     }
 
     /// How far each sink is.
-    pub fn sinks(&self, now: &Stamp) -> Vec<SinkState> {
-        self.shipping.sinks(now)
+    pub fn sinks(&self, now: &Stamp, lang: Lang) -> Vec<SinkState> {
+        self.shipping.sinks(now, lang)
     }
 
     /// The last record that is on disk.

@@ -57,8 +57,8 @@ pub struct Arguments {
     /// 最终报告和记录导出到哪个目录下；不填为当前目录 / Where to put report and records [the current directory]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// 等接收方收完的时间，最长 10m / How long to wait for receivers, 10m at most
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration::parse)]
+    /// 等接收方收完的时间，最长 10m；不填为 60s / How long to wait for receivers, 10m at most [60s]
+    #[arg(long, value_name = "TIME", default_value = "60s", hide_default_value = true, value_parser = duration::parse)]
     wait: Duration,
     /// 导出并核对之后，清除本机上的记录、登记和密钥 / Wipe records, baseline and key from this PC, once they are exported and checked
     #[arg(long)]

@@ -80,7 +80,8 @@ fn a_terminal_leaves_with_a_report_and_stays_away_until_it_is_enrolled_again() {
     said(&verify(), 0, &["every file fit", "The log is whole"]);
     let page = fs::read_to_string(export.join("report.txt")).unwrap();
     assert!(page.contains("终端退出使用") && page.contains("Terminal taken out of service"), "{page}");
-    let segment = export.join("records").join(names(&export.join("records")).into_iter().find(|name| name.ends_with(".jsonl")).unwrap());
+    let is_segment = |name: &String| Path::new(name).extension().is_some_and(|extension| extension == "jsonl");
+    let segment = export.join("records").join(names(&export.join("records")).into_iter().find(is_segment).unwrap());
     for path in [export.join("report.txt"), segment, export.join("key.pem"), export.join("retirement.json")] {
         let whole = fs::read(&path).unwrap();
         let mut other = whole.clone();

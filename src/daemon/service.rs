@@ -485,6 +485,7 @@ impl Service {
                 biased;
                 _ = self.signals.term.recv() => return is_noted,
                 _ = self.signals.interrupt.recv() => return is_noted,
+                () = sleep_until(until) => return is_noted,
                 () = until_due(alive_due) => {
                     self.manager.alive();
                     self.alive_due = self.manager.alive_every().map(|every| Instant::now() + every);
@@ -508,7 +509,6 @@ impl Service {
                     self.answer(|answers, held| answers.take(asked, now_ms, held));
                 },
                 () = sleep_until(look_again) => {}
-                () = sleep_until(until) => return is_noted,
             }
         }
     }

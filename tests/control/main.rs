@@ -9,6 +9,7 @@ mod answers;
 mod attack;
 mod client;
 mod commands;
+mod desktop;
 mod diagnose;
 mod evidence;
 mod ground;

@@ -14,7 +14,7 @@ use std::time::Duration;
 /// An end is told once it has lasted for a minute.
 const LASTED: Duration = Duration::from_secs(100);
 /// How often the line comes and goes.
-const FLAPS: usize = 100;
+const FLAPS: usize = 20;
 const CENTRE: &str = "[probe]\ninterval = \"1s\"\n[[centre]]\nname = \"settle\"\nhost = \"10.81.1.1\"\ntcp = [4430]\n";
 
 /// What the daemon says now.
@@ -25,6 +25,13 @@ fn status(ground: &Ground) -> Value {
 
 fn connected(ground: &Ground, wanted: bool) {
     wait_for(&format!("connected: {wanted}"), PATIENCE, || (status(ground)["connected"] == Value::from(wanted)).then_some(()));
+}
+
+/// One cannot settle, and there is an incident that says so.
+fn disconnected(ground: &Ground) -> Option<()> {
+    let status = status(ground);
+    let open = status["open_incidents"].as_array()?.iter().any(|one| one["kind"] == "disconnection");
+    (open && status["connected"] == false).then_some(())
 }
 
 /// The far end of the cable is pulled or pushed in.
@@ -96,15 +103,17 @@ fn day(stage: &Stage, ports: &Ports<'_>, daemon: &Daemon<'_>, session: &Session)
     tell(ground, 1);
     wait_for("no word about the stick any more", LASTED, || (session.standing() == 1).then_some(()));
 
-    // The line comes and goes.
+    // The line comes and goes, each time until it is believed.
     for _ in 0..FLAPS {
         cable(ground, "down");
-        connected(ground, false);
+        wait_for("the outage", PATIENCE, || disconnected(ground));
         cable(ground, "up");
         connected(ground, true);
     }
+    let times = wait_for("the count", PATIENCE, || status(ground).pointer("/open_incidents/0/occurrences")?.as_u64());
     let flapping = told(session, 5, SOON);
     assert_eq!(flapping.summary, "You cannot settle now");
+    println!("{FLAPS} times down, {times} counted");
 
     for it in session.printed() {
         println!("{:6} {:3} {} | {}", it.urgency, it.id, it.summary, it.body.replace('\n', " / "));

@@ -3,7 +3,7 @@
 use super::history::History;
 use super::{DOING, PAST, latency, title, unbroken, whole};
 use crate::catalogue::{self, Lang};
-use crate::model::{Actor, Diagnosis, Isolation, Layer, NoteCode, PathItem, Subject, Watcher};
+use crate::model::{Actor, Diagnosis, Isolation, Layer, PathItem, Subject};
 use crate::report::answer::Answer;
 use crate::report::html::{drawing, fold, remarks, steps, tone};
 use crate::report::text::{self, clean};
@@ -93,19 +93,7 @@ fn after_a_look(now: &Now<'_>, seen: &Diagnosis, lang: Lang) -> Markup {
 
 /// The separation from the internet: a light of its own, told by shape and word.
 fn separation(now: &Now<'_>, seen: &Diagnosis, lang: Lang) -> Markup {
-    // One look cannot tell; a watcher that sees and has found nothing can.
-    let watched = seen.isolation == Isolation::Unknown
-        && seen.notes.iter().all(|note| note.code != NoteCode::NotEnrolled)
-        && now.agent.watchers.iter().any(|watcher| watcher.what == Watcher::Isolation.code() && watcher.sees);
-    let isolation = if watched { Isolation::Intact } else { seen.isolation };
-    let words = if watched {
-        lang.pick(
-            "和互联网的隔离：一直在看，没有发现通往互联网的路。",
-            "Separation from the internet: watched all the time, no way to the internet was seen.",
-        )
-    } else {
-        text::isolation(seen, lang)
-    };
+    let (isolation, words) = status::separation(seen, now.agent, lang);
     let (tone, shape) = match isolation {
         Isolation::Intact => ("good", "M5 13l4.5 5L19 7"),
         Isolation::Suspect => ("warn", "M12 5v9m0 4v.2"),

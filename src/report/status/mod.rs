@@ -6,7 +6,9 @@
 mod document;
 mod text;
 
+
 pub use document::{Agent, LogHealth, LogState, SinkState, Standing, Status, View, Watcher};
+pub(super) use document::separation;
 pub(super) use text::own_lines;
 pub use text::render_status;
 

@@ -105,7 +105,26 @@ fn a_break_without_a_cause_does_not_borrow_the_act_of_a_lesser_fault() {
     let cut = Diagnosis { connected: Some(false), ..scenes::a_resolver_dead() };
     let text = clerk(&cut, Lang::ZhCn);
     assert!(text.starts_with("现在不能结算，原因还没查清"), "{text}");
-    assert!(text.lines().nth(2).is_some_and(|line| line.contains("原因不明")), "{text}");
+    assert!(text.lines().skip(2).take(2).any(|line| line.contains("原因不明")), "{text}");
+}
+
+#[test]
+fn who_acts_is_named_even_without_a_number_and_then_who_has_one() {
+    let with = |contacts: &[Actor]| {
+        let mut facing = scenes::facing();
+        facing.contacts.retain(|actor, _| contacts.contains(actor));
+        let text = |lang| render(&scenes::cable_out(), &facing, lang, Style::default());
+        (text(Lang::ZhCn).replace('\n', ""), text(Lang::En).replace('\n', " "))
+    };
+    let (zh, en) = with(&[Actor::Bureau]);
+    assert!(zh.contains("打电话给电脑维护人员（还没有登记电话）。"), "nobody else acts on a cable: {zh}");
+    assert!(en.contains("Call the PC's vendor (no number on file). Read out: PC number T0032"), "{en}");
+    let mut facing = scenes::facing();
+    facing.contacts.retain(|actor, _| *actor == Actor::Bureau);
+    let text = |lang| render(&scenes::line_or_vpn_server(), &facing, lang, Style::default());
+    let (zh, en) = (text(Lang::ZhCn).replace('\n', ""), text(Lang::En).replace('\n', " "));
+    assert!(zh.contains("打电话给线路运营商（还没有登记电话）；没有他的电话，就打给医保局信息科（李老师 029-5550-1003），报："), "{zh}");
+    assert!(en.contains("Call the line operator (no number on file); without a number of theirs, the insurance bureau's information office ("), "{en}");
 }
 
 #[test]

@@ -35,7 +35,7 @@ pub(crate) const HEALTHY: State = State {
 };
 
 /// Each is staged in an otherwise healthy network, and mended.
-pub(crate) const STATES: [State; 6] = [
+pub(crate) const STATES: [State; 7] = [
     State {
         name: "link.no-carrier",
         stage: None,
@@ -90,10 +90,19 @@ pub(crate) const STATES: [State; 6] = [
         says: ["可以结算：", "You can settle: "],
         call: ["", ""],
     },
+    State {
+        name: "isolation.internet-reachable",
+        stage: Some(crate::outside::breach),
+        kind: "fine",
+        broken: None,
+        isolation: ("broken", ["医保局信息科（Bureau 1003）", "the insurance bureau's information office (Bureau 1003)"]),
+        says: ["可以结算：", "You can settle: "],
+        call: ["", ""],
+    },
 ];
 
 /// A second cable, behind which is the internet; what has gone to the centre goes there as before.
-fn second_uplink(lab: &mut Lab) -> Done {
+pub(crate) fn second_uplink(lab: &mut Lab) -> Done {
     let internet = lab.at(Place::Internet);
     lab.terminal().ip(&format!(
         "link add up0 type veth peer name ub0 netns {}\naddr add 192.168.42.2/24 dev up0\nlink set up0 up\n\

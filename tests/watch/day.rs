@@ -13,7 +13,7 @@ use std::time::Duration;
 
 /// An end is told once it has lasted for a minute.
 const LASTED: Duration = Duration::from_secs(100);
-/// How often the line comes and goes.
+/// How often the line comes and goes; `ISONET_FLAPS` has it more often.
 const FLAPS: usize = 20;
 const CENTRE: &str = "[probe]\ninterval = \"1s\"\n[[centre]]\nname = \"settle\"\nhost = \"10.81.1.1\"\ntcp = [4430]\n";
 
@@ -93,18 +93,17 @@ fn day(stage: &Stage, ports: &Ports<'_>, daemon: &Daemon<'_>, session: &Session)
     ground.here(&format!("ip route replace default via {GATEWAY} dev t0"));
     daemon.sees(REACHABLE, "resolved", LASTED, |_| true);
 
-    // Its end is no news: the notice goes away. Meanwhile somebody plugs a stick in.
+    // Its end is no news: the notice goes away, in a minute. Meanwhile somebody plugs a stick in, and takes it.
     ports.stick("1-1", "60AF", "sdz");
     tell(ground, 1);
     let stick = told(session, 4, SOON);
     assert!(![outage.id, breach.id].contains(&stick.id) && !stick.body.is_empty(), "{stick:?}");
-    wait_for("no word about the breach any more", LASTED, || (session.standing() == 2).then_some(()));
     ports.unplug("1-1");
     tell(ground, 1);
-    wait_for("no word about the stick any more", LASTED, || (session.standing() == 1).then_some(()));
 
     // The line comes and goes, each time until it is believed.
-    for _ in 0..FLAPS {
+    let flaps = std::env::var("ISONET_FLAPS").ok().and_then(|flaps| flaps.parse().ok()).unwrap_or(FLAPS);
+    for _ in 0..flaps {
         cable(ground, "down");
         wait_for("the outage", PATIENCE, || disconnected(ground));
         cable(ground, "up");
@@ -113,12 +112,12 @@ fn day(stage: &Stage, ports: &Ports<'_>, daemon: &Daemon<'_>, session: &Session)
     let times = wait_for("the count", PATIENCE, || status(ground).pointer("/open_incidents/0/occurrences")?.as_u64());
     let flapping = told(session, 5, SOON);
     assert_eq!(flapping.summary, "You cannot settle now");
-    println!("{FLAPS} times down, {times} counted");
+    println!("{flaps} times down, {times} counted before it was called flapping");
 
     for it in session.printed() {
         println!("{:6} {:3} {} | {}", it.urgency, it.id, it.summary, it.body.replace('\n', " / "));
     }
     let quiet: Vec<_> = session.printed().into_iter().filter(|it| it.urgency != "NORMAL").collect();
     assert!(quiet.iter().all(|it| it.urgency == "LOW"), "never louder: {quiet:#?}");
-    assert_eq!(session.standing(), 1);
+    wait_for("no word about breach and stick any more", LASTED, || (session.standing() == 1).then_some(()));
 }

@@ -133,7 +133,8 @@ async fn shown(log: &str) -> Result<(), Box<dyn std::error::Error>> {
                 type Notify = (String, u32, String, String, String, Vec<String>, HashMap<String, zbus::OwnedVariant>, i32);
                 let (_, _, _, summary, body, _, hints, _): Notify = call.body().deserialize()?;
                 let mut file = std::fs::OpenOptions::new().create(true).append(true).open(log)?;
-                writeln!(file, "{:?} | {summary} | {}", hints.get("urgency"), body.replace('\n', " / "))?;
+                let urgency = hints.get("urgency").map(|urgency| u8::try_from(urgency.clone()));
+                writeln!(file, "{urgency:?} | {summary} | {}", body.replace('\n', " / "))?;
                 id += 1;
                 bus.reply(&header, &id).await?;
             }

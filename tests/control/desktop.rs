@@ -91,18 +91,25 @@ impl Session {
 
     /// Starts the X server and dunst, whose notices stay until they are closed.
     pub(crate) fn show(&mut self) {
+        self.show_by("");
+    }
+
+    /// The same with more rules of dunst's; gives the name of the display.
+    pub(crate) fn show_by(&mut self, more: &str) -> String {
         let mut screen = Command::new("Xvfb");
         screen.args(["-displayfd", "1", "-screen", "0", "1024x768x24", "-nolisten", "tcp", "-ac"]);
         let mut screen = screen.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut display = String::new();
         BufReader::new(screen.stdout.take().unwrap()).read_line(&mut display).unwrap();
         let rules = ["low", "normal", "critical"].map(|urgency| format!("[urgency_{urgency}]\ntimeout = 0\n")).concat();
-        fs::write(self.dir.path().join("dunstrc"), format!("[global]\nmarkup = full\nnotification_limit = 0\n{rules}")).unwrap();
+        fs::write(self.dir.path().join("dunstrc"), format!("[global]\nmarkup = full\nnotification_limit = 0\n{rules}{more}")).unwrap();
         let mut dunst = users("dunst", self.dir.path());
         let out = fs::File::create(self.dir.path().join("printed")).unwrap();
         dunst.args(["-print", "-config"]).arg(self.dir.path().join("dunstrc")).stdout(out);
-        dunst.env("DISPLAY", format!(":{}", display.trim())).env("DBUS_SESSION_BUS_ADDRESS", self.address());
+        let display = format!(":{}", display.trim());
+        dunst.env("DISPLAY", &display).env("DBUS_SESSION_BUS_ADDRESS", self.address());
         self.shown = Some((Ours(dunst.spawn().unwrap()), Ours(screen)));
+        display
     }
 
     pub(crate) fn notify(&self, config: &Path) -> Ours {

@@ -274,6 +274,68 @@ fn a_daemon_that_is_away_is_no_news_and_is_found_again() {
     assert_eq!(told[0].summary, "You cannot settle now");
 }
 
+/// A program over the whole screen, in a window manager, neither of which reaches any network.
+fn cashier(display: &str, dir: &Path) -> (Ours, Ours) {
+    let alone = |what: &[&str]| {
+        let mut command = Command::new("unshare");
+        command.args(["--net", "--pid", "--fork", "--kill-child", "--mount-proc", "timeout", "120", "setpriv", "--reuid=65534"]);
+        command.args(["--regid=65534", "--clear-groups"]).args(what).env("DISPLAY", display).env("HOME", dir).env_remove("DBUS_SESSION_BUS_ADDRESS");
+        Ours(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+    };
+    let manager = alone(&["openbox"]);
+    wait_for("a window manager", SOON, || property(display, &["-root", "_NET_SUPPORTING_WM_CHECK"])?.contains("0x").then_some(()));
+    let data = format!("--user-data-dir={}", dir.join("chromium").display());
+    (alone(&["chromium", "--no-sandbox", "--disable-gpu", "--no-first-run", "--kiosk", &data, "about:blank"]), manager)
+}
+
+fn property(display: &str, words: &[&str]) -> Option<String> {
+    let told = Command::new("xprop").args(words).env("DISPLAY", display).output().ok()?;
+    Some(String::from_utf8_lossy(&told.stdout).into_owned())
+}
+
+/// Whether the window that has the keyboard fills the screen.
+fn is_full(display: &str) -> bool {
+    let active = property(display, &["-root", "_NET_ACTIVE_WINDOW"]).unwrap_or_default();
+    let window = active.split_whitespace().find(|word| word.starts_with("0x")).unwrap_or("0x0").trim_end_matches(',').to_owned();
+    property(display, &["-id", &window, "_NET_WM_STATE"]).is_some_and(|state| state.contains("_NET_WM_STATE_FULLSCREEN"))
+}
+
+/// Whether something is shown over it is the desktop's to decide, which by the usual rule holds back what is not critical.
+#[test]
+fn a_notice_waits_until_a_full_screen_program_has_ended() {
+    const RULES: &str = "[hold]\nfullscreen = delay\n[show]\nmsg_urgency = critical\nfullscreen = show\n";
+    if !can_stage() || !can_show() {
+        return;
+    }
+    for program in ["openbox", "chromium", "xprop"] {
+        if Command::new(program).arg("--version").output().is_err() {
+            println!("SKIPPED: `{program}` is not installed");
+            return;
+        }
+    }
+    let played = Played::new(&status(true, "intact", &[]));
+    let mut session = Session::new();
+    let display = session.show_by(RULES);
+    let _notify = session.notify(&played.config());
+    wait_for("somebody who listens", SOON, || (!played.said.lock().unwrap().listeners.is_empty()).then_some(()));
+    let program = cashier(&display, session.dir.path());
+    wait_for("a full screen", Duration::from_secs(60), || is_full(&display).then_some(()));
+
+    played.say(&status(false, "intact", &[outage(1)]));
+    session.wait_for(1, SOON);
+    // Another program's, critical: the rule lets it through, so it is this that keeps ours back.
+    let mut other = users("dbus-send", session.dir.path());
+    other.args(["--session", "--print-reply", "--dest=org.freedesktop.Notifications", "/org/freedesktop/Notifications"]);
+    other.args(["org.freedesktop.Notifications.Notify", "string:other", "uint32:0", "string:", "string:fire", "string:", "array:string:"]);
+    other.args(["dict:string:variant:urgency,byte:2", "int32:0"]).env("DBUS_SESSION_BUS_ADDRESS", session.address());
+    assert!(other.status().unwrap().success());
+    wait_for("the critical one alone", SOON, || (session.standing() == 1).then_some(()));
+    assert!(is_full(&display) && session.printed().len() == 2, "{:?}", session.printed());
+
+    drop(program);
+    wait_for("both", SOON, || (session.standing() == 2).then_some(()));
+}
+
 /// `isonet page` with a browser that only notes what it is given.
 fn page(config: &Path, dir: &Path, with_opener: bool) -> (Option<i32>, String, String) {
     let bin = dir.join("bin");

@@ -137,7 +137,7 @@ pub(in crate::report) fn call(answer: &Answer<'_>, facing: &Facing, lang: Lang) 
     // Who acts is named even where nobody wrote his number down; then follows the first whose number is there.
     if let Some(other) = known.filter(|known| acting.is_some_and(|acting| acting != *known && !facing.contacts.contains_key(&acting))) {
         let other = contact(other, facing, lang);
-        whom += &lang.pick(format!("；没有他的电话，就打给{other}"), format!("; without a number of theirs, {other}"));
+        whom += &lang.pick(format!("；没有这个电话，就打给{other}"), format!("; without a number of theirs, {other}"));
     }
     let reference = reference(answer, facing, lang);
     match (answer.kind, lang) {

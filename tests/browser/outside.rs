@@ -48,7 +48,7 @@ fn make(lab: &Lab) -> Result<String, Box<dyn std::error::Error>> {
     Ok(format!("[isolation]\nroots = \"{}\"\nanchors = [\n{anchors}]\n", lab.path("outside.roots").display()))
 }
 
-/// A second cable to an internet that answers.
+/// A second cable, by which an internet that answers can be had.
 pub(crate) fn breach(lab: &mut Lab) -> Done {
     let own = std::env::current_exe().map_err(|e| format!("cannot find this program: {e}"))?;
     let internet = lab.at(Place::Internet);
@@ -66,8 +66,7 @@ pub(crate) fn breach(lab: &mut Lab) -> Done {
         let listening = crate::shell::must(command, "")?.out;
         crate::check::holds(ports.iter().all(|at| listening.contains(at)), listening)
     })?;
-    crate::state::second_uplink(lab)?;
-    lab.terminal().ip("route add 223.5.5.5/32 via 192.168.42.1 dev up0\nroute add 114.114.114.114/32 via 192.168.42.1 dev up0\n")
+    crate::state::second_cable(lab, "route add 223.5.5.5/32 via 192.168.42.1 dev up0\nroute add 114.114.114.114/32 via 192.168.42.1 dev up0\n")
 }
 
 fn quiet(command: &mut Command) -> &mut Command {

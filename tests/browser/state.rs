@@ -102,15 +102,17 @@ pub(crate) const STATES: [State; 7] = [
 ];
 
 /// A second cable, behind which is the internet; what has gone to the centre goes there as before.
-pub(crate) fn second_uplink(lab: &mut Lab) -> Done {
+fn second_uplink(lab: &mut Lab) -> Done {
+    second_cable(lab, "route add default via 192.168.42.1 dev up0 metric 900\n")
+}
+
+/// A second cable to the internet's router, and these routes.
+pub(crate) fn second_cable(lab: &mut Lab, routes: &str) -> Done {
     let internet = lab.at(Place::Internet);
-    lab.terminal().ip(&format!(
-        "link add up0 type veth peer name ub0 netns {}\naddr add 192.168.42.2/24 dev up0\nlink set up0 up\n\
-         route add default via 192.168.42.1 dev up0 metric 900\n",
-        internet.name
-    ))?;
+    lab.terminal().ip(&format!("link add up0 type veth peer name ub0 netns {}\n", internet.name))?;
     lab.later(|lab| lab.terminal().ip("link del up0\n"));
-    internet.ip("addr add 192.168.42.1/24 dev ub0\nlink set ub0 up\n")
+    internet.ip("addr add 192.168.42.1/24 dev ub0\nlink set ub0 up\n")?;
+    lab.terminal().ip(&format!("addr add 192.168.42.2/24 dev up0\nlink set up0 up\n{routes}"))
 }
 
 /// In which languages pages are looked at, in the order of [`State::says`].

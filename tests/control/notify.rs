@@ -318,16 +318,15 @@ fn a_notice_waits_until_a_full_screen_program_has_ended() {
     let display = session.show_by(RULES);
     let _notify = session.notify(&played.config());
     wait_for("somebody who listens", SOON, || (!played.said.lock().unwrap().listeners.is_empty()).then_some(()));
-    let program = cashier(&display, session.dir.path());
+    let (program, _manager) = cashier(&display, session.dir.path());
     wait_for("a full screen", Duration::from_secs(60), || is_full(&display).then_some(()));
 
     played.say(&status(false, "intact", &[outage(1)]));
     session.wait_for(1, SOON);
     // Another program's, critical: the rule lets it through, so it is this that keeps ours back.
-    let mut other = users("dbus-send", session.dir.path());
-    other.args(["--session", "--print-reply", "--dest=org.freedesktop.Notifications", "/org/freedesktop/Notifications"]);
-    other.args(["org.freedesktop.Notifications.Notify", "string:other", "uint32:0", "string:", "string:fire", "string:", "array:string:"]);
-    other.args(["dict:string:variant:urgency,byte:2", "int32:0"]).env("DBUS_SESSION_BUS_ADDRESS", session.address());
+    let mut other = users("busctl", session.dir.path());
+    other.arg(format!("--address={}", session.address())).args(["call", "org.freedesktop.Notifications", "/org/freedesktop/Notifications"]);
+    other.args(["org.freedesktop.Notifications", "Notify", "susssasa{sv}i", "other", "0", "", "fire", "", "0", "1", "urgency", "y", "2", "0"]);
     assert!(other.status().unwrap().success());
     wait_for("the critical one alone", SOON, || (session.standing() == 1).then_some(()));
     assert!(is_full(&display) && session.printed().len() == 2, "{:?}", session.printed());

@@ -107,6 +107,8 @@ fn much_of_everything_stays_small() {
             let page = whole(view, &forty(), &nobody(), 500, lang);
             let all = page.len() + isonet::report::page::style().len() + isonet::report::page::SCRIPT.len();
             println!("{} {view:?}: {} bytes, with style and script {all}", lang.tag(), page.len());
+            assert_eq!(page.matches("class=\"chain\"").count(), 8);
+            assert!(page.contains(lang.pick("还有 32 个医保中心没有画出来", "32 more centres are not drawn")));
             assert!(all <= WEIGHT, "{} {view:?}: {all} bytes", lang.tag());
         }
     }

@@ -54,7 +54,7 @@ impl<'a> Page<'a> {
             "return { kind: document.querySelector('header').dataset.state, mark: window.__mark, isolation: document.getElementById('isolation').dataset.isolation, light: document.getElementById('isolation').innerText,\n\
                open: [...document.querySelectorAll('#open li')].map((li) => li.dataset.cause) };",
         )?;
-        let open: Vec<&str> = state.open().into_iter().collect();
+        let open = state.open();
         let wanted = [("kind", json!(state.kind)), ("mark", json!("kept")), ("isolation", json!(state.isolation.0)), ("open", json!(open))];
         for (what, wanted) in wanted {
             if more[what] != wanted {

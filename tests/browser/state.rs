@@ -132,9 +132,10 @@ impl State {
         stage(lab).map_err(|e| format!("the lab itself: not staged: {e}"))
     }
 
-    /// What is open in it.
-    pub(crate) fn open(&self) -> Option<&'static str> {
-        (self.name != HEALTHY.name).then_some(self.name)
+    /// What is open in it, the oldest first: that there is a way comes before the proof of where it leads.
+    pub(crate) fn open(&self) -> Vec<&'static str> {
+        let before = (self.isolation.0 == "broken").then_some("isolation.uplink-suspect");
+        before.into_iter().chain((self.name != HEALTHY.name).then_some(self.name)).collect()
     }
 
     /// What is wrong with what a page in this language shows.

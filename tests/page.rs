@@ -63,7 +63,8 @@ fn forty() -> Diagnosis {
 fn outages(many: u64, now: Timestamp) -> Past {
     let mut past = Past::default();
     let began = |n: u64| now.checked_sub(SignedDuration::from_mins(i64::try_from((many - n) * 20).unwrap())).unwrap();
-    let mut start = samples::day().into_iter().find(|record| matches!(&record.body, Body::Agent { agent: AgentEvent::Started, .. })).unwrap();
+    let mut start =
+        samples::day().into_iter().find(|record| matches!(&record.body, Body::Agent { agent: AgentEvent::Started, .. })).unwrap();
     start.time.wall = began(0);
     past.take(samples::line(&start).as_bytes());
     let open = samples::day().into_iter().find(|record| matches!(&record.body, Body::Incident(_))).unwrap();
@@ -89,8 +90,10 @@ fn whole(view: View, diagnosis: &Diagnosis, facing: &Facing, many: u64, lang: La
     let now: Zoned = facing.at.clone();
     let (agent, mut history) = (agent(), History::default());
     history.take(600_000, &scenes::healthy().path);
-    let stood =
-        standing(&Now { latest: Some(diagnosis), open: &[], agent: &agent, history: &history, facing, view, now: &now, now_ms: 600_000 }, lang);
+    let stood = standing(
+        &Now { latest: Some(diagnosis), open: &[], agent: &agent, history: &history, facing, view, now: &now, now_ms: 600_000 },
+        lang,
+    );
     let past = past_sheet(&outages(many, now.timestamp()), Sheet { view, now: &now, facing, token: "0123456789abcdef", lang });
     let page = fill(&stood, &doing(Doing { token: "0123456789abcdef", lang }), &past);
     if let Some(dir) = std::env::var_os("ISONET_PAGES") {

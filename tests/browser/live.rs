@@ -76,7 +76,9 @@ impl<'a> Page<'a> {
     /// Why what was unfolded is not so any more, or what was not is; empty = all is as it was left.
     fn unfolded(&self, left: &Value) -> Done<Vec<String>> {
         let open = self.browser.run("return [...document.querySelectorAll('details[open]')].map((one) => one.id)")?;
-        let ids = |list: &Value| list.as_array().map(|ids| ids.iter().map(ToString::to_string).collect::<std::collections::BTreeSet<_>>()).unwrap_or_default();
+        let ids = |list: &Value| {
+            list.as_array().map(|ids| ids.iter().map(ToString::to_string).collect::<std::collections::BTreeSet<_>>()).unwrap_or_default()
+        };
         let there = ids(&self.browser.run("return [...document.querySelectorAll('details')].map((one) => one.id)")?);
         // What fell out of the list cannot be open.
         let wanted: std::collections::BTreeSet<_> = ids(left).intersection(&there).cloned().collect();

@@ -66,7 +66,10 @@ pub(crate) fn breach(lab: &mut Lab) -> Done {
         let listening = crate::shell::must(command, "")?.out;
         crate::check::holds(ports.iter().all(|at| listening.contains(at)), listening)
     })?;
-    crate::state::second_cable(lab, "route add 223.5.5.5/32 via 192.168.42.1 dev up0\nroute add 114.114.114.114/32 via 192.168.42.1 dev up0\n")
+    crate::state::second_cable(
+        lab,
+        "route add 223.5.5.5/32 via 192.168.42.1 dev up0\nroute add 114.114.114.114/32 via 192.168.42.1 dev up0\n",
+    )
 }
 
 fn quiet(command: &mut Command) -> &mut Command {

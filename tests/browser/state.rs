@@ -61,7 +61,10 @@ pub(crate) const STATES: [State; 7] = [
         broken: Some("vpn"),
         isolation: INTACT,
         says: ["不能结算：VPN 没有启动", "cannot settle now: the VPN is not started"],
-        call: ["打电话给医保局信息科（Bureau 1003）", "Call the insurance bureau's information office (Bureau 1003)"],
+        call: [
+            "打电话给结算软件公司（还没有登记电话）；没有这个电话，就打给医保局信息科（Bureau 1003）",
+            "vendor (no number on file); without a number of theirs, the insurance bureau's information office (Bureau 1003)",
+        ],
     },
     State {
         name: "dns.timeout",

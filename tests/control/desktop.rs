@@ -163,7 +163,9 @@ impl Session {
 
 /// Whether another user can run the binary from where it is.
 pub(crate) fn others_can_run() -> bool {
-    let can = Command::new("setpriv").args(["--reuid=65534", "--regid=65534", "--clear-groups", env!("CARGO_BIN_EXE_isonet"), "--version"]).output();
+    let can = Command::new("setpriv")
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups", env!("CARGO_BIN_EXE_isonet"), "--version"])
+        .output();
     let can = can.is_ok_and(|out| out.status.success());
     if !can {
         println!("SKIPPED: another user may not run {}", env!("CARGO_BIN_EXE_isonet"));

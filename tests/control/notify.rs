@@ -279,7 +279,12 @@ fn cashier(display: &str, dir: &Path) -> (Ours, Ours) {
     let alone = |what: &[&str]| {
         let mut command = Command::new("unshare");
         command.args(["--net", "--pid", "--fork", "--kill-child", "--mount-proc", "timeout", "120", "setpriv", "--reuid=65534"]);
-        command.args(["--regid=65534", "--clear-groups"]).args(what).env("DISPLAY", display).env("HOME", dir).env_remove("DBUS_SESSION_BUS_ADDRESS");
+        command
+            .args(["--regid=65534", "--clear-groups"])
+            .args(what)
+            .env("DISPLAY", display)
+            .env("HOME", dir)
+            .env_remove("DBUS_SESSION_BUS_ADDRESS");
         Ours(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     };
     let manager = alone(&["openbox"]);
@@ -326,7 +331,22 @@ fn a_notice_waits_until_a_full_screen_program_has_ended() {
     // Another program's, critical: the rule lets it through, so it is this that keeps ours back.
     let mut other = users("busctl", session.dir.path());
     other.arg(format!("--address={}", session.address())).args(["call", "org.freedesktop.Notifications", "/org/freedesktop/Notifications"]);
-    other.args(["org.freedesktop.Notifications", "Notify", "susssasa{sv}i", "other", "0", "", "fire", "", "0", "1", "urgency", "y", "2", "0"]);
+    other.args([
+        "org.freedesktop.Notifications",
+        "Notify",
+        "susssasa{sv}i",
+        "other",
+        "0",
+        "",
+        "fire",
+        "",
+        "0",
+        "1",
+        "urgency",
+        "y",
+        "2",
+        "0",
+    ]);
     assert!(other.status().unwrap().success());
     wait_for("the critical one alone", SOON, || (session.standing() == 1).then_some(()));
     assert!(is_full(&display) && session.printed().len() == 2, "{:?}", session.printed());

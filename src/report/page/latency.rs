@@ -32,7 +32,10 @@ pub(super) fn section(history: &History, now_ms: u64, lang: Lang) -> Markup {
     let hours = reach / HOUR;
     let (ago, last) = match hours {
         1 => (lang.pick("1 小时前".to_owned(), "1 h ago".to_owned()), lang.pick("最近 1 小时".to_owned(), "the last hour".to_owned())),
-        _ => (lang.pick(format!("{hours} 小时前"), format!("{hours} h ago")), lang.pick(format!("最近 {hours} 小时"), format!("the last {hours} hours"))),
+        _ => (
+            lang.pick(format!("{hours} 小时前"), format!("{hours} h ago")),
+            lang.pick(format!("最近 {hours} 小时"), format!("the last {hours} hours")),
+        ),
     };
     html! {
         @if !rows.is_empty() {
@@ -125,7 +128,10 @@ mod tests {
         assert!(text.contains("last 2.0 ms, longest 2.0 ms; no answer in 1 of the stretches"), "{text}");
         for (now, hours) in [(5, 1), (6, 6), (35, 6), (36, 24)] {
             let text = section(&history, now * SLOT_MS, Lang::En).into_string();
-            assert!(text.contains(&format!("data-hours=\"{hours}\"")) && text.contains(&format!("<span>{hours} h ago</span>")), "{now}: {text}");
+            assert!(
+                text.contains(&format!("data-hours=\"{hours}\"")) && text.contains(&format!("<span>{hours} h ago</span>")),
+                "{now}: {text}"
+            );
             assert!(text.contains(&format!("viewBox=\"0 0 {} 60\"", hours * HOUR)), "{now}: {text}");
         }
     }

@@ -6,9 +6,8 @@
 mod document;
 mod text;
 
-
-pub use document::{Agent, LogHealth, LogState, SinkState, Standing, Status, View, Watcher};
 pub(super) use document::separation;
+pub use document::{Agent, LogHealth, LogState, SinkState, Standing, Status, View, Watcher};
 pub(super) use text::own_lines;
 pub use text::render_status;
 

@@ -42,7 +42,8 @@ fn enabled(ground: &mut Ground) -> Done<String> {
     ground.watching()?;
     ground.container.run("loginctl enable-linger li")?;
     until("li's manager", || as_li(ground, "systemctl --user is-system-running --wait").ok())?;
-    let said = as_li(ground, &format!("systemctl --user is-enabled {UNIT}; systemd-analyze --user verify /usr/lib/systemd/user/{UNIT} 2>&1"))?;
+    let said =
+        as_li(ground, &format!("systemctl --user is-enabled {UNIT}; systemd-analyze --user verify /usr/lib/systemd/user/{UNIT} 2>&1"))?;
     must(said.trim() == "enabled", || said.clone())?;
     must(is(ground, "ActiveState", "inactive").is_some(), || "it runs though nobody is at the screen".to_owned())?;
     Ok("enabled by the package, verify is silent, inactive without a graphical session".to_owned())
@@ -108,7 +109,8 @@ fn ends(ground: &mut Ground) -> Done<String> {
 /// A drop-in of the unit for what is not so in this container; none where there are no lines.
 fn drop_in(ground: &Ground, lines: &str) -> Done {
     let place = format!(".config/systemd/user/{UNIT}.d");
-    let write = if lines.is_empty() { String::new() } else { format!("mkdir {place} && printf '[Service]\\n{lines}' >{place}/test.conf && ") };
+    let write =
+        if lines.is_empty() { String::new() } else { format!("mkdir {place} && printf '[Service]\\n{lines}' >{place}/test.conf && ") };
     as_li(ground, &format!("systemctl --user stop desktop; rm -rf {place}; {write}systemctl --user daemon-reload")).map(drop)
 }
 
@@ -121,7 +123,9 @@ fn without_a_bus(ground: &mut Ground) -> Done<String> {
         (ran != "0" && is(ground, "ActiveState", "inactive").is_some()).then_some(ran)
     })?;
     std::thread::sleep(Duration::from_secs(2));
-    must(property(ground, "NRestarts")? == "0" && property(ground, "ExecMainExitTimestampMonotonic")? == ran, || "started again".to_owned())?;
+    must(property(ground, "NRestarts")? == "0" && property(ground, "ExecMainExitTimestampMonotonic")? == ran, || {
+        "started again".to_owned()
+    })?;
     must(is(ground, "Result", "success").is_some(), || format!("{:?}", property(ground, "Result")))?;
     let said = log(ground)?;
     must(said.is_empty(), || said)?;
@@ -134,5 +138,8 @@ fn without_a_bus(ground: &mut Ground) -> Done<String> {
     as_li(ground, &format!("systemctl --user stop desktop shows; systemctl --user reset-failed {UNIT}"))?;
     drop_in(ground, "")?;
     ground.container.run("loginctl disable-linger li")?;
-    Ok(format!("none: result success, not started again; one that does not answer: {tries} tries, \"{}\"", said.lines().next().unwrap_or_default()))
+    Ok(format!(
+        "none: result success, not started again; one that does not answer: {tries} tries, \"{}\"",
+        said.lines().next().unwrap_or_default()
+    ))
 }

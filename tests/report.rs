@@ -105,7 +105,33 @@ fn a_break_without_a_cause_does_not_borrow_the_act_of_a_lesser_fault() {
     let cut = Diagnosis { connected: Some(false), ..scenes::a_resolver_dead() };
     let text = clerk(&cut, Lang::ZhCn);
     assert!(text.starts_with("现在不能结算，原因还没查清"), "{text}");
-    assert!(text.lines().nth(2).is_some_and(|line| line.contains("原因不明")), "{text}");
+    assert!(text.replace('\n', "").contains("，14:32，原因不明。"), "{text}");
+}
+
+#[test]
+fn who_acts_is_named_even_without_a_number_and_then_who_has_one() {
+    let mut facing = scenes::facing();
+    facing.contacts.retain(|actor, _| *actor == Actor::Bureau);
+    let third = |diagnosis: &Diagnosis, lang| {
+        let text = render(diagnosis, &facing, lang, Style { width: 400, ..Style::default() });
+        text.lines().nth(2).unwrap().to_owned()
+    };
+    let nobody_else = scenes::cable_out();
+    assert_eq!(third(&nobody_else, Lang::ZhCn), "打电话给电脑维护人员（还没有登记电话），报：本机编号 T0032，14:32，link.no-carrier。");
+    assert_eq!(
+        third(&nobody_else, Lang::En),
+        "Call the PC's vendor (no number on file). Read out: PC number T0032, 14:32, link.no-carrier."
+    );
+    let two = scenes::line_or_vpn_server();
+    assert_eq!(
+        third(&two, Lang::ZhCn),
+        "打电话给线路运营商（还没有登记电话）；没有这个电话，就打给医保局信息科（李老师 029-5550-1003），报：本机编号 T0032，14:32，line.down。"
+    );
+    assert_eq!(
+        third(&two, Lang::En),
+        "Call the line operator (no number on file); without a number of theirs, the insurance bureau's information office (李老师 029-5550-1003). \
+         Read out: PC number T0032, 14:32, line.down."
+    );
 }
 
 #[test]

@@ -54,7 +54,7 @@ impl<'a> Page<'a> {
             "return { kind: document.querySelector('header').dataset.state, mark: window.__mark, isolation: document.getElementById('isolation').dataset.isolation, light: document.getElementById('isolation').innerText,\n\
                open: [...document.querySelectorAll('#open li')].map((li) => li.dataset.cause) };",
         )?;
-        let open: Vec<&str> = state.open().into_iter().collect();
+        let open = state.open();
         let wanted = [("kind", json!(state.kind)), ("mark", json!("kept")), ("isolation", json!(state.isolation.0)), ("open", json!(open))];
         for (what, wanted) in wanted {
             if more[what] != wanted {
@@ -66,6 +66,23 @@ impl<'a> Page<'a> {
             wrong.push(format!("light: {} without {light:?}", more["light"]));
         }
         Ok(wrong)
+    }
+
+    /// Unfolds all that can be; which these are. Everything else is folded.
+    fn unfold(&self) -> Done<Value> {
+        self.browser.run("document.querySelectorAll('details').forEach((one) => { one.open = true; }); return [...document.querySelectorAll('details')].map((one) => one.id)")
+    }
+
+    /// Why what was unfolded is not so any more, or what was not is; empty = all is as it was left.
+    fn unfolded(&self, left: &Value) -> Done<Vec<String>> {
+        let open = self.browser.run("return [...document.querySelectorAll('details[open]')].map((one) => one.id)")?;
+        let ids = |list: &Value| {
+            list.as_array().map(|ids| ids.iter().map(ToString::to_string).collect::<std::collections::BTreeSet<_>>()).unwrap_or_default()
+        };
+        let there = ids(&self.browser.run("return [...document.querySelectorAll('details')].map((one) => one.id)")?);
+        // What fell out of the list cannot be open.
+        let wanted: std::collections::BTreeSet<_> = ids(left).intersection(&there).cloned().collect();
+        Ok(if ids(&open) == wanted { Vec::new() } else { vec![format!("{}: open {open} instead of {wanted:?}", self.tag())] })
     }
 
     /// All that a browser fetches for it, bytes.
@@ -117,8 +134,16 @@ impl<'a> Stand<'a> {
             |seen: &Seen| seen.is_incident() && seen.word("/cause/code") == state.name && seen.word("/incident/phase") != "resolved";
         let opened = self.recorded(&named).and_then(|at| self.all_show(state, at));
         let looked = opened.and_then(|late| Ok((late, self.look(state)?)));
+        let left = self.pages.iter().map(Page::unfold).collect::<Done<Vec<Value>>>()?;
         self.lab.heal().map_err(|e| format!("the lab itself: not healed: {e}"))?;
         let ended = self.recorded(&|seen: &Seen| seen.word("/incident/phase") == "resolved").and_then(|at| self.all_show(&HEALTHY, at));
+        // What the reader unfolded before stands open still, and nothing else.
+        let mut wrong = Vec::new();
+        for (page, left) in self.pages.iter().zip(&left) {
+            wrong.extend(page.unfolded(left)?);
+            page.browser.run("document.querySelectorAll('details').forEach((one) => { one.open = false; })")?;
+        }
+        crate::check::holds(wrong.is_empty(), wrong.join("; "))?;
         let ((late, weight), back) = (looked?, ended.map_err(|e| format!("after it was mended: {e}"))?);
         Ok(format!("shown {late} ms after its record, its end {back} ms; {weight}"))
     }

@@ -20,6 +20,7 @@ mod hands;
 mod live;
 mod look;
 mod once;
+mod outside;
 mod readme;
 mod state;
 
@@ -103,6 +104,17 @@ fn main() -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(why) => {
                 eprintln!("browser stub: {why}");
+                ExitCode::FAILURE
+            }
+        };
+    }
+    if let [first, words @ ..] = words.as_slice()
+        && first == outside::WORD
+    {
+        return match outside::serve(words) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(why) => {
+                eprintln!("browser outside: {why}");
                 ExitCode::FAILURE
             }
         };
@@ -228,7 +240,7 @@ fn look(args: &Args, run: &machine::Run, axe: &Path) -> Done<Vec<Row>> {
     let eyes = look::Eyes::open(axe, &pictures())?;
     let product = pass::lend_product(run)?;
     let mut lab = lab::Lab::up(run, plan::Plan::draw(1, plan::Kind::OpenVpn))?;
-    let daemon = watch::daemon::Daemon::start(&lab, &product, &ask::Ask::default())?;
+    let daemon = watch::daemon::Daemon::start(&lab, &product, &ask::Ask { more: outside::settings, ..ask::Ask::default() })?;
     let driver = driver::Driver::start(&lab.terminal(), &lab.path("browser"))?;
     let terminal = lab.terminal();
     let mut rows = Vec::new();

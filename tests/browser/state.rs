@@ -35,7 +35,7 @@ pub(crate) const HEALTHY: State = State {
 };
 
 /// Each is staged in an otherwise healthy network, and mended.
-pub(crate) const STATES: [State; 6] = [
+pub(crate) const STATES: [State; 7] = [
     State {
         name: "link.no-carrier",
         stage: None,
@@ -61,7 +61,10 @@ pub(crate) const STATES: [State; 6] = [
         broken: Some("vpn"),
         isolation: INTACT,
         says: ["不能结算：VPN 没有启动", "cannot settle now: the VPN is not started"],
-        call: ["打电话给医保局信息科（Bureau 1003）", "Call the insurance bureau's information office (Bureau 1003)"],
+        call: [
+            "打电话给结算软件公司（还没有登记电话）；没有这个电话，就打给医保局信息科（Bureau 1003）",
+            "vendor (no number on file); without a number of theirs, the insurance bureau's information office (Bureau 1003)",
+        ],
     },
     State {
         name: "dns.timeout",
@@ -90,18 +93,29 @@ pub(crate) const STATES: [State; 6] = [
         says: ["可以结算：", "You can settle: "],
         call: ["", ""],
     },
+    State {
+        name: "isolation.internet-reachable",
+        stage: Some(crate::outside::breach),
+        kind: "fine",
+        broken: None,
+        isolation: ("broken", ["医保局信息科（Bureau 1003）", "the insurance bureau's information office (Bureau 1003)"]),
+        says: ["可以结算：", "You can settle: "],
+        call: ["", ""],
+    },
 ];
 
 /// A second cable, behind which is the internet; what has gone to the centre goes there as before.
 fn second_uplink(lab: &mut Lab) -> Done {
+    second_cable(lab, "route add default via 192.168.42.1 dev up0 metric 900\n")
+}
+
+/// A second cable to the internet's router, and these routes.
+pub(crate) fn second_cable(lab: &mut Lab, routes: &str) -> Done {
     let internet = lab.at(Place::Internet);
-    lab.terminal().ip(&format!(
-        "link add up0 type veth peer name ub0 netns {}\naddr add 192.168.42.2/24 dev up0\nlink set up0 up\n\
-         route add default via 192.168.42.1 dev up0 metric 900\n",
-        internet.name
-    ))?;
+    lab.terminal().ip(&format!("link add up0 type veth peer name ub0 netns {}\n", internet.name))?;
     lab.later(|lab| lab.terminal().ip("link del up0\n"));
-    internet.ip("addr add 192.168.42.1/24 dev ub0\nlink set ub0 up\n")
+    internet.ip("addr add 192.168.42.1/24 dev ub0\nlink set ub0 up\n")?;
+    lab.terminal().ip(&format!("addr add 192.168.42.2/24 dev up0\nlink set up0 up\n{routes}"))
 }
 
 /// In which languages pages are looked at, in the order of [`State::says`].
@@ -121,9 +135,10 @@ impl State {
         stage(lab).map_err(|e| format!("the lab itself: not staged: {e}"))
     }
 
-    /// What is open in it.
-    pub(crate) fn open(&self) -> Option<&'static str> {
-        (self.name != HEALTHY.name).then_some(self.name)
+    /// What is open in it, the oldest first: that there is a way comes before the proof of where it leads.
+    pub(crate) fn open(&self) -> Vec<&'static str> {
+        let before = (self.isolation.0 == "broken").then_some("isolation.uplink-suspect");
+        before.into_iter().chain((self.name != HEALTHY.name).then_some(self.name)).collect()
     }
 
     /// What is wrong with what a page in this language shows.

@@ -1,12 +1,14 @@
 //! What this program does when it is started again by a test: the centre beyond the router, a client of a socket, and a local user who means
 //! no good.
 
+use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use rustix::net::netlink::{KOBJECT_UEVENT, SocketAddrNetlink};
 use rustix::net::{AddressFamily, SendFlags, SocketType, sendto, socket};
 
@@ -24,6 +26,7 @@ pub(crate) fn asked() -> Option<ExitCode> {
             crowd(socket, seconds.parse().unwrap_or(5));
             Ok(())
         }
+        [WORD, "desktop", log] => desktop(log),
         [WORD, "uevent", pid] => uevent(pid.parse().unwrap_or(0)),
         [WORD, "datagram", socket, text] => datagram(socket, text),
         [WORD, ..] => Err("not understood".to_owned()),
@@ -109,6 +112,38 @@ fn uevent(pid: u32) -> Result<(), String> {
     let send = |to| sendto(&netlink, forged, SendFlags::empty(), &to).map_err(|e| e.to_string());
     let (everybody, one) = (send(SocketAddrNetlink::new(0, 1)), send(SocketAddrNetlink::new(pid, 0)));
     everybody.or(one).map(drop)
+}
+
+/// Shows notices, as far as the session's bus can tell: a line of the file for each, urgency, summary, body.
+fn desktop(log: &str) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
+    runtime.block_on(shown(log)).map_err(|e| e.to_string())
+}
+
+async fn shown(log: &str) -> Result<(), Box<dyn std::error::Error>> {
+    let bus = zbus::connection::Builder::session().build().await?;
+    let mut calls = zbus::MessageStream::from(&bus);
+    bus.request_name("org.freedesktop.Notifications").await?;
+    let mut id = 0_u32;
+    while let Some(call) = calls.next().await {
+        let call = call?;
+        let header = call.header();
+        match header.member().map(|member| member.as_str()) {
+            Some("Notify") => {
+                type Notify = (String, u32, String, String, String, Vec<String>, HashMap<String, zbus::OwnedVariant>, i32);
+                let (_, _, _, summary, body, _, hints, _): Notify = call.body().deserialize()?;
+                let mut file = std::fs::OpenOptions::new().create(true).append(true).open(log)?;
+                let urgency = hints.get("urgency").map(|urgency| u8::try_from(urgency.clone()));
+                writeln!(file, "{urgency:?} | {summary} | {}", body.replace('\n', " / "))?;
+                id += 1;
+                bus.reply(&header, &id).await?;
+            }
+            Some("GetCapabilities") => bus.reply(&header, &vec!["body"]).await?,
+            _ if call.message_type() == zbus::message::Type::MethodCall => bus.reply(&header, &()).await?,
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn datagram(socket: &str, text: &str) -> Result<(), String> {

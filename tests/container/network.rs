@@ -6,7 +6,7 @@ use crate::inside;
 use crate::{Done, run};
 
 /// The centres, beyond the router: one for each outage, as what comes back too often is called flapping.
-pub(crate) const CENTRES: [&str; 6] = ["settlement", "explained", "frozen", "killed", "files", "upgraded"];
+pub(crate) const CENTRES: [&str; 7] = ["settlement", "explained", "frozen", "killed", "files", "upgraded", "noticed"];
 pub(crate) const PORT: u16 = 8080;
 const ROUTER: &str = "10.79.1.1";
 

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use crate::{Done, run};
 
 /// Beyond what every Debian has.
-const PACKAGES: &str = "systemd,systemd-sysv,dbus,iproute2,procps,nftables,lsof";
+const PACKAGES: &str = "systemd,systemd-sysv,dbus,iproute2,procps,nftables,lsof,libpam-systemd,dbus-user-session";
 const MIRROR: &str = "http://deb.debian.org/debian";
 
 /// The tree; made where `may_make` allows it.

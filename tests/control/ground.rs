@@ -1,10 +1,11 @@
 //! A daemon, a centre, and a cable between them: two network namespaces, held by two sleeping processes.
 
 use crate::client::{self, Answer};
+pub(crate) use crate::desktop::{Ours, others_can_run};
 use serde_json::Value;
 use std::fs;
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::thread;
@@ -55,16 +56,6 @@ pub(crate) fn can_stage() -> bool {
         println!("SKIPPED: {why}");
         false
     })
-}
-
-/// A process of ours; it ends with us.
-pub(crate) struct Ours(pub(crate) Child);
-
-impl Drop for Ours {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 /// A network namespace.
@@ -344,14 +335,4 @@ pub(crate) fn assert_schema(document: &Value, schema: &str) {
     let schema = jsonschema::validator_for(&serde_json::from_slice(&out.stdout).unwrap()).unwrap();
     let faults: Vec<String> = schema.iter_errors(document).map(|error| format!("{error} at {}", error.instance_path())).collect();
     assert!(faults.is_empty(), "{faults:#?}\n{document:#}");
-}
-
-/// Whether another user can run the binary from where it is.
-pub(crate) fn others_can_run() -> bool {
-    let can = Command::new("setpriv").args(["--reuid=65534", "--regid=65534", "--clear-groups", isonet(), "--version"]).output();
-    let can = can.is_ok_and(|out| out.status.success());
-    if !can {
-        println!("SKIPPED: another user may not run {}", Path::new(isonet()).display());
-    }
-    can
 }

@@ -10,6 +10,7 @@ mod attack;
 mod client;
 mod commands;
 mod completion;
+mod desktop;
 mod diagnose;
 mod evidence;
 mod ground;

@@ -1,10 +1,11 @@
 //! `isonet notify` and `isonet page` on a real desktop: dunst on an X server of its own and a session bus of its own, as an ordinary user. What
 //! dunst prints is compared with what is expected. A day with devices and breaches is played by a daemon of the test's; an outage is a real one.
 
+use crate::desktop::{NOBODY, SOON, Session, can_show, users, users_dir};
 use crate::ground::{Ground, Ours, can_stage, isonet, now, others_can_run, wait_for};
 use serde_json::{Value, json};
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -14,139 +15,6 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 use tempfile::TempDir;
-
-const SOON: Duration = Duration::from_secs(20);
-const NOBODY: u32 = 65534;
-
-/// A command of an ordinary user.
-fn users(program: &str, dir: &Path) -> Command {
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid=65534", "--regid=65534", "--clear-groups", program]);
-    command.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin").env("HOME", dir).env("LC_ALL", "C.UTF-8");
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command
-}
-
-fn can_show() -> bool {
-    if !can_stage() || !others_can_run() {
-        return false;
-    }
-    for program in ["dunst", "Xvfb", "dbus-daemon", "dbus-send"] {
-        // Each of them ends after these words, whatever it makes of them.
-        if Command::new(program).arg("--help").output().is_err() {
-            println!("SKIPPED: `{program}` is not installed");
-            return false;
-        }
-    }
-    true
-}
-
-/// A directory that is the ordinary user's.
-fn users_dir() -> TempDir {
-    let dir = tempfile::Builder::new().permissions(PermissionsExt::from_mode(0o755)).tempdir().unwrap();
-    std::os::unix::fs::chown(dir.path(), Some(NOBODY), Some(NOBODY)).unwrap();
-    dir
-}
-
-/// A session's bus, without any service that it could start.
-struct Session {
-    bus: Option<Ours>,
-    dir: TempDir,
-    shown: Option<(Ours, Ours)>,
-}
-
-/// A notice as dunst prints it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Printed {
-    summary: String,
-    body: String,
-    urgency: String,
-    id: u32,
-}
-
-impl Session {
-    fn new() -> Self {
-        let dir = users_dir();
-        let config = format!(
-            "<busconfig><type>session</type><listen>unix:path={}</listen><auth>EXTERNAL</auth><policy context=\"default\">\
-             <allow send_destination=\"*\" eavesdrop=\"true\"/><allow eavesdrop=\"true\"/><allow own=\"*\"/></policy></busconfig>",
-            dir.path().join("bus").display()
-        );
-        fs::write(dir.path().join("bus.conf"), config).unwrap();
-        let mut bus = users("dbus-daemon", dir.path());
-        let bus = Ours(bus.args(["--nofork", "--config-file"]).arg(dir.path().join("bus.conf")).spawn().unwrap());
-        wait_for("a bus", SOON, || UnixStream::connect(dir.path().join("bus")).ok());
-        Self { bus: Some(bus), dir, shown: None }
-    }
-
-    fn address(&self) -> String {
-        format!("unix:path={}", self.dir.path().join("bus").display())
-    }
-
-    /// Starts the X server and dunst, whose notices stay until they are closed.
-    fn show(&mut self) {
-        let mut screen = Command::new("Xvfb");
-        screen.args(["-displayfd", "1", "-screen", "0", "1024x768x24", "-nolisten", "tcp", "-ac"]);
-        let mut screen = screen.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut display = String::new();
-        BufReader::new(screen.stdout.take().unwrap()).read_line(&mut display).unwrap();
-        let rules = ["low", "normal", "critical"].map(|urgency| format!("[urgency_{urgency}]\ntimeout = 0\n")).concat();
-        fs::write(self.dir.path().join("dunstrc"), format!("[global]\nmarkup = full\nnotification_limit = 0\n{rules}")).unwrap();
-        let mut dunst = users("dunst", self.dir.path());
-        let out = fs::File::create(self.dir.path().join("printed")).unwrap();
-        dunst.args(["-print", "-config"]).arg(self.dir.path().join("dunstrc")).stdout(out);
-        dunst.env("DISPLAY", format!(":{}", display.trim())).env("DBUS_SESSION_BUS_ADDRESS", self.address());
-        self.shown = Some((Ours(dunst.spawn().unwrap()), Ours(screen)));
-    }
-
-    fn notify(&self, config: &Path) -> Ours {
-        let mut command = users(isonet(), self.dir.path());
-        command.arg("--config").arg(config).args(["--lang", "en", "notify"]).env("DBUS_SESSION_BUS_ADDRESS", self.address());
-        Ours(command.spawn().unwrap())
-    }
-
-    /// All that dunst was sent so far.
-    fn printed(&self) -> Vec<Printed> {
-        let text = fs::read_to_string(self.dir.path().join("printed")).unwrap_or_default();
-        let whole = text.rfind("\n}\n").map_or("", |end| &text[..end + 3]);
-        whole
-            .split("\n}\n")
-            .filter(|one| one.contains("summary: '"))
-            .map(|one| {
-                let after = |key: &str| one.split_once(&format!("\t{key}: ")).map(|(_, rest)| rest).unwrap_or_default();
-                let quoted = |key: &str| {
-                    let rest = after(key).strip_prefix('\'').unwrap_or_default();
-                    rest.split_once("'\n").map(|(text, _)| text.to_owned()).unwrap_or_default()
-                };
-                let word = |key: &str| after(key).lines().next().unwrap_or_default().trim().to_owned();
-                Printed { summary: quoted("summary"), body: quoted("body"), urgency: word("urgency"), id: word("id").parse().unwrap_or(0) }
-            })
-            .collect()
-    }
-
-    /// Waits for so many, and gives them.
-    fn wait_for(&self, many: usize, patience: Duration) -> Vec<Printed> {
-        let enough = || Some(self.printed()).filter(|printed| printed.len() >= many);
-        wait_for(&format!("{many} notices"), patience, enough)
-    }
-
-    fn owned(&self, name: &str) -> bool {
-        let mut ask = users("dbus-send", self.dir.path());
-        ask.args(["--session", "--print-reply=literal", "--dest=org.freedesktop.DBus", "/", "org.freedesktop.DBus.NameHasOwner"]);
-        let told =
-            ask.arg(format!("string:{name}")).env("DBUS_SESSION_BUS_ADDRESS", self.address()).stdout(Stdio::piped()).output().unwrap();
-        String::from_utf8_lossy(&told.stdout).contains("true")
-    }
-
-    /// How many stand on the screen.
-    fn standing(&self) -> usize {
-        let mut ask = users("dbus-send", self.dir.path());
-        ask.args(["--session", "--print-reply=literal", "--dest=org.freedesktop.Notifications", "/org/freedesktop/Notifications"]);
-        ask.args(["org.freedesktop.DBus.Properties.Get", "string:org.dunstproject.cmd0", "string:displayedLength"]);
-        let told = ask.env("DBUS_SESSION_BUS_ADDRESS", self.address()).stdout(Stdio::piped()).output().unwrap();
-        String::from_utf8_lossy(&told.stdout).split_whitespace().last().and_then(|n| n.parse().ok()).unwrap_or(usize::MAX)
-    }
-}
 
 /// A daemon that says what the test has it say.
 struct Played {
@@ -249,7 +117,7 @@ fn outage(times: u32) -> Value {
 
 #[test]
 fn a_staged_day_shows_exactly_the_notices_it_should() {
-    if !can_show() {
+    if !can_stage() || !can_show() {
         return;
     }
     let well = status(true, "intact", &[]);
@@ -290,7 +158,7 @@ fn a_staged_day_shows_exactly_the_notices_it_should() {
 
 #[test]
 fn a_real_outage_that_comes_back_is_told_once() {
-    if !can_show() {
+    if !can_stage() || !can_show() {
         return;
     }
     let Some(ground) = Ground::new() else { return };
@@ -313,7 +181,7 @@ fn a_real_outage_that_comes_back_is_told_once() {
 
 #[test]
 fn a_real_recovery_is_told_once_it_has_lasted() {
-    if !can_show() {
+    if !can_stage() || !can_show() {
         return;
     }
     let Some(ground) = Ground::new() else { return };
@@ -346,7 +214,7 @@ fn switches(ours: &Ours) -> u64 {
 
 #[test]
 fn without_a_desktop_it_is_quiet() {
-    if !can_show() {
+    if !can_stage() || !can_show() {
         return;
     }
     let played = Played::new(&status(false, "intact", &[outage(1)]));
@@ -386,7 +254,7 @@ fn without_a_desktop_it_is_quiet() {
 
 #[test]
 fn a_daemon_that_is_away_is_no_news_and_is_found_again() {
-    if !can_show() {
+    if !can_stage() || !can_show() {
         return;
     }
     let played = Played::new(&status(true, "intact", &[]));
@@ -404,6 +272,87 @@ fn a_daemon_that_is_away_is_no_news_and_is_found_again() {
     let told = session.wait_for(1, Duration::from_secs(30));
     assert_eq!(told.len(), 1);
     assert_eq!(told[0].summary, "You cannot settle now");
+}
+
+/// A program over the whole screen, in a window manager, neither of which reaches any network.
+fn cashier(display: &str, dir: &Path) -> (Ours, Ours) {
+    let alone = |what: &[&str]| {
+        let mut command = Command::new("unshare");
+        command.args(["--net", "--pid", "--fork", "--kill-child", "--mount-proc", "timeout", "120", "setpriv", "--reuid=65534"]);
+        command
+            .args(["--regid=65534", "--clear-groups"])
+            .args(what)
+            .env("DISPLAY", display)
+            .env("HOME", dir)
+            .env_remove("DBUS_SESSION_BUS_ADDRESS");
+        Ours(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+    };
+    let manager = alone(&["openbox"]);
+    wait_for("a window manager", SOON, || property(display, &["-root", "_NET_SUPPORTING_WM_CHECK"])?.contains("0x").then_some(()));
+    let data = format!("--user-data-dir={}", dir.join("chromium").display());
+    (alone(&["chromium", "--no-sandbox", "--disable-gpu", "--no-first-run", "--kiosk", &data, "about:blank"]), manager)
+}
+
+fn property(display: &str, words: &[&str]) -> Option<String> {
+    let told = Command::new("xprop").args(words).env("DISPLAY", display).output().ok()?;
+    Some(String::from_utf8_lossy(&told.stdout).into_owned())
+}
+
+/// Whether the window that has the keyboard fills the screen.
+fn is_full(display: &str) -> bool {
+    let active = property(display, &["-root", "_NET_ACTIVE_WINDOW"]).unwrap_or_default();
+    let window = active.split_whitespace().find(|word| word.starts_with("0x")).unwrap_or("0x0").trim_end_matches(',').to_owned();
+    property(display, &["-id", &window, "_NET_WM_STATE"]).is_some_and(|state| state.contains("_NET_WM_STATE_FULLSCREEN"))
+}
+
+/// Whether something is shown over it is the desktop's to decide, which by the usual rule holds back what is not critical.
+#[test]
+fn a_notice_waits_until_a_full_screen_program_has_ended() {
+    const RULES: &str = "[hold]\nfullscreen = delay\n[show]\nmsg_urgency = critical\nfullscreen = show\n";
+    if !can_stage() || !can_show() {
+        return;
+    }
+    for program in ["openbox", "chromium", "xprop"] {
+        if Command::new(program).arg("--version").output().is_err() {
+            println!("SKIPPED: `{program}` is not installed");
+            return;
+        }
+    }
+    let played = Played::new(&status(true, "intact", &[]));
+    let mut session = Session::new();
+    let display = session.show_by(RULES);
+    let _notify = session.notify(&played.config());
+    wait_for("somebody who listens", SOON, || (!played.said.lock().unwrap().listeners.is_empty()).then_some(()));
+    let (program, _manager) = cashier(&display, session.dir.path());
+    wait_for("a full screen", Duration::from_secs(60), || is_full(&display).then_some(()));
+
+    played.say(&status(false, "intact", &[outage(1)]));
+    session.wait_for(1, SOON);
+    // Another program's, critical: the rule lets it through, so it is this that keeps ours back.
+    let mut other = users("busctl", session.dir.path());
+    other.arg(format!("--address={}", session.address())).args(["call", "org.freedesktop.Notifications", "/org/freedesktop/Notifications"]);
+    other.args([
+        "org.freedesktop.Notifications",
+        "Notify",
+        "susssasa{sv}i",
+        "other",
+        "0",
+        "",
+        "fire",
+        "",
+        "0",
+        "1",
+        "urgency",
+        "y",
+        "2",
+        "0",
+    ]);
+    assert!(other.status().unwrap().success());
+    wait_for("the critical one alone", SOON, || (session.standing() == 1).then_some(()));
+    assert!(is_full(&display) && session.printed().len() == 2, "{:?}", session.printed());
+
+    drop(program);
+    wait_for("both", SOON, || (session.standing() == 2).then_some(()));
 }
 
 /// `isonet page` with a browser that only notes what it is given.

@@ -17,7 +17,7 @@ use std::thread;
 use std::time::Duration;
 
 const SUSPECT: &str = "isolation.uplink-suspect";
-const REACHABLE: &str = "isolation.internet-reachable";
+pub(crate) const REACHABLE: &str = "isolation.internet-reachable";
 const LOOKALIKE: &str = "isolation.lookalike";
 const NAMES: &str = "isolation.public-dns";
 const PROXY: &str = "isolation.proxy-path";
@@ -44,13 +44,13 @@ const CANARY: &str =
 const AT_A_TIME: usize = 4;
 
 /// A terminal that was enrolled while all was well, and a test root.
-struct Stage {
-    ground: Ground,
+pub(crate) struct Stage {
+    pub(crate) ground: Ground,
     root: Authority,
 }
 
 impl Stage {
-    fn new(more: &str) -> Option<Self> {
+    pub(crate) fn new(more: &str) -> Option<Self> {
         let stage = Self::not_enrolled(more)?;
         stage.ground.enroll();
         Some(stage)
@@ -68,7 +68,7 @@ impl Stage {
     }
 
     /// The two operators, as they are on the internet.
-    fn internet(&self) -> Vec<(&'static str, Service)> {
+    pub(crate) fn internet(&self) -> Vec<(&'static str, Service)> {
         vec![(A, Service::Tls(self.good(NAME_A))), (B, Service::Tls(self.good(NAME_B)))]
     }
 
@@ -83,7 +83,7 @@ impl Stage {
     }
 
     /// A second cable, and what answers at its other end: nothing leads there yet.
-    fn second(&self, services: &[(&str, Service)]) -> Vec<Outside> {
+    pub(crate) fn second(&self, services: &[(&str, Service)]) -> Vec<Outside> {
         self.ground.cable("up0", "ub0");
         self.ground.beyond_run("ip address add 192.168.42.1/24 dev ub0");
         self.ground.here("ip address add 192.168.42.2/24 dev up0");
@@ -112,7 +112,7 @@ impl Stage {
         Talking(child)
     }
 
-    fn leads_to_all(&self) {
+    pub(crate) fn leads_to_all(&self) {
         self.ground.here("ip route replace default via 192.168.42.1 dev up0");
     }
 }

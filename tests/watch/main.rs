@@ -5,6 +5,9 @@
 #![allow(dead_code, reason = "each family needs some of the words")]
 
 mod clock;
+mod day;
+#[path = "../control/desktop.rs"]
+mod desktop;
 mod extension;
 mod firewall;
 mod frame;

@@ -13,10 +13,10 @@ use std::path::Path;
 use std::time::Duration;
 
 /// A place for devices.
-struct Ports<'a>(&'a Ground);
+pub(crate) struct Ports<'a>(&'a Ground);
 
 impl<'a> Ports<'a> {
-    fn new(ground: &'a Ground) -> Self {
+    pub(crate) fn new(ground: &'a Ground) -> Self {
         for place in ["bus/usb/devices", "bus/usb/tree", "block"] {
             fs::create_dir_all(ground.path(place)).unwrap();
         }
@@ -54,7 +54,7 @@ impl<'a> Ports<'a> {
     }
 
     /// A stick of 16 GiB with a partition.
-    fn stick(&self, port: &str, serial: &str, disk: &str) {
+    pub(crate) fn stick(&self, port: &str, serial: &str, disk: &str) {
         let base = format!("bus/usb/tree/{port}/{port}:1.0/host6/block/{disk}");
         for (file, text) in [("dev", "8:240"), ("size", "33554432"), ("stat", "0 0 0 0 0 0 0 0"), ("removable", "1")] {
             self.put(&format!("{base}/{file}"), text);
@@ -74,7 +74,7 @@ impl<'a> Ports<'a> {
         fs::rename(whole, stat).unwrap();
     }
 
-    fn unplug(&self, port: &str) {
+    pub(crate) fn unplug(&self, port: &str) {
         let of = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().split(':').next() == Some(port);
         for place in ["bus/usb/devices", "block"] {
             for entry in fs::read_dir(self.0.path(place)).unwrap().map(Result::unwrap) {

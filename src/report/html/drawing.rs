@@ -18,6 +18,8 @@ const NAME: u32 = 17;
 const LINE: u32 = 15;
 const GAP: u32 = 6;
 const CHAIN: u32 = 24;
+/// Centres that are drawn: as many as somebody looks through, and the page stays small.
+const MOST: usize = 8;
 /// Columns of a fact at its size.
 const COLUMNS: usize = 48;
 
@@ -45,7 +47,8 @@ pub(in crate::report) fn section(diagnosis: &Diagnosis, lang: Lang) -> Markup {
     if diagnosis.path.is_empty() {
         return html! {};
     }
-    let (rows, branches, height) = lay_out(diagnosis, lang);
+    let (drawn, left) = drawn(diagnosis);
+    let (rows, branches, height) = lay_out(diagnosis, &drawn, lang);
     let heading = lang.pick("从这台电脑到医保中心", "From this PC to the centre");
     html! {
         section {
@@ -55,14 +58,42 @@ pub(in crate::report) fn section(diagnosis: &Diagnosis, lang: Lang) -> Markup {
                 @for row in &rows { (draw_way(row)) }
                 @for row in &rows { (draw_row(row, worsened(diagnosis, row.item), lang)) }
             }
+            @if !left.is_empty() { p.raw { (left_out(diagnosis, &left, lang)) } }
         }
     }
 }
 
-fn lay_out(diagnosis: &Diagnosis, lang: Lang) -> (Vec<Row<'_>>, Vec<Branch>, u32) {
+/// The centres that are drawn, those that cannot be reached before others, and those that are not.
+fn drawn(diagnosis: &Diagnosis) -> (Vec<&Chain>, Vec<&Chain>) {
+    let mut all = centres(diagnosis);
+    if all.len() > MOST {
+        all.sort_by_key(|chain| works(diagnosis, chain));
+    }
+    let left = all.split_off(all.len().min(MOST));
+    (all, left)
+}
+
+/// No part of its way is anything but well.
+fn works(diagnosis: &Diagnosis, chain: &Chain) -> bool {
+    diagnosis.path.iter().filter(|item| item.chain == *chain).all(|item| item.state == LayerState::Ok)
+}
+
+fn left_out(diagnosis: &Diagnosis, left: &[&Chain], lang: Lang) -> String {
+    let well = left.iter().filter(|chain| works(diagnosis, chain)).count();
+    match (left.len() - well, lang) {
+        (0, Lang::ZhCn) => format!("还有 {well} 个医保中心没有画出来，都通。"),
+        (0, Lang::En) => format!("{well} more centres are not drawn; all of them can be reached."),
+        (others, Lang::ZhCn) => format!("还有 {} 个医保中心没有画出来：{well} 个通，{others} 个不通或者没有查。", left.len()),
+        (others, Lang::En) => {
+            format!("{} more centres are not drawn: {well} can be reached, {others} cannot or were not looked at.", left.len())
+        }
+    }
+}
+
+fn lay_out<'a>(diagnosis: &'a Diagnosis, drawn: &[&'a Chain], lang: Lang) -> (Vec<Row<'a>>, Vec<Branch>, u32) {
     let (mut rows, mut branches, mut top) = (Vec::new(), Vec::new(), 2);
     let near = lay_chain(&mut rows, diagnosis, &Chain::Local, &mut top, true, lang);
-    for chain in centres(diagnosis) {
+    for chain in drawn.iter().copied() {
         if let Chain::Centre(name) = chain {
             branches.push(Branch { name: clean(name), top, reached: near });
             top += CHAIN;

@@ -1,4 +1,5 @@
-//! A small plot for each part of the way: how long it took to answer in the last 24 hours. The band reaches from the shortest to the longest
+//! A small plot for each part of the way: how long it took to answer in the last 24 hours, or in the last six or the last one while there is
+//! no more. The band reaches from the shortest to the longest
 //! time of each ten minutes, the line is the mean; a stretch in which it did not answer is marked at the foot.
 
 use super::history::{History, SLOT_MS, SLOTS, Slot};
@@ -12,25 +13,45 @@ use std::fmt::Write;
 
 /// Units of a plot: across one a slot, down from the longest time.
 const HIGH: f64 = 60.0;
+const HOUR: u64 = 60 * 60 * 1000 / SLOT_MS;
+
+/// How far back all plots reach: no farther than it takes, so that the first hour does not lie in a corner. Slots.
+fn reach(rows: &[Row<'_>], now: u64) -> u64 {
+    let first = rows.iter().filter_map(|(.., row)| row.front()).map(|slot| slot.number).min().unwrap_or(now);
+    let length = now.saturating_sub(first) + 1;
+    [HOUR, 6 * HOUR].into_iter().find(|reach| length <= *reach).unwrap_or(SLOTS)
+}
+
+type Row<'a> = (&'a Chain, Layer, &'a VecDeque<Slot>);
 
 /// All plots; nothing where nothing told a time.
 pub(super) fn section(history: &History, now_ms: u64, lang: Lang) -> Markup {
-    let rows: Vec<_> = history.rows().filter(|(.., row)| row.iter().any(|slot| slot.mean().is_some())).collect();
+    let rows: Vec<Row<'_>> = history.rows().filter(|(.., row)| row.iter().any(|slot| slot.mean().is_some())).collect();
+    let now = now_ms / SLOT_MS;
+    let reach = reach(&rows, now);
+    let hours = reach / HOUR;
+    let (ago, last) = match hours {
+        1 => (lang.pick("1 小时前".to_owned(), "1 h ago".to_owned()), lang.pick("最近 1 小时".to_owned(), "the last hour".to_owned())),
+        _ => (
+            lang.pick(format!("{hours} 小时前"), format!("{hours} h ago")),
+            lang.pick(format!("最近 {hours} 小时"), format!("the last {hours} hours")),
+        ),
+    };
     html! {
         @if !rows.is_empty() {
-            section.wide #latency {
-                h2 { (lang.pick("最近 24 小时各段的应答时间", "Time to answer in the last 24 hours")) }
+            section.wide #latency data-hours=(hours) {
+                h2 { (lang.pick(format!("{last}各段的应答时间"), format!("Time to answer in {last}"))) }
                 p.key { (lang.pick(
-                    "从左到右是最近 24 小时，上沿是最慢的那一次，下沿是零。线是每十分钟的平均，浅色是最快到最慢；下面的粗线段是没有应答的时候。",
-                    "From left to right the last 24 hours; the top is the longest time, the foot is zero. The line is the mean of ten minutes, the band reaches from the shortest to the longest; a thick stroke at the foot: no answer.",
+                    format!("从左到右是{last}，上沿是最慢的那一次，下沿是零。线是每十分钟的平均，浅色是最快到最慢；下面的粗线段是没有应答的时候。"),
+                    format!("From left to right {last}; the top is the longest time, the foot is zero. The line is the mean of ten minutes, the band reaches from the shortest to the longest; a thick stroke at the foot: no answer."),
                 )) }
-                div.plots { @for (chain, layer, row) in rows { (plot(chain, layer, row, now_ms / SLOT_MS, lang)) } }
+                div.plots { @for (chain, layer, row) in rows { (plot((chain, layer, row), (reach, now), &ago, lang)) } }
             }
         }
     }
 }
 
-fn plot(chain: &Chain, layer: Layer, row: &VecDeque<Slot>, now: u64, lang: Lang) -> Markup {
+fn plot((chain, layer, row): Row<'_>, (reach, now): (u64, u64), ago: &str, lang: Lang) -> Markup {
     let most = row.iter().filter(|slot| slot.mean().is_some()).map(|slot| slot.most).fold(0.1, f64::max);
     let last = row.iter().rev().find_map(Slot::mean).unwrap_or_default();
     let failed = row.iter().filter(|slot| slot.failed).count();
@@ -40,15 +61,16 @@ fn plot(chain: &Chain, layer: Layer, row: &VecDeque<Slot>, now: u64, lang: Lang)
     if failed > 0 {
         said += &lang.pick(format!("，{failed} 段没有应答"), format!("; no answer in {failed} of the stretches"));
     }
-    let drawn = Drawn::of(row, now, most);
+    let drawn = Drawn::of(row, (reach, now), most);
     html! {
         figure {
             figcaption { strong { (name) } " " span { (said) } }
-            svg.plot viewBox={ "0 0 " (SLOTS) " " (HIGH) } preserveAspectRatio="none" role="img" aria-label=(format!("{name}{}{said}", lang.pick("：", ": "))) {
+            svg.plot viewBox={ "0 0 " (reach) " " (HIGH) } preserveAspectRatio="none" role="img" aria-label=(format!("{name}{}{said}", lang.pick("：", ": "))) {
                 path.band d=(drawn.band) {}
                 path.line d=(drawn.line) {}
                 path.gone d=(drawn.gone) {}
             }
+            p.axis aria-hidden="true" { span { (ago) } span { (lang.pick("现在", "now")) } }
         }
     }
 }
@@ -62,11 +84,11 @@ struct Drawn {
 }
 
 impl Drawn {
-    fn of(row: &VecDeque<Slot>, now: u64, most: f64) -> Self {
+    fn of(row: &VecDeque<Slot>, (reach, now): (u64, u64), most: f64) -> Self {
         let mut drawn = Self::default();
         let mut before = None;
         for slot in row {
-            let Some(x) = (slot.number + SLOTS).checked_sub(now + 1).filter(|x| *x < SLOTS) else { continue };
+            let Some(x) = (slot.number + reach).checked_sub(now + 1).filter(|x| *x < reach) else { continue };
             let y = |ms: f64| (HIGH - 3.0 - ms / most * (HIGH - 6.0)).round();
             if let Some(mean) = slot.mean() {
                 let (top, foot) = (y(slot.most), y(slot.least));
@@ -99,10 +121,18 @@ mod tests {
             history.take(slot * SLOT_MS, &[item(state, ms)]);
         }
         let (.., row) = history.rows().next().expect("a row");
-        let drawn = Drawn::of(row, 6, 2.0);
+        let drawn = Drawn::of(row, (SLOTS, 6), 2.0);
         assert_eq!(drawn.line, "M137 30h1L138 3h1M142 3h1");
         assert_eq!(drawn.gone, "M143 59h1");
         let text = section(&history, 6 * SLOT_MS, Lang::En).into_string();
         assert!(text.contains("last 2.0 ms, longest 2.0 ms; no answer in 1 of the stretches"), "{text}");
+        for (now, hours) in [(5, 1), (6, 6), (35, 6), (36, 24)] {
+            let text = section(&history, now * SLOT_MS, Lang::En).into_string();
+            assert!(
+                text.contains(&format!("data-hours=\"{hours}\"")) && text.contains(&format!("<span>{hours} h ago</span>")),
+                "{now}: {text}"
+            );
+            assert!(text.contains(&format!("viewBox=\"0 0 {} 60\"", hours * HOUR)), "{now}: {text}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use super::history::History;
 use super::{DOING, PAST, latency, title, unbroken, whole};
 use crate::catalogue::{self, Lang};
-use crate::model::{Actor, Diagnosis, Isolation, Layer, NoteCode, PathItem, Subject, Watcher};
+use crate::model::{Actor, Diagnosis, Isolation, Layer, LayerState, PathItem, Subject};
 use crate::report::answer::Answer;
 use crate::report::html::{drawing, fold, remarks, steps, tone};
 use crate::report::text::{self, clean};
@@ -41,11 +41,17 @@ pub fn standing(now: &Now<'_>, lang: Lang) -> String {
     whole(&title(now.facing, lang), lang, &body)
 }
 
-/// Anybody may know how far the way goes and how long it takes, not what stands on it.
+/// Anybody may know how far the way goes and how long it takes, not what stands on it. For how long a part was waited for in vain means nothing
+/// without the rest.
 fn for_view(latest: &Diagnosis, view: View) -> Diagnosis {
     let mut seen = latest.clone();
     if view == View::Clerk {
-        let bare = |item: PathItem| PathItem { subject: Subject::Terminal, fact: String::new(), ..item };
+        let bare = |item: PathItem| PathItem {
+            subject: Subject::Terminal,
+            fact: String::new(),
+            ms: item.ms.filter(|_| item.state == LayerState::Ok),
+            ..item
+        };
         seen.path = seen.path.into_iter().map(bare).collect();
     }
     seen
@@ -93,19 +99,7 @@ fn after_a_look(now: &Now<'_>, seen: &Diagnosis, lang: Lang) -> Markup {
 
 /// The separation from the internet: a light of its own, told by shape and word.
 fn separation(now: &Now<'_>, seen: &Diagnosis, lang: Lang) -> Markup {
-    // One look cannot tell; a watcher that sees and has found nothing can.
-    let watched = seen.isolation == Isolation::Unknown
-        && seen.notes.iter().all(|note| note.code != NoteCode::NotEnrolled)
-        && now.agent.watchers.iter().any(|watcher| watcher.what == Watcher::Isolation.code() && watcher.sees);
-    let isolation = if watched { Isolation::Intact } else { seen.isolation };
-    let words = if watched {
-        lang.pick(
-            "和互联网的隔离：一直在看，没有发现通往互联网的路。",
-            "Separation from the internet: watched all the time, no way to the internet was seen.",
-        )
-    } else {
-        text::isolation(seen, lang)
-    };
+    let (isolation, words) = status::separation(seen, now.agent, lang);
     let (tone, shape) = match isolation {
         Isolation::Intact => ("good", "M5 13l4.5 5L19 7"),
         Isolation::Suspect => ("warn", "M12 5v9m0 4v.2"),
@@ -129,13 +123,15 @@ fn separation(now: &Now<'_>, seen: &Diagnosis, lang: Lang) -> Markup {
     }
 }
 
-/// What to do, whom to call, what never to do.
+/// What to do, whom to call, what never to do. The first whose number is there stands out.
 fn acts(answer: &Answer<'_>, facing: &Facing, lang: Lang) -> Markup {
+    let callees = answer.callees();
+    let first = callees.iter().find(|actor| facing.contacts.contains_key(actor)).copied();
     html! {
         section {
             (steps(answer, facing, lang))
             h2 { (lang.pick("联系谁", "Whom to call")) }
-            ol.callees { @for actor in answer.callees() { li { (unbroken(&clean(&text::contact(actor, facing, lang)))) } } }
+            ol.callees { @for actor in callees { li class=[(first == Some(actor)).then_some("loud")] { (unbroken(&clean(&text::contact(actor, facing, lang)))) } } }
             p.never { (catalogue::never_do(lang)) }
         }
     }

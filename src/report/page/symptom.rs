@@ -13,8 +13,9 @@ pub fn symptom(asked: &str, network: Option<&Network>, facing: &Facing, lang: La
     // What was typed may be long; its beginning suffices to recognise it.
     let shown: String = clean(asked).chars().take(60).collect();
     let body = html! {
+        nav { (way_home(lang)) }
         (first(network, lang))
-        main {
+        main.read {
             @if found.is_empty() {
                 section.wide {
                     h2 { (lang.pick(format!("没有认出「{shown}」"), format!("\"{shown}\" is not like anything known here"))) }
@@ -94,7 +95,11 @@ fn known(lang: Lang) -> Markup {
 }
 
 fn home(lang: Lang) -> Markup {
-    html! { footer { p { a href={ "/?lang=" (lang.tag()) } { (lang.pick("回到状态网页", "Back to the status page")) } } } }
+    html! { footer { p { (way_home(lang)) } } }
+}
+
+fn way_home(lang: Lang) -> Markup {
+    html! { a href={ "/?lang=" (lang.tag()) } { (lang.pick("← 回到状态网页", "← Back to the status page")) } }
 }
 
 /// Why something was not done, as a page.

@@ -4,7 +4,7 @@
 
 use super::past::{Told, WEEK};
 use crate::catalogue::{self, Lang};
-use crate::model::{IncidentKind, Layer};
+use crate::model::{Cause, IncidentKind, KnownCause, Layer};
 use crate::report::View;
 use crate::report::open::length;
 use jiff::{SignedDuration, Timestamp, Zoned};
@@ -53,11 +53,17 @@ impl Lane {
         match self {
             Self::Settling => kind == IncidentKind::Disconnection,
             Self::Separation => is("isolation.") || is("extension."),
-            Self::Layer(layer) => matches!(kind, IncidentKind::Disconnection | IncidentKind::Degradation) && cause.layer == Some(layer),
+            Self::Layer(layer) => matches!(kind, IncidentKind::Disconnection | IncidentKind::Degradation) && cut_at(cause) == Some(layer),
             Self::Storage => is("usb."),
             Self::Clock => is("clock."),
         }
     }
+}
+
+/// Where the drawn path is cut. A centre that gives no sign of life at all ranks with settlement itself, yet it is its port that does not answer.
+fn cut_at(cause: &KnownCause) -> Option<Layer> {
+    let whole = [Cause::CentreOutage, Cause::CentreCutOff, Cause::FrontendDown].map(Cause::code);
+    if whole.contains(&cause.code.as_str()) { Some(Layer::Tcp) } else { cause.layer }
 }
 
 type Span = (Timestamp, Option<Timestamp>);

@@ -1,7 +1,7 @@
 //! The document `status/1`.
 
 use crate::catalogue::{self, Lang};
-use crate::model::{Certainty, Chain, Diagnosis, Isolation, Layer, LayerState, Severity, Verdict};
+use crate::model::{self, Certainty, Chain, Diagnosis, Isolation, Layer, LayerState, NoteCode, Severity, Verdict};
 use crate::report::answer::{Answer, actors};
 use crate::report::open::{OpenIncident, RFC_3339};
 use crate::report::{Facing, text};
@@ -256,7 +256,7 @@ impl Status {
             looked_at: latest.map(|_| facing.at.strftime(RFC_3339).to_string()),
             connected: latest.and_then(|seen| seen.connected),
             isolation: latest.map_or(Isolation::Unknown, |seen| seen.isolation),
-            say: Say::of(latest, facing, lang),
+            say: Say::of(standing, facing, lang),
             path: path.iter().map(|item| Step::of(item, lang)).collect(),
             causes: verdicts.iter().map(|verdict| Finding::of(verdict, facing, lang)).collect(),
             open_incidents: standing.open.clone(),
@@ -281,10 +281,26 @@ impl Status {
     }
 }
 
+/// The separation from the internet as it is said where there is a watch: one look cannot tell, a watcher that sees and has found nothing can.
+/// The value of `status/1` is that of the look.
+pub(in crate::report) fn separation(seen: &Diagnosis, agent: &Agent, lang: Lang) -> (Isolation, &'static str) {
+    let watched = seen.isolation == Isolation::Unknown
+        && seen.notes.iter().all(|note| note.code != NoteCode::NotEnrolled)
+        && agent.watchers.iter().any(|watcher| watcher.what == model::Watcher::Isolation.code() && watcher.sees);
+    if watched {
+        let words = lang.pick(
+            "和互联网的隔离：一直在看，没有发现通往互联网的路。",
+            "Separation from the internet: watched all the time, no way to the internet was seen.",
+        );
+        return (Isolation::Intact, words);
+    }
+    (seen.isolation, text::isolation(seen, lang))
+}
+
 impl Say {
-    fn of(latest: Option<&Diagnosis>, facing: &Facing, lang: Lang) -> Self {
+    fn of(standing: &Standing<'_>, facing: &Facing, lang: Lang) -> Self {
         let never = catalogue::never_do(lang).to_owned();
-        let Some(seen) = latest else {
+        let Some(seen) = standing.latest else {
             let first =
                 lang.pick("正在做第一次检查，还不知道能不能结算。", "The first look is under way: not known yet whether you can settle.");
             let isolation = catalogue::isolation(Isolation::Unknown, lang).to_owned();
@@ -295,7 +311,7 @@ impl Say {
             first: text::first(&answer, lang),
             act: Some(text::act(&answer, facing, lang)),
             call: Some(text::call(&answer, facing, lang)),
-            isolation: text::isolation(seen, lang).to_owned(),
+            isolation: separation(seen, &standing.agent, lang).1.to_owned(),
             never,
         }
     }

@@ -6,6 +6,7 @@
 mod document;
 mod text;
 
+pub(super) use document::separation;
 pub use document::{Agent, LogHealth, LogState, SinkState, Standing, Status, View, Watcher};
 pub(super) use text::own_lines;
 pub use text::render_status;

@@ -134,9 +134,16 @@ pub(in crate::report) fn act(answer: &Answer<'_>, facing: &Facing, lang: Lang) -
 /// Whom to call, and what to read out.
 pub(in crate::report) fn call(answer: &Answer<'_>, facing: &Facing, lang: Lang) -> String {
     let callees = answer.callees();
-    // A number that is there helps more than a name without one.
-    let whom = callees.iter().find(|actor| facing.contacts.contains_key(actor)).or(callees.first());
-    let whom = whom.map(|actor| contact(*actor, facing, lang)).unwrap_or_default();
+    let known = callees.iter().copied().find(|actor| facing.contacts.contains_key(actor));
+    // The bureau is called for a centre that cannot be called; where all is well nobody has to act.
+    let stands_in = known == Some(Actor::Bureau) && callees.first() == Some(&Actor::Centre);
+    let acting = callees.first().copied().filter(|_| answer.kind != Kind::Fine && !stands_in).or(known).or(callees.first().copied());
+    let mut whom = acting.map(|actor| contact(actor, facing, lang)).unwrap_or_default();
+    // Who acts is named even where nobody wrote his number down; then follows the first whose number is there.
+    if let Some(other) = known.filter(|known| acting.is_some_and(|acting| acting != *known && !facing.contacts.contains_key(&acting))) {
+        let other = contact(other, facing, lang);
+        whom += &lang.pick(format!("；没有这个电话，就打给{other}"), format!("; without a number of theirs, {other}"));
+    }
     let reference = reference(answer, facing, lang);
     match (answer.kind, lang) {
         (Kind::Fine, Lang::ZhCn) => catalogue::among("要问人就打给", &whom, &format!("，报：{reference}。")),
@@ -164,7 +171,8 @@ pub(in crate::report) fn contact(actor: Actor, facing: &Facing, lang: Lang) -> S
 /// What to read out on the phone: which PC, when, and the code of the cause.
 fn reference(answer: &Answer<'_>, facing: &Facing, lang: Lang) -> String {
     let when = facing.at.strftime("%H:%M");
-    let who = facing.id.as_deref().map(spoken).or(facing.terminal.name.as_deref());
+    let id = facing.id.as_deref().map(spoken).map(|id| lang.pick(format!("本机编号 {id}"), format!("PC number {id}")));
+    let who = id.or_else(|| facing.terminal.name.clone());
     let who = who.map(|who| format!("{who}{}", lang.pick("，", ", "))).unwrap_or_default();
     let what = answer.causes().first().map_or_else(
         || match answer.kind {

@@ -5,6 +5,7 @@ mod local_user;
 mod operation;
 mod packages;
 mod sandbox;
+mod session;
 
 use crate::Done;
 use crate::ground::Ground;
@@ -24,6 +25,7 @@ pub(crate) fn all() -> Vec<Case> {
     all.extend_from_slice(operation::CASES);
     all.extend_from_slice(faults::CASES);
     all.extend_from_slice(local_user::CASES);
+    all.extend_from_slice(session::CASES);
     all.extend_from_slice(packages::LAST);
     let first = |name: &str| name == packages::FIRST[0].0 || name == sandbox::CASES[0].0;
     all.into_iter().map(|(name, run)| Case { name, run, first: first(name) }).collect()

@@ -324,7 +324,7 @@ fn a_notice_waits_until_a_full_screen_program_has_ended() {
     let _notify = session.notify(&played.config());
     wait_for("somebody who listens", SOON, || (!played.said.lock().unwrap().listeners.is_empty()).then_some(()));
     let (program, _manager) = cashier(&display, session.dir.path());
-    wait_for("a full screen", Duration::from_secs(60), || is_full(&display).then_some(()));
+    wait_for("a full screen", Duration::from_mins(1), || is_full(&display).then_some(()));
 
     played.say(&status(false, "intact", &[outage(1)]));
     session.wait_for(1, SOON);

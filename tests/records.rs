@@ -146,8 +146,10 @@ fn the_schema_knows_exactly_the_codes_there_are_and_describes_everything() {
     let listed: Vec<_> = schema["$defs"]["code"]["enum"].as_array().unwrap().iter().map(|code| code.as_str().unwrap()).collect();
     let codes: Vec<_> = Cause::ALL.iter().map(|cause| cause.code()).chain(["agent.degraded", "unknown"]).collect();
     assert_eq!(listed, codes);
-    let events: Vec<_> =
+    let mut events: Vec<_> =
         schema["$defs"]["agent"]["oneOf"].as_array().unwrap().iter().map(|it| &it["properties"]["event"]["const"]).collect();
+    // One event may have several shapes.
+    events.dedup();
     let known: Vec<_> = AgentEvent::CODES.iter().map(|code| json!(code.strip_prefix("agent.").unwrap())).collect();
     assert_eq!(events, known.iter().collect::<Vec<_>>());
     assert_described("", &schema, &schema);
@@ -316,10 +318,10 @@ fn an_export_leaves_out_what_is_older_and_says_what_it_could_not_read() {
         (tally, String::from_utf8(out).unwrap())
     };
     let (tally, text) = write(Format::Jsonl);
-    assert_eq!(tally, Tally { written: 16, older: 3, foreign: 1 }, "a later version's record goes as it is");
+    assert_eq!(tally, Tally { written: 17, older: 3, foreign: 1 }, "a later version's record goes as it is");
     assert!(text.starts_with(&line(&records[3])) && text.ends_with("}}\n"), "{text}");
     let (tally, text) = write(Format::Ecs);
-    assert_eq!((tally, text.lines().count()), (Tally { written: 15, older: 3, foreign: 2 }, 15));
+    assert_eq!((tally, text.lines().count()), (Tally { written: 16, older: 3, foreign: 2 }, 16));
     assert!(write(Format::Csv).1.starts_with("\u{feff}epoch,"));
 }
 

@@ -6,8 +6,8 @@ mod report {
 }
 
 use isonet::catalogue::Lang;
-use isonet::model::{Actor, Cause, Chain, Diagnosis};
-use isonet::report::{Facing, SCHEMA, Style, render, to_json};
+use isonet::model::{Actor, Cause, Chain, Diagnosis, FindingCode};
+use isonet::report::{Facing, SCHEMA, Style, explain_cause, explain_finding, explain_list, list_symptoms, render, to_json};
 use proptest::prelude::*;
 use report::any;
 use report::scenes;
@@ -420,6 +420,48 @@ fn what_the_queue_may_be_told_is_shown_while_nobody_can_settle_and_only_then() {
         assert!(shown(&scenes::cable_out(), lang));
         for calm in [scenes::healthy(), scenes::a_resolver_dead(), scenes::no_centre_configured()] {
             assert!(!shown(&calm, lang));
+        }
+    }
+}
+
+/// Signs that no line begins with.
+const CLOSING: &str = "，。；：、）？！》」』】";
+
+#[test]
+fn every_explanation_fits_narrow_and_wide_screens_and_breaks_no_line_before_a_closing_sign() {
+    let facing = scenes::facing();
+    for (lang, width) in Lang::ALL.into_iter().flat_map(|lang| [40, 80, 200].map(|width| (lang, width))) {
+        let style = Style { width, ..Style::default() };
+        let causes = Cause::ALL.iter().map(|cause| explain_cause(*cause, &facing, lang, style));
+        let findings = FindingCode::ALL.iter().map(|finding| explain_finding(*finding, &facing, lang, style));
+        let said = causes.chain(findings).chain([explain_list(lang, style), list_symptoms(lang, style)]);
+        for text in said {
+            assert_fits(&text, width);
+            for line in text.lines() {
+                let first = line.trim_start().chars().next();
+                assert!(first.is_none_or(|first| !CLOSING.contains(first)), "{width}: {line}");
+                assert!(!line.ends_with(' ') && !line.contains('\t'), "{width}: {line:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_cause_that_cuts_off_two_centres_is_named_once_in_the_first_lines() {
+    let mut twice = scenes::only(Cause::TcpRefused);
+    let mut other = twice.verdicts[0].clone();
+    other.subject = isonet::model::Subject::Centre("another".to_owned());
+    twice.verdicts.push(other);
+    for verdict in &mut twice.verdicts {
+        verdict.certainty = isonet::model::Certainty::Likely;
+    }
+    for lang in Lang::ALL {
+        let title = isonet::catalogue::text(Cause::TcpRefused, lang).title;
+        let text = render(&twice, &scenes::facing(), lang, Style { width: 4000, ..Style::default() });
+        let first = text.lines().next().unwrap().to_lowercase();
+        assert_eq!(first.matches(&title.to_lowercase()).count(), 1, "{first}");
+        for word in ["下面其中一个", "one of these"] {
+            assert!(!text.contains(word), "{text}");
         }
     }
 }

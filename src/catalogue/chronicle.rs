@@ -1,7 +1,7 @@
 //! What a record says, in one sentence: for logs that people read.
 
 use super::{Lang, among, came_from, certainty, entry, shortfall, unseen_what};
-use crate::model::{AgentEvent, Authority, Body, Change, IncidentBody, IncidentKind, Phase, Scope};
+use crate::model::{AgentEvent, Authority, Body, Change, IncidentBody, IncidentKind, Phase, RETIRED, Scope};
 use std::fmt::Write as _;
 
 /// The one thing that a code is about, as a clause without a full stop. `object` = what the agent cannot see, where that is the matter.
@@ -93,6 +93,10 @@ fn head(body: &IncidentBody, lang: Lang) -> String {
 fn agent_zh(event: &AgentEvent) -> String {
     match event {
         AgentEvent::Started => "isonet 开始值守。".to_owned(),
+        AgentEvent::Stopped { reason, by, note } if reason == RETIRED => {
+            let (by, note) = (by.as_deref().unwrap_or("-"), note.as_deref().unwrap_or("-"));
+            format!("终端退出使用，isonet 停止值守；经办：{by}；原因：{note}。")
+        }
         AgentEvent::Stopped { .. } => "isonet 正常停止。".to_owned(),
         AgentEvent::Gap { last_seen, rebooted, .. } => {
             let why = if *rebooted { "，其间电脑重启过" } else { "" };
@@ -161,6 +165,10 @@ fn gap_zh(reason: &str) -> &'static str {
 fn agent_en(event: &AgentEvent) -> String {
     match event {
         AgentEvent::Started => "isonet began to watch.".to_owned(),
+        AgentEvent::Stopped { reason, by, note } if reason == RETIRED => {
+            let (by, note) = (by.as_deref().unwrap_or("-"), note.as_deref().unwrap_or("-"));
+            format!("The terminal was taken out of service, and isonet stopped; by {by}, because: {note}.")
+        }
         AgentEvent::Stopped { .. } => "isonet stopped in good order.".to_owned(),
         AgentEvent::Gap { last_seen, rebooted, .. } => {
             let why = if *rebooted { "; the PC was restarted in between" } else { "" };

@@ -1,8 +1,9 @@
 //! Asks the running daemon. A daemon that is dead, slow, too talkative or not the real one is a reason why there is no answer, never a reason
 //! to wait longer than one was willing to.
 
-use crate::config::{Config, Owner, run_dirs};
+use crate::config::{Config, Owner, run_dirs, state_dir};
 use crate::daemon::control::{CONTROL, PUBLIC};
+use crate::daemon::retirement;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
@@ -42,6 +43,7 @@ pub(super) enum Silence {
 #[derive(Debug, Clone)]
 pub(super) struct Daemon {
     dirs: Vec<PathBuf>,
+    state: Option<PathBuf>,
 }
 
 /// Which of the sockets.
@@ -57,7 +59,17 @@ pub(super) enum Through {
 
 impl Daemon {
     pub(super) fn of(config: &Config) -> Self {
-        Self { dirs: run_dirs(config, Owner::of_process(), |name| std::env::var(name).ok()) }
+        let env = |name: &str| std::env::var(name).ok();
+        // Whoever asks may be another user than the service's.
+        let own = || state_dir(config, Owner::of_process(), env);
+        let states = [state_dir(config, Owner::Root, env), own()].into_iter().flatten();
+        let state = states.into_iter().find(|state| retirement::is_noted(state)).or_else(own);
+        Self { dirs: run_dirs(config, Owner::of_process(), env), state }
+    }
+
+    /// Where its state is.
+    pub(super) fn state(&self) -> Option<&Path> {
+        self.state.as_deref()
     }
 
     /// Where there should be one, for people.

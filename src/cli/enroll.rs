@@ -9,6 +9,7 @@ use super::{USAGE, complain, print, runtime};
 use crate::baseline::{self, Baseline, Circumstances, Existing, GatherError, StoreError, compare, concerns, gather, load, save};
 use crate::catalogue::{Lang, unseen};
 use crate::config::{Owner, Sink, load_places, state_dir};
+use crate::daemon::retirement;
 use crate::key;
 use crate::model::{ArpAnswer, Gateway, Outcome, Sighting, Unseen};
 use crate::sys::netlink::{self, Snapshot};
@@ -79,7 +80,32 @@ fn perform(global: &Global, arguments: &Arguments) -> Result<(), u8> {
             "Enrolled already; the baseline was kept. To replace it add --update --by NAME --reason TEXT.\n\n",
         );
     }
+    if action != Action::Show {
+        above += &back_in_service(&state_dir, lang)?;
+    }
     print(&(above + &sheet))
+}
+
+/// A terminal that had left and is enrolled again is in service again; what is to be said of that.
+fn back_in_service(state: &Path, lang: Lang) -> Result<String, u8> {
+    match retirement::lift(state) {
+        Ok(false) => Ok(String::new()),
+        Ok(true) => Ok(lang
+            .pick(
+                "本终端曾退出使用，现已重新登记；启动值守：systemctl enable --now isonet\n\n",
+                "This terminal had left service and is enrolled again; to start its service: systemctl enable --now isonet\n\n",
+            )
+            .to_owned()),
+        Err(error) => {
+            let path = state.join(retirement::FILE_NAME);
+            let path = path.display();
+            complain(&lang.pick(
+                format!("isonet: 已登记，但是退出使用的标记 {path} 去不掉（{error}），值守程序启动不了：删除这个文件"),
+                format!("isonet: enrolled, but the note {path} cannot be removed ({error}), and no service starts: delete that file"),
+            ));
+            Err(74)
+        }
+    }
 }
 
 /// The configuration, where it is asked for; `None` = it is not.

@@ -4,7 +4,7 @@
 
 use super::grammar::{Global, clean};
 use super::integrity::{self, DAMAGED, MISSING};
-use super::{IO, NOT_PERMITTED, USAGE, complain, print};
+use super::{IO, NOT_PERMITTED, USAGE, complain, completions, print};
 use crate::catalogue::Lang;
 use crate::config::{Owner, state_dir};
 use crate::evidence::{self, Checked, Doubt, FILES, Fault, Files, Gather, Gathered, MOST, MOST_RECORDS};
@@ -13,6 +13,7 @@ use crate::model::{IncidentId, Time};
 use crate::spool::{Disk, Flaw, Position, newest};
 use crate::sys::clock;
 use crate::sys::files::{self, ReadError};
+use clap_complete::ArgValueCandidates;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -22,7 +23,7 @@ const MODE: u32 = 0o600;
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// 故障编号：isonet incidents 列出的 #号，或 EPOCH/SEQ / The incident: its number as isonet incidents lists it, or EPOCH/SEQ
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", add = ArgValueCandidates::new(completions::incidents))]
     id: String,
     /// 写到这个文件；已有的文件不覆盖 / Write this file; one that is there is not replaced [isonet-evidence-TERMINAL-NUMBER-TIME.tar.gz]
     #[arg(long, value_name = "FILE")]

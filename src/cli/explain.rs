@@ -8,12 +8,13 @@
 
 use super::ask::{DOCUMENT, Daemon, Through};
 use super::grammar::{Global, clean};
-use super::{USAGE, complain, diagnose, print, runtime, style};
+use super::{USAGE, complain, completions, diagnose, print, runtime, style};
 use crate::catalogue::{Lang, Origin, nearest, search};
 use crate::config::Loaded;
 use crate::model::{Cause, FindingCode};
 use crate::report::{self, Facing, Network, Status};
 use crate::sys::clock;
+use clap_complete::ArgValueCandidates;
 use std::time::Duration;
 
 /// Nothing is known that resembles the message (`EX_NOINPUT`).
@@ -28,7 +29,7 @@ const LOOK: Duration = Duration::from_secs(6);
 #[group(required = true, multiple = false)]
 struct Question {
     /// 原因或观察的代码，如 vpn.tunnel-dead / A code, such as vpn.tunnel-dead
-    #[arg(value_name = "CODE")]
+    #[arg(value_name = "CODE", add = ArgValueCandidates::new(completions::codes))]
     code: Option<String>,
     /// 屏幕上的提示或它的编号，不写就列出来；没有类似的退出码为 66 / What the screen says, or its number; alone it lists them; 66 = nothing similar
     #[arg(long, value_name = "TEXT", num_args = 0..=1, default_missing_value = "")]

@@ -2,7 +2,7 @@
 
 use super::{
     USAGE, check_config, complain, completions, diagnose, enroll, evidence, explain, export, grant, incidents, man, notify, page, print,
-    run, schema, status, support_bundle, verify_log,
+    retire, run, schema, status, support_bundle, verify_log,
 };
 use crate::catalogue::Lang;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -84,6 +84,8 @@ pub(super) enum Command {
     Enroll(enroll::Arguments),
     /// 登记、查看、收回一次放行 / Record, list or revoke an authorised window
     Grant(grant::Arguments),
+    /// 终端退出使用：最终报告、导出、停用 / Take this terminal out of service: final report, export, no start any more
+    Retire(retire::Arguments),
     /// 导出本地记录：jsonl、csv、ocsf、ecs / Export the local records: jsonl, csv, ocsf, ecs
     Export(export::Arguments),
     /// 把供应商排查要看的打成一个包（已遮盖密码），不发送 / Pack what the vendor needs to see into one file, secrets masked; sends nothing

@@ -6,7 +6,7 @@
 use super::ask::{Daemon, Silence, Through};
 use super::grammar::{Global, clean};
 use super::status::explain;
-use super::{NOT_PERMITTED, USAGE, complain, print, runtime};
+use super::{NOT_PERMITTED, USAGE, complain, completions, print, runtime};
 use crate::baseline::this_terminal;
 use crate::catalogue::{Lang, authority, scope};
 use crate::config::duration;
@@ -14,6 +14,7 @@ use crate::daemon::grants::{Listed, ListedGrant, Order, Wanted, signed_text};
 use crate::model::Scope;
 use crate::sys::{clock, files};
 use clap::ValueEnum;
+use clap_complete::ArgValueCandidates;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::fmt::Write as _;
@@ -35,7 +36,7 @@ pub struct Arguments {
     #[arg(value_name = "WHAT", hide_possible_values = true)]
     what: What,
     /// 要收回的编号（revoke）/ The grant to revoke
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", add = ArgValueCandidates::new(completions::grants))]
     id: Option<String>,
     /// 到何时为止：18:00、2026-12-01T18:00、2h / Until when: 18:00, 2026-12-01T18:00, 2h
     #[arg(long, value_name = "TIME", value_parser = until)]

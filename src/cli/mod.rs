@@ -17,6 +17,7 @@ mod logging;
 mod man;
 mod notify;
 mod page;
+mod retire;
 mod run;
 mod schema;
 mod status;
@@ -46,6 +47,7 @@ const NOT_PERMITTED: u8 = 77;
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     crash::end_on_panic();
+    completions::answer();
     ExitCode::from(grammar::read().map_or_else(|answered| answered, perform))
 }
 
@@ -67,6 +69,7 @@ fn perform(cli: grammar::Cli) -> u8 {
         Command::Evidence(arguments) => evidence::run(&cli.global, &arguments),
         Command::Explain(arguments) => explain::run(&cli.global, &arguments),
         Command::Enroll(arguments) => enroll::run(&cli.global, &arguments),
+        Command::Retire(arguments) => retire::run(&cli.global, &arguments),
         Command::Grant(arguments) => grant::run(&cli.global, &arguments),
         Command::Export(arguments) => export::run(&cli.global, &arguments),
         Command::SupportBundle(arguments) => support_bundle::run(&cli.global, &arguments),

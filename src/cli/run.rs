@@ -1,10 +1,14 @@
 //! `isonet run`: the resident service, in the foreground.
 
 use super::grammar::Global;
-use super::{INTERNAL, IO, complain, logging, runtime};
+use super::{INTERNAL, IO, complain, logging, retire, runtime};
+use crate::catalogue::Lang;
 use crate::config::{self, Config, ConfigError, LanguageChoice, Loaded, Owner, Policy, run_dir, state_dir};
-use crate::daemon::{self, OnDisk, Orders, RunError};
+use crate::daemon::{self, OnDisk, Orders, RunError, retirement};
 use std::path::PathBuf;
+
+/// This terminal is not to be watched (`EX_CONFIG`).
+const NOT_CONFIGURED: u8 = 78;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {}
@@ -18,6 +22,7 @@ fn watch(global: &Global) -> Result<(), u8> {
     let (loaded, on_disk) = load(global)?;
     logging::set(loaded.config.log_level);
     let lang = global.lang(loaded.config.language);
+    refuse_retired(&loaded.config, lang)?;
     let run_dir = run_dir(&loaded.config, Owner::of_process(), environment);
     let orders = state_of(&loaded.config)
         .map(|state_dir| Orders { file: global.config.clone(), state_dir, run_dir, lang, loaded, on_disk, set_log_level: logging::set })
@@ -35,6 +40,13 @@ fn watch(global: &Global) -> Result<(), u8> {
             RunError::System(_) => INTERNAL,
         }
     })
+}
+
+/// A terminal that was taken out of service is not watched by accident, whoever starts the service.
+fn refuse_retired(config: &Config, lang: Lang) -> Result<(), u8> {
+    let Some(state) = state_of(config).filter(|state| retirement::is_noted(state)) else { return Ok(()) };
+    complain(&format!("isonet: {}", retire::is_out_of_service(&state, lang)));
+    Err(NOT_CONFIGURED)
 }
 
 /// The configuration. Where the one on disk is not right, the one that was last in force: a slip of the pen must not leave a PC unwatched from

@@ -4,10 +4,11 @@ mod watch;
 
 use super::ask::{DOCUMENT, Daemon, Silence, Through};
 use super::grammar::{Global, clean};
-use super::{INTERNAL, IO, NOT_PERMITTED, NOT_RUNNING, USAGE, complain, print, runtime, style};
+use super::{INTERNAL, IO, NOT_PERMITTED, NOT_RUNNING, USAGE, complain, print, retire, runtime, style};
 use crate::baseline::{Enrolment, machine_id_hash, this_terminal};
 use crate::catalogue::Lang;
 use crate::config::{Owner, policy, state_dir};
+use crate::daemon::retirement;
 use crate::model::TerminalCard;
 use crate::report::{self, Enrolled, Status};
 use crate::sys::clock;
@@ -88,6 +89,10 @@ fn show(global: &Global, arguments: &Arguments) -> Result<(), u8> {
 /// Says why the daemon did not answer, and what to do; gives the status to end with.
 pub(super) fn explain(silence: &Silence, daemon: &Daemon, lang: Lang) -> u8 {
     let place = clean(&daemon.place());
+    if let (Silence::NotRunning, Some(state)) = (silence, daemon.state().filter(|state| retirement::is_noted(state))) {
+        complain(&format!("isonet: {}", retire::is_out_of_service(state, lang)));
+        return NOT_RUNNING;
+    }
     let (words, status) = match silence {
         Silence::NotRunning => (
             lang.pick(

@@ -1,9 +1,9 @@
 //! `isonet verify-log`: proves the record log whole, or names where it is not. Works beside a running daemon and on a copy elsewhere. A bundle of
-//! evidence, packed or not, is checked as a whole.
+//! evidence, packed or not, is checked as a whole, and so is what a terminal that left has exported.
 
 use super::grammar::Global;
 use super::integrity::MISSING;
-use super::{complain, evidence, integrity, print};
+use super::{complain, evidence, integrity, print, retire};
 use crate::catalogue::Lang;
 use crate::config::{Owner, load_places, state_dir};
 use crate::evidence::HEAD;
@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// 记录所在目录（或其副本），或 isonet evidence 做的包 / The directory of the records, a copy of it, or what isonet evidence made [STATE/spool]
+    /// 记录所在目录（或其副本），或 isonet evidence、isonet retire 导出的 / The directory of the records, a copy of it, or what isonet evidence or retire made [STATE/spool]
     #[arg(value_name = "PATH")]
     dir: Option<PathBuf>,
 }
@@ -35,6 +35,9 @@ fn verify(global: &Global, arguments: &Arguments) -> Result<u8, u8> {
     };
     if dir.is_file() || dir.join(HEAD).is_file() {
         return evidence::verify(&dir, lang);
+    }
+    if dir.join(retire::STATEMENT).is_file() {
+        return retire::verify(&dir, lang);
     }
     let report = integrity::read(&dir, lang, &mut |_| {})?;
     print(&told(&report, lang))?;

@@ -180,7 +180,7 @@ impl Held<'_> {
             config_trouble: self.recorder.refused(lang),
             log: self.log(lang),
             watchers: self.watchers(lang),
-            sinks: self.recorder.sinks(&clock::stamp()),
+            sinks: self.recorder.sinks(&clock::stamp(), lang),
             blind: Vec::new(),
         }
     }

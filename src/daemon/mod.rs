@@ -22,6 +22,7 @@ mod metrics;
 mod receivers;
 mod recorder;
 mod remarks;
+pub mod retirement;
 mod service;
 mod shipping;
 mod status;

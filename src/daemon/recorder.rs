@@ -295,8 +295,8 @@ impl Recorder {
     }
 
     /// How far each sink is.
-    pub fn sinks(&self, now: &Stamp) -> Vec<SinkState> {
-        self.shipping.sinks(now)
+    pub fn sinks(&self, now: &Stamp, lang: Lang) -> Vec<SinkState> {
+        self.shipping.sinks(now, lang)
     }
 
     /// The last record that is on disk.
@@ -320,6 +320,16 @@ impl Recorder {
     #[cfg(test)]
     pub fn is_idle(&self) -> bool {
         self.spool.as_ref().is_none_or(Spool::is_idle)
+    }
+
+    /// Records reach the disk.
+    pub fn is_well(&self) -> bool {
+        self.health().state == State::Well
+    }
+
+    /// Every receiver has all that is on the disk.
+    pub fn all_shipped(&self) -> bool {
+        self.shipping.acknowledged().is_some_and(|least| least == self.head)
     }
 
     /// How the log is doing, now.

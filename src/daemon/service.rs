@@ -5,12 +5,13 @@ mod outside;
 use super::answers::{Answers, Held, Next};
 use super::beat;
 use super::changes::Changes;
-use super::control::{Asked, Call, Control, ControlError, Ordered, Refusal, Remark};
+use super::control::{Asked, Call, Control, ControlError, NotRetired, Ordered, Refusal, Remark, Retire};
 use super::grants::{Grants, Unsaved};
 use super::looks::Looks;
 use super::manager::Manager;
 use super::recorder::{Recorder, RecorderError};
 use super::remarks::Remarks;
+use super::retirement::{self, Retirement};
 use super::shipping::{Couriers, Said};
 use super::status;
 use super::tally::Tally;
@@ -38,6 +39,10 @@ use tokio::time::{Instant, sleep_until};
 
 /// Between two signs of life on disk.
 const ANCHOR_EVERY: Duration = Duration::from_mins(1);
+/// A last record that is not on disk by then never will be.
+const ON_DISK_BY: Duration = Duration::from_secs(10);
+/// Between two looks whether receivers have all.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// How long the end waits for the last records to be on disk.
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -125,6 +130,8 @@ struct Service {
     /// Statements that are on their way to the disk.
     remarks: Remarks,
     signals: Signals,
+    /// The terminal is being taken out of service.
+    retirement: Option<Retirement>,
     world: World,
     facing: Facing,
     history: History,
@@ -142,6 +149,7 @@ enum Woke {
     Asked(Asked),
     Ordered(Ordered),
     Remarked(Remark),
+    Retire(Retire),
     Reload,
     Stop,
     Anchor,
@@ -196,6 +204,7 @@ impl Service {
             saving: None,
             remarks: Remarks::default(),
             signals,
+            retirement: None,
         })
     }
 
@@ -262,6 +271,13 @@ impl Service {
                 let _ = answer.send(sign_of_life(&self.engine, &self.recorder, &(self.now)(), self.started_ms, None));
                 return Some(due);
             }
+            Woke::Retire(order) => {
+                let now = (self.now)();
+                self.retirement = Retirement::begin(order, &self.recorder, &now);
+                if self.retirement.is_some() {
+                    return None;
+                }
+            }
             Woke::Stop => return None,
         }
         let line = status::line(self.engine.latest(), &self.facing, &self.recorder, self.orders.lang);
@@ -277,7 +293,7 @@ impl Service {
             _ = self.signals.term.recv() => Woke::Stop,
             _ = self.signals.interrupt.recv() => Woke::Stop,
             _ = self.signals.hangup.recv() => Woke::Reload,
-            () = until(alive_due) => Woke::Alive,
+            () = until_due(alive_due) => Woke::Alive,
             written = self.recorder.next() => Woke::Written(written),
             // Before the kernel's word: looks are few, and that comes in storms.
             looked = self.looks.next() => match looked.world {
@@ -295,6 +311,7 @@ impl Service {
                 Call::Asked(asked) => Woke::Asked(asked),
                 Call::Ordered(ordered) => Woke::Ordered(ordered),
                 Call::Remarked(remark) => Woke::Remarked(remark),
+                Call::Retire(order) => Woke::Retire(order),
             },
         }
     }
@@ -455,13 +472,62 @@ impl Service {
         config
     }
 
+    /// Waits until the last record and the note of it are on disk, and then for receivers. Nobody watches any more; questions are answered.
+    /// `false` = the note is not on disk, so the terminal stays in service.
+    async fn see_off(&mut self, retirement: Retirement) -> bool {
+        let (mut under_way, mut until, mut is_noted) = (Some(retirement), Instant::now() + ON_DISK_BY, false);
+        loop {
+            if under_way.is_none() && (!is_noted || self.recorder.all_shipped()) {
+                return is_noted;
+            }
+            let (alive_due, look_again) = (self.alive_due, Instant::now() + LOOK_AGAIN);
+            tokio::select! {
+                biased;
+                _ = self.signals.term.recv() => return is_noted,
+                _ = self.signals.interrupt.recv() => return is_noted,
+                () = sleep_until(until) => return is_noted,
+                () = until_due(alive_due) => {
+                    self.manager.alive();
+                    self.alive_due = self.manager.alive_every().map(|every| Instant::now() + every);
+                }
+                news = self.recorder.next() => {
+                    let recorded = self.recorder.take(news, |_| true);
+                    let Some(retired) = under_way.as_ref().and_then(|retirement| retirement.recorded(&recorded)) else { continue };
+                    let (dir, note) = (self.orders.state_dir.clone(), retired.clone());
+                    let noted = spawn_blocking(move || retirement::save(&dir, &note)).await;
+                    is_noted = matches!(noted, Ok(Ok(())));
+                    if let Some(retirement) = under_way.take() {
+                        until = Instant::now() + retirement.answer(is_noted.then_some(&retired).ok_or(NotRetired::NoNote));
+                    }
+                }
+                said = said(self.couriers.as_mut()) => if let Said::WantsBeat(answer) = said {
+                    // A receiver that does not wait any more asks again.
+                    let _ = answer.send(sign_of_life(&self.engine, &self.recorder, &(self.now)(), self.started_ms, None));
+                },
+                call = self.control.next() => if let Call::Asked(asked) = call {
+                    let now_ms = (self.now)().boottime_ms;
+                    self.answer(|answers, held| answers.take(asked, now_ms, held));
+                },
+                () = sleep_until(look_again) => {}
+            }
+        }
+    }
+
     async fn stop(mut self) -> Result<(), RunError> {
+        let is_retired = match self.retirement.take() {
+            Some(retirement) => Box::pin(self.see_off(retirement)).await,
+            None => false,
+        };
+        let why = if is_retired { Goodbye::Retired } else { Goodbye::Signal };
         self.manager.stopping();
         let now = (self.now)();
         self.count_grants(&now);
-        self.recorder.submit(vec![Draft::new(&now, What::Agent(AgentEvent::Stopped { reason: "signal".to_owned() }))]);
+        if why == Goodbye::Signal {
+            let event = AgentEvent::Stopped { reason: "signal".to_owned(), by: None, note: None };
+            self.recorder.submit(vec![Draft::new(&now, What::Agent(event))]);
+        }
         let (engine, clock, started_ms) = (&self.engine, self.now, self.started_ms);
-        let goodbye = |recorder: &Recorder| sign_of_life(engine, recorder, &clock(), started_ms, Some(Goodbye::Signal));
+        let goodbye = |recorder: &Recorder| sign_of_life(engine, recorder, &clock(), started_ms, Some(why));
         Box::pin(self.recorder.close(&now, FAREWELL, goodbye)).await;
         if let Some(saving) = self.saving {
             let _ = tokio::time::timeout(FAREWELL, saving).await;
@@ -513,7 +579,7 @@ async fn said(couriers: Option<&mut Couriers>) -> Said {
     }
 }
 
-async fn until(due: Option<Instant>) {
+async fn until_due(due: Option<Instant>) {
     match due {
         Some(due) => sleep_until(due).await,
         None => std::future::pending().await,

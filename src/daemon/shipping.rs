@@ -2,7 +2,7 @@
 
 use super::receivers::Grounds;
 use super::recorder::RecorderError;
-use crate::catalogue::{Lang, hindered};
+use crate::catalogue::Lang;
 use crate::config::{Config, Sink as Configured};
 use crate::model::{Blind, Stamp, Unseen, Watched, Watcher};
 use crate::report::SinkState;
@@ -57,7 +57,6 @@ pub struct Shipping {
     promises: mpsc::UnboundedSender<()>,
     names: Vec<String>,
     lags: Vec<Lag>,
-    lang: Lang,
 }
 
 impl Shipping {
@@ -77,7 +76,6 @@ impl Shipping {
             promises: tell,
             names: Vec::new(),
             lags: Vec::new(),
-            lang: Lang::En,
         };
         (shipping, Couriers { questions, promises })
     }
@@ -90,7 +88,6 @@ impl Shipping {
         self.couriers.clear();
         self.names.clear();
         self.lags.clear();
-        self.lang = lang;
         for sink in &config.sinks {
             let beats = sink.heartbeat();
             match sink {
@@ -122,7 +119,6 @@ impl Shipping {
             lag: lag.clone(),
             pace,
             beats: beats.map(|every| (every, self.asker.clone())),
-            lang: self.lang,
         };
         self.couriers.push((lag, self.tasks.spawn_local(courier.run(sink))));
     }
@@ -146,7 +142,7 @@ impl Shipping {
     fn keep_for(&mut self, name: &str, kind: &'static str, why: &Hindrance) {
         tracing::error!(sink = name, %why, "nothing is shipped to this sink; its records are kept");
         let lag = self.lag(name, kind);
-        lag.hindered(hindered(why, self.lang), None);
+        lag.hindered(why.clone(), None);
         let mut reader = Reader::after(Disk::look(&self.spool), self.cursor(name));
         let mut head = self.head.subscribe();
         self.tasks.spawn_local(async move {
@@ -172,10 +168,10 @@ impl Shipping {
         lag
     }
 
-    /// How far each sink is, in the order of the configuration.
-    pub fn sinks(&self, now: &Stamp) -> Vec<SinkState> {
+    /// How far each sink is, in the order of the configuration; in this language.
+    pub fn sinks(&self, now: &Stamp, lang: Lang) -> Vec<SinkState> {
         let head = self.head.borrow();
-        self.lags.iter().map(|lag| lag.state(&head, now)).collect()
+        self.lags.iter().map(|lag| lag.state(&head, now, lang)).collect()
     }
 
     /// What receivers do not promise though records need it. `before` = what is known of one that this run has not met yet.

@@ -34,7 +34,7 @@
 
 mod store;
 
-pub use store::{FILE_NAME, Held, KeyError, Made, Told, ensure, load};
+pub use store::{FILE_NAME, Held, KeyError, Made, TOLD, Told, ensure, load};
 
 use crate::config::bytes;
 use ring::rand::{SecureRandom, SystemRandom};

@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 
 /// Name of the file in the state directory.
 pub const FILE_NAME: &str = "key";
-const TOLD: &str = "key.told";
+/// Name of the file that says which key the log knows of.
+pub const TOLD: &str = "key.told";
 /// What its first line says.
 const HEAD: &str = "isonet key 1";
 /// Nobody else may read it.

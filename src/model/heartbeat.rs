@@ -84,6 +84,8 @@ pub struct LogNow {
 pub enum Goodbye {
     /// It was asked to: the service manager, or a person.
     Signal,
+    /// The terminal was taken out of service: nobody is to wait for more of it.
+    Retired,
 }
 
 /// A public key, as it stands in what it signs.

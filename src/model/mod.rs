@@ -14,6 +14,7 @@ mod incident;
 mod kernel;
 mod observation;
 mod record;
+mod retirement;
 mod service;
 mod stamp;
 mod subject;
@@ -35,8 +36,9 @@ pub use kernel::{Address, Link, LinkKind, Neighbour, Route, RouteKind, RouteTabl
 pub use observation::{Observation, Outcome, Sighting, Source, Unseen};
 pub use record::{
     AgentEvent, Authority, Body, ClockCard, Comment, Draft, GrantReference, IncidentBody, IncidentCard, JSON_SCHEMA as RECORD_JSON_SCHEMA,
-    Record, Remedy, RuleReference, SCHEMA as RECORD_SCHEMA, TerminalCard, Time, What,
+    RETIRED, Record, Remedy, RuleReference, SCHEMA as RECORD_SCHEMA, TerminalCard, Time, What,
 };
+pub use retirement::{FINAL_SCHEMA, FinalStatement, LastRecord, RETIRED_SCHEMA, Retired};
 pub use service::{Answer, CertificateFacts, HttpFacts, Lookup, LookupSource, QueryKey, Rcode, ResolverSetup, TlsFacts, TlsFault, TlsKey};
 pub use stamp::{ClockState, Stamp};
 pub use subject::{IfName, Subject};

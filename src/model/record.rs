@@ -54,6 +54,12 @@ pub enum AgentEvent {
     Stopped {
         /// `signal` or `retired`.
         reason: String,
+        /// Who took the terminal out of service; only where it was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+        /// Why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
     },
     /// It was not running between two stamps and did not say goodbye.
     Gap {
@@ -449,6 +455,9 @@ impl Body {
         }
     }
 }
+
+/// The reason of [`AgentEvent::Stopped`] where the terminal was taken out of service.
+pub const RETIRED: &str = "retired";
 
 impl AgentEvent {
     /// The codes of all events, in the order of [`code`](Self::code).

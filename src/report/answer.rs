@@ -84,6 +84,11 @@ impl<'a> Answer<'a> {
         self.subject().iter().map(|verdict| verdict.cause).collect()
     }
 
+    /// Several causes come into question. One that cuts off several centres is one.
+    pub(super) fn is_one_of_many(&self) -> bool {
+        self.candidates.iter().any(|verdict| verdict.cause != self.candidates[0].cause)
+    }
+
     /// The one cause is proved and nobody in the house can have anything to do with it.
     pub(super) fn elsewhere(&self) -> bool {
         self.candidates.len() == 1

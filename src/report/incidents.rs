@@ -4,7 +4,7 @@ use super::Style;
 use super::open::{length, title};
 use super::text::{Ink, Page, clean};
 use crate::catalogue::{Lang, among};
-use crate::model::{AgentEvent, Body, Change, Comment, IncidentBody, IncidentId, Phase, Record};
+use crate::model::{AgentEvent, Body, Change, Comment, IncidentBody, IncidentId, Phase, RETIRED, Record};
 use jiff::{Timestamp, Zoned};
 
 /// A list of the last record of each incident, the oldest first; ends in a line end. `lost` = those of which nobody knows when they ended.
@@ -137,6 +137,7 @@ fn change(change: Change, lang: Lang) -> &'static str {
 fn event(event: &AgentEvent, lang: Lang) -> &'static str {
     let (zh, en) = match event {
         AgentEvent::Started => ("值守开始", "the watch began"),
+        AgentEvent::Stopped { reason, .. } if reason == RETIRED => ("终端退出使用", "the terminal was taken out of service"),
         AgentEvent::Stopped { .. } => ("值守正常结束", "the watch ended in good order"),
         AgentEvent::Gap { .. } => ("有一段时间没有值守", "nobody watched for a while"),
         AgentEvent::PolicyChanged { .. } => ("配置变了", "the configuration changed"),

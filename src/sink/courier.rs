@@ -5,7 +5,6 @@
 //! caught up with.
 
 use super::{Cargo, Hindrance, Lag, Obstacle, Pace, Retry, Shipped, Sink, pace::Bucket};
-use crate::catalogue::{Lang, hindered};
 use crate::spool::{Cursors, Disk, Entry, Position, Reader};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -63,8 +62,6 @@ pub struct Courier {
     pub pace: Pace,
     /// Between two signs of life, about; `None` = none are sent.
     pub beats: Option<(Duration, Asker)>,
-    /// Of the people here.
-    pub lang: Lang,
 }
 
 /// Where a courier is.
@@ -195,7 +192,7 @@ impl Courier {
 
     fn hindered(&self, way: &mut Way, hindrance: &Hindrance) -> Wait {
         let next = Instant::now() + way.retry.failed();
-        self.lag.hindered(hindered(hindrance, self.lang), Some(next));
+        self.lag.hindered(hindrance.clone(), Some(next));
         way.beat_due = self.beats.as_ref().map(|_| next);
         Wait::until(next)
     }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::catalogue::Lang;
 use crate::config::Terminal;
 use crate::model::{AgentEvent, Draft, TerminalCard, What};
 use crate::spool::{Claims, Known, Spool};
@@ -76,7 +77,6 @@ impl World {
             lag: self.lag.clone(),
             pace: Pace::FLEET,
             beats: every.map(|every| (every, asker)),
-            lang: Lang::En,
         };
         let sink = Scripted { begin: Instant::now(), well: Rc::clone(&self.well), given: Rc::clone(&self.given) };
         let mut count = 0;
@@ -194,7 +194,7 @@ async fn goodbye_is_the_last_word_to_who_listens_and_never_waits_for_who_does_no
 async fn what_waits_is_counted_while_a_batch_of_it_goes() {
     local(async {
         let world = World::new(700);
-        let waiting = || world.lag.state(&world.head.borrow(), &crate::sys::clock::stamp()).waiting;
+        let waiting = || world.lag.state(&world.head.borrow(), &crate::sys::clock::stamp(), Lang::En).waiting;
         let counts = async {
             let mut told = Vec::new();
             while told.last() != Some(&Some(200)) {

@@ -1,5 +1,7 @@
 //! How far each sink is behind the log: kept by the sinks' tasks, read by the loop. Both run on one thread.
 
+use super::Hindrance;
+use crate::catalogue::{Lang, hindered};
 use crate::model::{Stamp, Time};
 use crate::report::SinkState;
 use crate::spool::{Entry, Position};
@@ -31,7 +33,7 @@ struct State {
     shipped: Position,
     /// The oldest record it does not have: its number and when it was written. `None` = none is known of.
     oldest: Option<(Position, Option<Time>)>,
-    trouble: Option<String>,
+    trouble: Option<Hindrance>,
     /// What was shipped last went through.
     connected: bool,
     /// When it is tried again.
@@ -119,13 +121,13 @@ impl Lag {
     }
 
     /// What hinders it, and when it is tried again; `None` = nobody tries.
-    pub fn hindered(&self, why: String, next: Option<Instant>) {
+    pub fn hindered(&self, why: Hindrance, next: Option<Instant>) {
         let mut state = self.0.borrow_mut();
         (state.trouble, state.connected, state.next) = (Some(why), false, next);
     }
 
-    /// As it is now, where the log ends at `head`.
-    pub fn state(&self, head: &Position, now: &Stamp) -> SinkState {
+    /// As it is now, where the log ends at `head`; what hinders it in this language.
+    pub fn state(&self, head: &Position, now: &Stamp, lang: Lang) -> SinkState {
         let state = self.0.borrow();
         let waiting = match &state.oldest {
             None => Some(0),
@@ -142,7 +144,7 @@ impl Lag {
             shipped: (state.shipped.seq > 0).then(|| format!("{}/{}", state.shipped.epoch, state.shipped.seq)),
             waiting,
             oldest_s: age,
-            trouble: state.trouble.clone(),
+            trouble: state.trouble.as_ref().map(|why| hindered(why, lang)),
             connected: state.connected,
             retry_s: state.next.map(|next| next.saturating_duration_since(Instant::now()).as_secs()),
             beat_s: state.beat.map(|beat| beat.elapsed().as_secs()),
@@ -179,15 +181,19 @@ mod tests {
     #[test]
     fn the_lag_is_counted_within_an_epoch_and_its_age_by_the_clock_that_cannot_be_set() {
         let lag = Lag::new("audit", "journal", at("", 0));
-        let state = lag.state(&at("e", 9), &stamp("b", 100));
+        let state = lag.state(&at("e", 9), &stamp("b", 100), Lang::En);
         assert_eq!((state.shipped, state.waiting, state.oldest_s), (None, Some(0), None));
         lag.shipped(at("e", 4));
         lag.0.borrow_mut().oldest = Some((at("e", 5), Some(Time::from(&stamp("b", 40)))));
-        let state = lag.state(&at("e", 9), &stamp("b", 100));
+        let state = lag.state(&at("e", 9), &stamp("b", 100), Lang::En);
         assert_eq!((state.shipped.as_deref(), state.waiting, state.oldest_s), (Some("e/4"), Some(5), Some(60)));
         lag.shipped(at("e", 7));
-        assert_eq!(lag.state(&at("e", 9), &stamp("b", 100)).waiting, Some(2), "a batch went, and what comes behind it is not read yet");
-        let state = lag.state(&at("f", 2), &stamp("c", 39));
+        assert_eq!(
+            lag.state(&at("e", 9), &stamp("b", 100), Lang::En).waiting,
+            Some(2),
+            "a batch went, and what comes behind it is not read yet"
+        );
+        let state = lag.state(&at("f", 2), &stamp("c", 39), Lang::En);
         assert_eq!((state.waiting, state.oldest_s), (None, None), "another epoch; a wall clock that went back");
     }
 }

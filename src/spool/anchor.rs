@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::io;
 
 /// The file in the state directory.
-const FILE: &str = "anchor";
+pub const FILE: &str = "anchor";
 
 /// A sign of life.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

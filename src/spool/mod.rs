@@ -93,7 +93,7 @@ mod tidy;
 mod verify;
 mod writer;
 
-pub use anchor::{Anchor, gap, last_alive};
+pub use anchor::{Anchor, FILE as ANCHOR, gap, last_alive};
 pub use chain::{Chain, Damage, Jump};
 pub use compose::{body_of, incident_of};
 pub use cursor::{CursorError, Cursors, Moved};

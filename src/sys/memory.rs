@@ -87,7 +87,7 @@ garbage
     fn only_code_and_constants_of_the_program_are_let_go() {
         let found = unwritten(MAPS, "/usr/bin/isonet");
         assert_eq!(found, [0x55d0_a000_0000..0x55d0_a01f_c000, 0x55d0_a01f_c000..0x55d0_a07d_a000]);
-        assert_eq!(unwritten(MAPS, "/usr/bin/other"), []);
+        assert!(unwritten(MAPS, "/usr/bin/other").is_empty());
     }
 
     #[test]

@@ -89,7 +89,9 @@ pub(crate) fn serve(words: &[String]) -> Done {
             }
         }));
     }
-    threads.into_iter().for_each(|thread| drop(thread.join()));
+    for thread in threads {
+        drop(thread.join());
+    }
     Ok(())
 }
 

@@ -159,7 +159,7 @@ fn a_file_that_may_not_be_read_is_no_tampering() {
     std::fs::set_permissions(ground.path(&segment(1)), mode(0o000)).unwrap();
     for (command, words) in [
         ("export --format jsonl --lang en", "a part of the log cannot be read and is not exported"),
-        ("verify-log --lang en", "A part of the log cannot be read: the 13 records that can be were not changed"),
+        ("verify-log --lang en", "A part of the log cannot be read: the 14 records that can be were not changed"),
         ("verify-log --lang zh-CN", "有的记录读不出来"),
     ] {
         let Some(ran) = ground.run_as_nobody(command) else { return };

@@ -128,7 +128,7 @@ async fn shown(log: &str) -> Result<(), Box<dyn std::error::Error>> {
     while let Some(call) = calls.next().await {
         let call = call?;
         let header = call.header();
-        match header.member().map(|member| member.as_str()) {
+        match header.member().map(zbus::names::MemberName::as_str) {
             Some("Notify") => {
                 type Notify = (String, u32, String, String, String, Vec<String>, HashMap<String, zbus::OwnedVariant>, i32);
                 let (_, _, _, summary, body, _, hints, _): Notify = call.body().deserialize()?;

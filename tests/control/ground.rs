@@ -226,11 +226,15 @@ impl Ground {
 
     /// Sends the daemon a signal and waits for its end.
     pub(crate) fn end(&mut self, signal: rustix::process::Signal) -> Option<i32> {
-        let mut daemon = self.daemon.take().unwrap();
-        let pid = rustix::process::Pid::from_child(&daemon.0);
+        let pid = rustix::process::Pid::from_child(&self.daemon.as_ref().unwrap().0);
         rustix::process::kill_process(pid, signal).unwrap();
-        let ended = wait_for("the daemon's end", Duration::from_secs(15), || daemon.0.try_wait().unwrap());
-        ended.code()
+        self.ended(Duration::from_secs(15))
+    }
+
+    /// Waits until the daemon has ended.
+    pub(crate) fn ended(&mut self, patience: Duration) -> Option<i32> {
+        let mut daemon = self.daemon.take().unwrap();
+        wait_for("the daemon's end", patience, || daemon.0.try_wait().unwrap()).code()
     }
 
     /// Runs another `isonet` beside the daemon, under `wrapper` (empty = as we are).

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use isonet::catalogue::Lang;
 use isonet::config::Terminal;
 use isonet::model::{AgentEvent, Draft, TerminalCard, What};
 use isonet::sink::{Cargo, Courier, Lag, Pace, Shipped, Sink};
@@ -89,7 +88,6 @@ pub(crate) fn live(orders: &Orders) -> Done {
             lag: Lag::new(SINK, "test", from),
             pace: PACE,
             beats: None,
-            lang: Lang::En,
         };
         crate::sinks::begin(orders, courier)?;
         let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).map_err(|e| e.to_string())?;

@@ -9,7 +9,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use isonet::catalogue::Lang;
 use isonet::sink::{Cargo, Courier, Lag, Pace, Shipped, Sink};
 use isonet::spool::{Cursors, Disk, Entry, Position, Reader, newest};
 use tokio::sync::watch;
@@ -111,7 +110,6 @@ pub(crate) fn returns<S: Sink + 'static>(
                         lag: Lag::new(SINK, "test", nowhere.clone()),
                         pace: spans,
                         beats: None,
-                        lang: Lang::En,
                     };
                     tasks.spawn_local(courier.run(noting));
                 }

@@ -40,12 +40,15 @@ pub(crate) struct Proxy {
     renewed: Renewed,
 }
 
+/// Bytes that are replaced, and by what.
+type Rename = Option<(&'static [u8], &'static [u8])>;
+
 /// How many bytes came in by connections that began in the mood that is.
 type Renewed = Arc<AtomicUsize>;
 
 impl Proxy {
     /// On a port of its own, to `upstream`. With `rename`, these bytes on the way in are replaced by others of the same length.
-    pub(crate) fn start(upstream: SocketAddr, rename: Option<(&'static [u8], &'static [u8])>) -> Done<Self> {
+    pub(crate) fn start(upstream: SocketAddr, rename: Rename) -> Done<Self> {
         let (mood, moods) = watch::channel((0, Mood::Carries));
         let listener = std::net::TcpListener::bind("127.0.0.1:0").map_err(|e| format!("no port: {e}"))?;
         listener.set_nonblocking(true).map_err(|e| e.to_string())?;
@@ -81,13 +84,7 @@ impl Proxy {
     }
 }
 
-async fn carry(
-    client: TcpStream,
-    upstream: SocketAddr,
-    moods: watch::Receiver<(u64, Mood)>,
-    rename: Option<(&'static [u8], &'static [u8])>,
-    renewed: Renewed,
-) {
+async fn carry(client: TcpStream, upstream: SocketAddr, moods: watch::Receiver<(u64, Mood)>, rename: Rename, renewed: Renewed) {
     if moods.borrow().1 == Mood::Cuts {
         return reset(&client);
     }
@@ -138,7 +135,7 @@ async fn pipe(
     to: &TcpStream,
     moods: &watch::Receiver<(u64, Mood)>,
     loses: Mood,
-    (rename, renewed): (Option<(&[u8], &[u8])>, Option<&Renewed>),
+    (rename, renewed): (Rename, Option<&Renewed>),
 ) -> io::Result<Carried> {
     let mut bytes = vec![0; 64 << 10];
     let mut carried = Carried::All;

@@ -205,7 +205,8 @@ fn agent() -> BoxedStrategy<AgentEvent> {
     let hash = || of(hex(64));
     prop_oneof![
         Just(AgentEvent::Started),
-        reason(&["signal", "retired"]).prop_map(|reason| AgentEvent::Stopped { reason }),
+        Just(AgentEvent::Stopped { reason: "signal".to_owned(), by: None, note: None }),
+        (word(), word()).prop_map(|(by, note)| AgentEvent::Stopped { reason: "retired".to_owned(), by: Some(by), note: Some(note) }),
         (wall(), of(any::<u32>()), any::<bool>()).prop_map(|(last_seen, length, rebooted)| AgentEvent::Gap {
             last_seen,
             length_ms: length.map(u64::from),

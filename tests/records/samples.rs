@@ -252,7 +252,12 @@ pub fn day() -> Vec<Record> {
             body.incident.centres = Vec::new();
             body.comments.push(Comment { at: time(16), text: "运营商来换过设备".to_owned() });
         }),
-        agent(18, Severity::Info, AgentEvent::Stopped { reason: "signal".to_owned() }),
+        agent(18, Severity::Info, AgentEvent::Stopped { reason: "signal".to_owned(), by: None, note: None }),
+        agent(
+            19,
+            Severity::Info,
+            AgentEvent::Stopped { reason: "retired".to_owned(), by: Some("王五".to_owned()), note: Some("停业".to_owned()) },
+        ),
     ]
 }
 

@@ -113,13 +113,35 @@ async fn inside_the_namespace() {
 
     receiver.begin();
     until("it has shipped all", || daemon.sink()["waiting"] == 0 && daemon.sink()["connected"] == true).await;
-    daemon.signal(Signal::TERM);
-    daemon.child.wait().unwrap();
+
+    // The terminal leaves while nobody listens: it waits for the receiver, which gets the last word.
+    receiver.stop();
+    let out = dir.path().join("out");
+    fs::create_dir(&out).unwrap();
+    let mut retire = Command::new(env!("CARGO_BIN_EXE_isonet"));
+    retire
+        .arg("--config")
+        .arg(dir.path().join("isonet.toml"))
+        .args(["--lang", "en", "retire", "--yes", "--by", "Wang", "--reason", "closed"]);
+    let retire = retire.args(["--wait", "5m", "--out"]).arg(&out).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    until("the note", || dir.path().join("state/retired").is_file()).await;
+    assert!(daemon.child.try_wait().unwrap().is_none(), "it waits");
+    receiver.begin();
+    let retired = retire.wait_with_output().unwrap();
+    let report = String::from_utf8_lossy(&retired.stdout);
+    assert!(retired.status.success() && report.contains("Shipped, all of it, to: audit"), "{retired:?}");
+    assert!(daemon.child.wait().unwrap().success());
     receiver.stop();
     let mut stored = receiver.stored();
+    let goodbye = stored
+        .iter()
+        .rfind(|message| message.seq == 0)
+        .map(|message| String::from_utf8_lossy(&message.body).contains("\"goodbye\":\"retired\""));
+    assert_eq!(goodbye, Some(true), "the last sign of life");
     stored.retain(|message| message.seq > 0);
     let codes: Vec<&str> = stored.iter().filter_map(|message| message.header.split(' ').nth(5)).collect();
     assert_eq!((codes[0], stored[0].header.split(' ').nth(2)), ("agent.started", Some("till-2")), "{codes:?}");
     assert!(stored.windows(2).all(|two| two[1].seq <= two[0].seq + 1) && codes.contains(&"agent.policy-changed"), "{codes:?}");
+    assert_eq!(codes.last(), Some(&"agent.stopped"), "the last word");
     println!("the daemon shipped {codes:?}; while nobody listened it said: {}", sink["trouble"]);
 }

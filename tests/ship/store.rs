@@ -1,6 +1,5 @@
 //! A log with records in it, and couriers that take them somewhere.
 
-use isonet::catalogue::Lang;
 use isonet::config::Terminal;
 use isonet::model::{AgentEvent, Draft, TerminalCard, What};
 use isonet::sink::{Courier, Lag, Pace, Sink};
@@ -82,7 +81,6 @@ impl Store {
             lag: lag.clone(),
             pace: Pace { first: Duration::from_millis(100), longest: Duration::from_millis(200) },
             beats: None,
-            lang: Lang::En,
         };
         (courier, (head, last))
     }

@@ -24,7 +24,7 @@ fn status(ground: &Ground) -> Value {
 }
 
 fn connected(ground: &Ground, wanted: bool) {
-    wait_for(&format!("connected: {wanted}"), PATIENCE, || (status(ground)["connected"] == Value::from(wanted)).then_some(()));
+    wait_for(&format!("connected: {wanted}"), PATIENCE, || (status(ground)["connected"] == wanted).then_some(()));
 }
 
 /// One cannot settle, and there is an incident that says so.

@@ -7,8 +7,9 @@ use crate::catalogue::Lang;
 use crate::cli::ask::{DOCUMENT, Daemon, Silence};
 use crate::cli::grammar::{Global, clean};
 use crate::cli::status::explain;
-use crate::cli::{complain, print, runtime};
+use crate::cli::{complain, completions, print, runtime};
 use crate::daemon::control::{Noted, Statement};
+use clap_complete::ArgValueCandidates;
 use std::time::Duration;
 
 /// The service answers when it is on disk; it reads the log before.
@@ -21,7 +22,7 @@ const MISSING: u8 = 66;
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// 故障编号：isonet incidents 列出的 #号，或 EPOCH/SEQ / The incident: its number as isonet incidents lists it, or EPOCH/SEQ
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", add = ArgValueCandidates::new(completions::incidents))]
     id: String,
     /// 说明，不超过 300 个字，如「运营商上午来换过设备」 / The statement, 300 characters at most, such as "the operator changed a box this morning"
     #[arg(value_name = "TEXT")]

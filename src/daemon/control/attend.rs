@@ -4,7 +4,7 @@ use super::super::grants::Order;
 use super::follow::{Followers, Lines};
 use super::page::{self, Site};
 use super::request::{Refusal, Wish, is_of_page, understand};
-use super::{Asked, Call, Log, Ordered, Question, group, guard, remarks};
+use super::{Asked, Call, Log, Ordered, Question, Retire, group, guard, remarks};
 use crate::catalogue::Lang;
 use crate::incident::log::{self, Wanted};
 use crate::report::View;
@@ -105,6 +105,11 @@ impl Peer {
     fn may_order(&self) -> bool {
         self.uid == Some(0) || group::admin_id().is_some_and(|admin| self.groups.contains(&admin))
     }
+
+    /// Root, or whoever runs the service: it ends for good.
+    fn may_retire(&self) -> bool {
+        self.uid.is_some_and(|uid| uid == 0 || uid == rustix::process::geteuid().as_raw())
+    }
 }
 
 pub(super) type Answer = Response<Either<Full<Bytes>, Lines>>;
@@ -190,6 +195,10 @@ async fn respond(house: &House, request: Request<Incoming>, end: Rc<Notify>, sta
         Ok((Wish::Statement, body)) => page::statement(house, &body, lang).await,
         Ok((Wish::PageKey, _)) => page::key(house).map(|bytes| answer(JSON, Either::Left(bytes.into()))),
         Ok((Wish::Remark, body)) => remarks::remark(house, &body).await.map(|bytes| answer(JSON, Either::Left(bytes.into()))),
+        Ok((Wish::Retire, body)) => match retirement(&body, peer) {
+            Ok(wanted) => retire(house, wanted).await.map(|bytes| answer(JSON, Either::Left(bytes.into()))),
+            Err(refusal) => Err(refusal),
+        },
         Ok((Wish::Incidents(wanted), _)) => incidents(house, wanted).await.map(|text| answer(JSON, Either::Left(Bytes::from(text).into()))),
         Err(refusal) => Err(refusal),
     };
@@ -234,6 +243,30 @@ async fn order(house: &House, order: Option<Order>, peer: &Peer) -> Result<Bytes
     let (answer, told) = oneshot::channel();
     let uid = peer.uid.unwrap_or(u32::MAX);
     house.ask.try_send(Call::Ordered(Ordered { order, uid, answer })).map_err(|_| Refusal::Busy)?;
+    timeout(ANSWERED_BY, told).await.ok().and_then(Result::ok).unwrap_or(Err(Refusal::Busy))
+}
+
+/// What is asked of a terminal that is to leave.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Leaving {
+    by: String,
+    reason: String,
+    wait_s: u32,
+}
+
+fn retirement(body: &[u8], peer: &Peer) -> Result<Leaving, Refusal> {
+    if !peer.may_retire() {
+        return Err(Refusal::OnlyRoot);
+    }
+    serde_json::from_slice(body).map_err(|_| Refusal::Order)
+}
+
+async fn retire(house: &House, Leaving { by, reason, wait_s }: Leaving) -> Result<Bytes, Refusal> {
+    let (answer, told) = oneshot::channel();
+    let (by, reason) = (by.trim().to_owned(), reason.trim().to_owned());
+    let order = Retire { by, reason, wait: Duration::from_secs(wait_s.into()), answer };
+    house.ask.try_send(Call::Retire(order)).map_err(|_| Refusal::Busy)?;
     timeout(ANSWERED_BY, told).await.ok().and_then(Result::ok).unwrap_or(Err(Refusal::Busy))
 }
 

@@ -17,6 +17,7 @@
 //! | `POST /v1/incidents/comments` | the shop's statement about an incident: `{"incident": "EPOCH/SEQ", "text": "..."}`; answered when it is on disk |
 //! | `GET /metrics` | figures in the text format of Prometheus |
 //! | `GET /v1/grants` | all grants that are kept, `grants/1` |
+//! | `POST /v1/retire` | for root and whoever runs the service: takes the terminal out of service (`{"by": ..., "reason": ..., "wait_s": 60}`); the answer is the note `retired/1` |
 //! | `POST /v1/grants` | for root and the group `isonet-admin`: gives one, or revokes one (`{"revoke": "g-..."}`); the answer is as above |
 //!
 //! `lang=zh-CN` or `lang=en` chooses the language of texts. Errors are `{"error": {"code": ..., "text": ...}}`.
@@ -40,7 +41,7 @@ mod tail;
 
 pub use door::ControlError;
 pub use remarks::{Noted, Statement};
-pub use request::{NotNoted, Refusal};
+pub use request::{NotNoted, NotRetired, Refusal};
 pub use tail::log;
 
 use super::grants::Order;
@@ -59,6 +60,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 use std::{fs, io};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinSet};
@@ -128,6 +130,19 @@ pub struct Remark {
     pub answer: oneshot::Sender<Result<Bytes, Refusal>>,
 }
 
+/// That the terminal is taken out of service, with the place for the answer.
+#[derive(Debug)]
+pub struct Retire {
+    /// Who does it.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// How long receivers are waited for.
+    pub wait: Duration,
+    /// For the note, when it is on disk.
+    pub answer: oneshot::Sender<Result<Bytes, Refusal>>,
+}
+
 /// What comes from clients.
 #[derive(Debug)]
 pub enum Call {
@@ -137,6 +152,8 @@ pub enum Call {
     Ordered(Ordered),
     /// A statement about an incident.
     Remarked(Remark),
+    /// The end.
+    Retire(Retire),
 }
 
 /// Reads the log: calls for each of its lines, the oldest first, until told to stop. Runs on a thread of its own.

@@ -42,6 +42,8 @@ pub(super) enum Wish {
     Order,
     /// The shop's statement about an incident: which and what, stands in the body.
     Remark,
+    /// The end of the terminal's service: by whom and why, stands in the body.
+    Retire,
 }
 
 /// Why a request is not answered.
@@ -73,6 +75,10 @@ pub enum Refusal {
     NotGranted(NotGranted),
     /// The statement is not recorded.
     NotNoted(NotNoted),
+    /// Only root, and whoever runs the service.
+    OnlyRoot,
+    /// The terminal stays in service.
+    NotRetired(NotRetired),
     /// No round has ended yet.
     NothingYet,
     /// The service does not answer now.
@@ -94,16 +100,29 @@ pub enum NotNoted {
     TooMany,
 }
 
+/// Why a terminal is not taken out of service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotRetired {
+    /// By whom or why is empty, too long, or steers a screen.
+    Text,
+    /// The log cannot be written.
+    NoLog,
+    /// The record is written, and the note of it is not.
+    NoNote,
+}
+
 impl Refusal {
     /// The status.
     pub(super) fn status(self) -> StatusCode {
         match self {
             Self::NotFound | Self::NotGranted(NotGranted::Unknown) | Self::NotNoted(NotNoted::Unknown) => StatusCode::NOT_FOUND,
-            Self::NotForEverybody | Self::NotAllowed | Self::Stranger | Self::StaleForm | Self::StaleKey => StatusCode::FORBIDDEN,
+            Self::NotForEverybody | Self::NotAllowed | Self::OnlyRoot | Self::Stranger | Self::StaleForm | Self::StaleKey => {
+                StatusCode::FORBIDDEN
+            }
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Parameter | Self::Order => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::NotGranted(_) | Self::NotNoted(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::NotGranted(_) | Self::NotNoted(_) | Self::NotRetired(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NothingYet | Self::NoPage | Self::Busy | Self::TooManyFollowers => StatusCode::SERVICE_UNAVAILABLE,
             Self::Log => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -136,6 +155,10 @@ impl Refusal {
             Self::NotNoted(NotNoted::Text) => "bad-statement",
             Self::NotNoted(NotNoted::Unknown) => "no-such-incident",
             Self::NotNoted(NotNoted::TooMany) => "too-many-statements",
+            Self::OnlyRoot => "only-root",
+            Self::NotRetired(NotRetired::Text) => "bad-text",
+            Self::NotRetired(NotRetired::NoLog) => "no-log",
+            Self::NotRetired(NotRetired::NoNote) => "no-note",
             Self::NothingYet => "nothing-yet",
             Self::Busy => "busy",
             Self::TooManyFollowers => "too-many-followers",
@@ -172,6 +195,8 @@ impl Refusal {
             Self::Order => lang.pick("登记的内容看不懂。", "The order is not understood."),
             Self::NotGranted(why) => not_granted(why, lang),
             Self::NotNoted(why) => not_noted(why, lang),
+            Self::OnlyRoot => lang.pick("只有 root 能让终端退出使用。", "Only root takes a terminal out of service."),
+            Self::NotRetired(why) => not_retired(why, lang),
             Self::NothingYet => lang.pick("第一次检查还没有做完，请稍后再问。", "The first look has not ended yet: ask again in a moment."),
             Self::Busy => lang.pick("值守程序正忙，请稍后再问。", "The service is busy: ask again in a moment."),
             Self::TooManyFollowers => lang.pick("同时跟踪的太多了。", "Too many follow already."),
@@ -208,6 +233,23 @@ fn not_noted(why: NotNoted, lang: Lang) -> &'static str {
         NotNoted::TooMany => {
             lang.pick("这次故障已经有 8 条说明，不能再加了。", "This incident has 8 statements already, which is the most.")
         }
+    }
+}
+
+fn not_retired(why: NotRetired, lang: Lang) -> &'static str {
+    match why {
+        NotRetired::Text => lang.pick(
+            "经办人和原因不能空着，不能超过 300 个字，也不能有换行和特殊字符。",
+            "Who and why must not be empty, longer than 300 characters, or have line breaks or control characters.",
+        ),
+        NotRetired::NoLog => lang.pick(
+            "记录现在写不进磁盘，最后一条写不上：先让磁盘恢复（见 isonet status），再退出使用。",
+            "Records do not reach the disk now, so the last one could not be written: mend the disk first (see isonet status).",
+        ),
+        NotRetired::NoNote => lang.pick(
+            "最后一条记录已经写好，但是退出使用的标记没有写成，终端仍在使用：检查磁盘后再试一次。",
+            "The last record is written, but the note that no service is to start is not; the terminal stays in service: look at the disk and try again.",
+        ),
     }
 }
 
@@ -252,6 +294,7 @@ fn wish(view: View, method: &Method, path: &str, told: &Parameters) -> Result<Wi
             ("GET", told.only(&[Name::Lang, Name::Since, Name::Open, Name::Follow]).map(|()| Wish::Incidents(told.incidents)))
         }
         "/v1/incidents/comments" => ("POST", told.only(&[Name::Lang]).map(|()| Wish::Remark)),
+        "/v1/retire" => ("POST", told.only(&[Name::Lang]).map(|()| Wish::Retire)),
         "/" => ("GET", told.only(&[Name::Lang, Name::Key]).map(|()| Wish::Page(told.key.clone()))),
         "/page.css" => ("GET", told.only(&[]).map(|()| Wish::Style)),
         "/live.js" => ("GET", told.only(&[]).map(|()| Wish::Script)),

@@ -145,7 +145,7 @@ pub(super) fn fold(answer: &Answer<'_>, facing: &Facing, lang: Lang) -> Markup {
 
 fn arguments(answer: &Answer<'_>, facing: &Facing, lang: Lang) -> Markup {
     html! {
-        @if answer.candidates.len() > 1 {
+        @if answer.is_one_of_many() {
             p { (lang.pick("原因是下面其中一个，从这台电脑上分不清是哪个。", "It is one of these; this PC alone cannot tell which.")) }
         }
         @for verdict in &answer.candidates { (argue(verdict, facing, lang)) }

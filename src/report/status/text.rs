@@ -87,15 +87,15 @@ fn open(page: &mut Page, status: &Status, now: &Zoned, lang: Lang) {
 /// The daemon's own affairs.
 fn about(page: &mut Page, status: &Status, agent: &Agent, lang: Lang) {
     page.paragraph("", lang.pick("值守程序", "The watch"), Ink::Bold);
-    let looked = status.looked_at.as_deref().unwrap_or("-");
+    let (started, looked) = (minute(&agent.started), status.looked_at.as_deref().map_or("-".to_owned(), minute));
     let line = match lang {
         Lang::ZhCn => format!(
-            "版本 {}，进程 {}，从 {} 起值守；全面检查 {} 次，快速检查 {} 次，最近一次全面检查 {looked}",
-            agent.version, agent.pid, agent.started, agent.rounds, agent.pulses
+            "版本 {}，进程 {}，从 {started} 起值守；全面检查 {} 次，快速检查 {} 次，最近一次全面检查 {looked}",
+            agent.version, agent.pid, agent.rounds, agent.pulses
         ),
         Lang::En => format!(
-            "version {}, process {}, watching since {}; rounds: {}, pulses: {}, the last round at {looked}",
-            agent.version, agent.pid, agent.started, agent.rounds, agent.pulses
+            "version {}, process {}, watching since {started}; rounds: {}, pulses: {}, the last round at {looked}",
+            agent.version, agent.pid, agent.rounds, agent.pulses
         ),
     };
     page.paragraph("  - ", &line, Ink::Plain);
@@ -111,6 +111,11 @@ fn about(page: &mut Page, status: &Status, agent: &Agent, lang: Lang) {
 }
 
 /// The log, the sinks, the key, the configuration, and what nobody watches: a sentence or two each.
+/// A time of the document for people: this PC's own clock, without the offset.
+fn minute(time: &str) -> String {
+    time.get(..19).map_or_else(|| time.to_owned(), |time| time.replace('T', " "))
+}
+
 fn own(agent: &Agent, lang: Lang) -> Vec<(String, Ink)> {
     let mut lines = vec![log(agent, lang)];
     for sink in &agent.sinks {

@@ -39,8 +39,8 @@ pub(in crate::report) fn first(answer: &Answer<'_>, lang: Lang) -> String {
         (Kind::Degraded, Lang::En) => format!("You can settle, the network works. {}: {titles}. {fault}", attention(many, lang)),
         (Kind::Hindered, Lang::ZhCn) => format!("网络是通的，但是结算会受影响：{titles}。{fault}"),
         (Kind::Hindered, Lang::En) => format!("The network works, but settling is hindered: {titles}. {fault}"),
-        (Kind::Cut, Lang::ZhCn) => cut_zh(answer.candidates.len(), &titles, fault),
-        (Kind::Cut, Lang::En) => cut_en(answer.candidates.len(), &titles, fault),
+        (Kind::Cut, Lang::ZhCn) => cut_zh(answer, &titles, fault),
+        (Kind::Cut, Lang::En) => cut_en(answer, &titles, fault),
         (Kind::NotConfigured | Kind::Unclear, Lang::ZhCn) if !titles.is_empty() => {
             format!("说不准能不能结算，但是查到了问题：{titles}。{fault}")
         }
@@ -64,25 +64,30 @@ fn attention(many: usize, lang: Lang) -> String {
     }
 }
 
-fn cut_zh(candidates: usize, titles: &str, fault: &str) -> String {
-    match candidates {
-        0 => format!("现在不能结算，原因还没查清。{fault}"),
-        1 => format!("现在不能结算：{titles}。{fault}"),
-        _ => format!("现在不能结算。{fault}原因是下面其中一个：{titles}。"),
+fn cut_zh(answer: &Answer<'_>, titles: &str, fault: &str) -> String {
+    match (answer.candidates.len(), answer.is_one_of_many()) {
+        (0, _) => format!("现在不能结算，原因还没查清。{fault}"),
+        (_, false) => format!("现在不能结算：{titles}。{fault}"),
+        (_, true) => format!("现在不能结算。{fault}原因是下面其中一个：{titles}。"),
     }
 }
 
-fn cut_en(candidates: usize, titles: &str, fault: &str) -> String {
-    match candidates {
-        0 => format!("You cannot settle now; the cause is not clear yet. {fault}"),
-        1 => format!("You cannot settle now: {titles}. {fault}"),
-        _ => format!("You cannot settle now. {fault} It is one of these: {titles}."),
+fn cut_en(answer: &Answer<'_>, titles: &str, fault: &str) -> String {
+    match (answer.candidates.len(), answer.is_one_of_many()) {
+        (0, _) => format!("You cannot settle now; the cause is not clear yet. {fault}"),
+        (_, false) => format!("You cannot settle now: {titles}. {fault}"),
+        (_, true) => format!("You cannot settle now. {fault} It is one of these: {titles}."),
     }
 }
 
-/// The titles of candidates inside a sentence.
+/// The titles of candidates inside a sentence, none twice.
 fn titles(verdicts: &[&Verdict], lang: Lang) -> String {
-    let titles: Vec<_> = verdicts.iter().map(|verdict| inside(catalogue::text(verdict.cause, lang).title, lang)).collect();
+    let mut titles: Vec<String> = Vec::new();
+    for title in verdicts.iter().map(|verdict| inside(catalogue::text(verdict.cause, lang).title, lang)) {
+        if !titles.contains(&title) {
+            titles.push(title);
+        }
+    }
     titles.join(lang.pick("；或者", "; or "))
 }
 

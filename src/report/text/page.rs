@@ -29,6 +29,11 @@ impl Ink {
     }
 }
 
+/// Signs that no line begins with.
+const CLOSING: &str = "，。；：、）？！》」』】”’…,.;:)!?";
+/// Signs that no line ends with.
+const OPENING: &str = "（《「『【“‘(";
+
 /// A page being written.
 pub(in crate::report) struct Page {
     out: String,
@@ -130,12 +135,17 @@ fn push(lines: &mut [String], sign: char) {
 fn atoms(text: &str) -> Vec<(String, bool)> {
     let mut atoms: Vec<(String, bool)> = Vec::new();
     let mut spaced = false;
-    for sign in text.chars() {
+    for (at, sign) in text.char_indices() {
         if sign == ' ' {
             spaced = true;
             continue;
         }
         match atoms.last_mut() {
+            // A figure and its unit.
+            Some((atom, _)) if spaced && atom.ends_with(|last: char| last.is_ascii_digit()) && begins_unit(&text[at..]) => {
+                atom.push(' ');
+                atom.push(sign);
+            }
             Some((atom, _)) if !may_break(atom, spaced, sign) => atom.push(sign),
             Some(_) | None => atoms.push((sign.to_string(), spaced)),
         }
@@ -144,10 +154,16 @@ fn atoms(text: &str) -> Vec<(String, bool)> {
     atoms
 }
 
+/// Whether this begins with a unit of time or of size.
+fn begins_unit(text: &str) -> bool {
+    let word = text.split(|c: char| !c.is_alphabetic()).next().unwrap_or_default();
+    text.starts_with(['毫', '秒', '%']) || matches!(word, "ms" | "s" | "min" | "h" | "d" | "B" | "kB" | "MB")
+}
+
 fn may_break(before: &str, spaced: bool, sign: char) -> bool {
     let Some(last) = before.chars().last() else { return true };
     let wide = |c: char| c.width() == Some(2);
-    spaced || ((wide(last) || wide(sign)) && !"，。；：、）？！》,.;:)".contains(sign) && !"（《(".contains(last))
+    spaced || ((wide(last) || wide(sign)) && !CLOSING.contains(sign) && !OPENING.contains(last))
 }
 
 #[cfg(test)]
@@ -160,6 +176,13 @@ mod tests {
         assert_eq!(wrap("one two three", 8), ["one two", "three"]);
         assert_eq!(wrap("一二三四，五", 8), ["一二三", "四，五"]);
         assert_eq!(wrap("（一二）三四", 6), ["（一", "二）三", "四"]);
+        assert_eq!(wrap("说：「一二。」", 8), ["说：「一", "二。」"]);
+    }
+
+    #[test]
+    fn a_figure_keeps_its_unit() {
+        assert_eq!(wrap("用了 3057 毫秒", 10), ["用了", "3057 毫秒"]);
+        assert_eq!(wrap("took 3057 ms, no 4 sound", 12), ["took", "3057 ms, no", "4 sound"]);
     }
 
     #[test]

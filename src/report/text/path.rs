@@ -9,6 +9,8 @@ use unicode_width::UnicodeWidthStr;
 const LAYER: usize = 14;
 const SUBJECT_START: usize = 2 + 4 + 1 + LAYER + 2;
 const SUBJECT_MOST: usize = 22;
+/// Columns with which there is no room for two columns beside the layers.
+const NARROW: usize = 60;
 
 /// Draws all chains.
 pub(in crate::report) fn draw(page: &mut Page, diagnosis: &Diagnosis, lang: Lang) {
@@ -17,8 +19,8 @@ pub(in crate::report) fn draw(page: &mut Page, diagnosis: &Diagnosis, lang: Lang
     }
     page.pieces(&[(lang.pick("从这台电脑到医保中心", "From this PC to the centre"), Ink::Bold)]);
     let width = diagnosis.path.iter().map(|item| stands_there(&item.subject).width()).max().unwrap_or_default();
-    // On a narrow screen the fact keeps at least ten columns.
-    let width = width.min(SUBJECT_MOST).min(page.width() - SUBJECT_START - 12);
+    // On a narrow screen the fact stands below what it is about.
+    let width = if page.width() < NARROW { 0 } else { width.min(SUBJECT_MOST) };
     let broken_near = draw_chain(page, diagnosis, &Chain::Local, width, false, lang);
     for chain in centres(diagnosis) {
         if let Chain::Centre(name) = chain {

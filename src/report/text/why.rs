@@ -13,10 +13,10 @@ const ENOUGH: usize = 2;
 
 /// Writes the arguments.
 pub(super) fn write(page: &mut Page, answer: &Answer<'_>, facing: &Facing, lang: Lang, verbose: bool) {
-    match answer.candidates.len() {
-        0 => {}
-        1 => heading(page, lang.pick("怎么看出来的", "Why we think so")),
-        _ => {
+    match (answer.candidates.len(), answer.is_one_of_many()) {
+        (0, _) => {}
+        (_, false) => heading(page, lang.pick("怎么看出来的", "Why we think so")),
+        (_, true) => {
             heading(page, lang.pick("原因是下面其中一个，从这台电脑上分不清是哪个", "It is one of these; this PC alone cannot tell which"));
         }
     }

@@ -16,6 +16,7 @@ pub(super) const FIRST: &[Row] = &[
 
 pub(super) const LAST: &[Row] = &[
     ("an upgrade with an incident open loses nothing and opens nothing again", upgraded),
+    ("a terminal that leaves ships its last record, does not start by accident, and comes back enrolled", retired),
     ("removed and installed again it goes on with its own log", reinstalled),
     ("a purge leaves nothing of it", purged),
     ("a first start with a bad file waits for a good one, and needs no hand then", first_start),
@@ -119,6 +120,43 @@ fn upgraded(ground: &mut Ground) -> Done<String> {
         before.lines.len(),
         after.lines.len() - before.lines.len()
     ))
+}
+
+fn retired(ground: &mut Ground) -> Done<String> {
+    let run = |command: &str| ground.container.run(command);
+    ground.watching()?;
+    // Who may ask everything may not end it.
+    let member = ["--reuid=li", "--regid=li", "--groups=isonet"];
+    let words = "HOME=/home/li isonet --lang en retire --yes --by Li --reason closed";
+    let refused = crate::container::tried(&mut ground.container.command_of(&member, words))?;
+    must(refused.code == 77 && refused.err.contains("Only root"), || format!("a member of isonet: {refused:?}"))?;
+    // The journal takes whatever it is given.
+    let begin = Instant::now();
+    let report = run("rm -rf /root/out; mkdir /root/out; isonet --lang en retire --yes --by Wang --reason closed --out /root/out")?;
+    let took = begin.elapsed();
+    for words in ["Shipped, all of it, to: journal", "does not start with the PC any more", "exported and checked"] {
+        must(report.contains(words), || format!("no {words:?} in\n{report}"))?;
+    }
+    must(!report.contains("Not done"), || report.clone())?;
+    run("isonet verify-log /root/out/isonet-retired-*")?;
+    let journal = run("journalctl -o cat -u isonet ISONET_CODE=agent.stopped -n 1")?;
+    must(journal.contains("taken out of service") && journal.contains("Wang"), || format!("the journal's last: {journal}"))?;
+    // Whoever starts it, by whatever way.
+    let enabled = ground.container.tried("systemctl is-enabled isonet")?;
+    must(enabled.out.trim() == "disabled", || format!("{enabled:?}"))?;
+    run("systemctl start isonet; systemctl enable --now isonet 2>&1; true")?;
+    let state = (ground.property("ActiveState")?, ground.property("ConditionResult")?);
+    must(state == ("inactive".to_owned(), "no".to_owned()), || format!("started: {state:?}"))?;
+    let by_hand = ground.container.tried("isonet --lang en run")?;
+    must(by_hand.code == 78 && by_hand.err.contains("taken out of service"), || format!("{by_hand:?}"))?;
+    // An upgrade of the package wakes it up no more.
+    ground.install(&ground.new)?;
+    must(ground.property("ActiveState")? == "inactive", || "an upgrade started it".to_owned())?;
+    let again = run("isonet --lang en enroll --update --by Li --reason back; systemctl enable --now isonet 2>&1")?;
+    must(again.contains("had left service"), || again.clone())?;
+    ground.watching()?;
+    run("isonet verify-log")?;
+    Ok(format!("retired in {} ms, with its unit; back after it was enrolled", took.as_millis()))
 }
 
 fn reinstalled(ground: &mut Ground) -> Done<String> {

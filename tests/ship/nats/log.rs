@@ -114,7 +114,6 @@ impl Log {
             lag: lag.clone(),
             pace: PACE,
             beats: None,
-            lang: Lang::En,
         };
         let done = async {
             meanwhile.await;
@@ -129,7 +128,7 @@ impl Log {
         }
         match cursors.get("fleet") {
             Some(at) if at == self.head => Ok(()),
-            at => Err(format!("{at:?} of {:?}: {:?}", self.head, lag.state(&self.head, &stamp()))),
+            at => Err(format!("{at:?} of {:?}: {:?}", self.head, lag.state(&self.head, &stamp(), Lang::En))),
         }
     }
 }

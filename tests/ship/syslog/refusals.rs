@@ -19,7 +19,7 @@ const TOLD: Duration = Duration::from_secs(12);
 /// Waits until it is hindered so, and by nothing else before.
 async fn is_hindered(store: &Store, lag: &Lag, expected: &[Obstacle]) -> String {
     let began = now();
-    let trouble = || lag.state(&store.head, &isonet::sys::clock::stamp()).trouble;
+    let trouble = || lag.state(&store.head, &isonet::sys::clock::stamp(), Lang::En).trouble;
     until("it is hindered", || trouble().is_some()).await;
     let told = trouble().unwrap();
     let words = |obstacle| hindered(&Hindrance::new(obstacle, ""), Lang::En).trim_end_matches(" ()").to_owned();
@@ -105,7 +105,7 @@ fn mending_a_file_is_enough() {
 }
 
 fn told(store: &Store, lag: &Lag, expected: &[Obstacle]) -> bool {
-    let trouble = lag.state(&store.head, &isonet::sys::clock::stamp()).trouble;
+    let trouble = lag.state(&store.head, &isonet::sys::clock::stamp(), Lang::En).trouble;
     let words = |obstacle| hindered(&Hindrance::new(obstacle, ""), Lang::En).trim_end_matches(" ()").to_owned();
     trouble.is_some_and(|told| expected.iter().any(|obstacle| told.starts_with(&words(*obstacle))))
 }

@@ -18,7 +18,7 @@ pub(super) const STYLE: &str = include_str!("page.css");
 
 /// What the page may do: be styled by [`STYLE`], nothing else.
 const POLICY: &str =
-    "default-src 'none'; style-src 'sha256-8u3L1S4/d/8ng6oQRiBzKdSzN/IWVIK6O/DXYepXA94='; base-uri 'none'; form-action 'none'";
+    "default-src 'none'; style-src 'sha256-1mlk/UVdbJDcWUj8cvKCFromGTZaMkr3J/Itz+5jlZ0='; base-uri 'none'; form-action 'none'";
 
 /// The whole page, ending in a line end.
 pub fn to_html(diagnosis: &Diagnosis, facing: &Facing, lang: Lang) -> String {

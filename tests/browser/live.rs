@@ -75,14 +75,16 @@ impl<'a> Page<'a> {
 
     /// Why what was unfolded is not so any more, or what was not is; empty = all is as it was left.
     fn unfolded(&self, left: &Value) -> Done<Vec<String>> {
-        let open = self.browser.run("return [...document.querySelectorAll('details[open]')].map((one) => one.id)")?;
+        let now = self.browser.run(
+            "const ids = (what) => [...document.querySelectorAll(what)].map((one) => one.id); return { open: ids('details[open]'), there: ids('details') }",
+        )?;
         let ids = |list: &Value| {
             list.as_array().map(|ids| ids.iter().map(ToString::to_string).collect::<std::collections::BTreeSet<_>>()).unwrap_or_default()
         };
-        let there = ids(&self.browser.run("return [...document.querySelectorAll('details')].map((one) => one.id)")?);
+        let (open, there) = (ids(&now["open"]), ids(&now["there"]));
         // What fell out of the list cannot be open.
         let wanted: std::collections::BTreeSet<_> = ids(left).intersection(&there).cloned().collect();
-        Ok(if ids(&open) == wanted { Vec::new() } else { vec![format!("{}: open {open} instead of {wanted:?}", self.tag())] })
+        Ok(if open == wanted { Vec::new() } else { vec![format!("{}: open {open:?} instead of {wanted:?}", self.tag())] })
     }
 
     /// All that a browser fetches for it, bytes.

@@ -3,6 +3,8 @@
 "use strict";
 (() => {
   const parts = ["header", "#isolation", "main", "footer dl"];
+  // What the reader unfolded, kept while it is not there: a page that is still reading its log lists nothing.
+  const unfolded = new Set();
   let wanted = false, busy = false;
 
   const typing = () => {
@@ -16,7 +18,7 @@
   };
 
   const put = (fresh) => {
-    const open = new Set([...document.querySelectorAll("details[open]")].map((one) => one.id || "why"));
+    for (const one of document.querySelectorAll("details")) one.open ? unfolded.add(one.id || "why") : unfolded.delete(one.id || "why");
     const at = document.activeElement, focus = at && at.id ? at.id : at && at.parentElement && at.tagName === "SUMMARY" ? at.parentElement.id : "";
     for (const part of parts) {
       const old = document.querySelector(part), now = fresh.querySelector(part);
@@ -24,7 +26,7 @@
       else if (now && !old) return location.reload();
     }
     document.title = fresh.title;
-    for (const one of document.querySelectorAll("details")) if (open.has(one.id || "why")) one.open = true;
+    for (const one of document.querySelectorAll("details")) if (unfolded.has(one.id || "why")) one.open = true;
     if (focus && (!document.activeElement || document.activeElement === document.body)) {
       const again = document.getElementById(focus);
       if (again) (again.querySelector("summary") || again).focus({ preventScroll: true });

@@ -41,8 +41,8 @@ psql -U isonet_read -d isonet -AtXc "select count(*) > 10 from isonet.chain_brea
 "#),
     );
     let expected = "\
-taken completed|1 conflict|2 heartbeat|5 known|16 new|43 refused|4 
-well 13
+taken completed|1 conflict|2 heartbeat|5 known|17 new|44 refused|4 
+well 14
 break|altered|2|altered|the hash does not fit the content
 break|anew|3|head|the terminal named another hash in a sign of life
 break|bridged|4|unchained|prev_hash is not what the gap before it ended in

@@ -7,7 +7,7 @@
 use super::ask::{Daemon, Through};
 use super::grammar;
 use super::{print, runtime};
-use crate::catalogue::{self, Lang};
+use crate::catalogue::{self, Lang, Origin, Symptom};
 use crate::config::{Config, LanguageChoice, load_places};
 use crate::daemon::grants::Listed;
 use crate::incident::log::Incidents;
@@ -78,9 +78,16 @@ fn proposing(command: clap::Command) -> clap::Command {
 
 /// The word that is being typed.
 fn word() -> String {
-    let words: Vec<String> = std::env::args().skip_while(|word| word != "--").skip(1).collect();
+    words().1
+}
+
+/// The words before the one that is being typed, and that one.
+fn words() -> (Vec<String>, String) {
+    let mut before: Vec<String> = std::env::args().skip_while(|word| word != "--").skip(1).collect();
     let index = std::env::var("_CLAP_COMPLETE_INDEX").ok().and_then(|index| index.parse::<usize>().ok());
-    words.get(index.unwrap_or(words.len().saturating_sub(1))).cloned().unwrap_or_default()
+    before.truncate(index.map_or(before.len(), |index| index.saturating_add(1)));
+    let typed = if index.is_none_or(|index| index < before.len()) { before.pop() } else { None };
+    (before, typed.unwrap_or_default())
 }
 
 /// Of what stands beside a proposal: as the locale says, for no configuration is worth waiting for.
@@ -88,11 +95,29 @@ fn lang() -> Lang {
     Lang::choose(LanguageChoice::Auto, |name| std::env::var(name).ok())
 }
 
-/// The codes that `explain` explains.
+/// The codes that `explain` explains; none to whoever asks it by a message, or for the list.
 pub(super) fn codes() -> Vec<CompletionCandidate> {
-    let codes = Cause::ALL.iter().map(|cause| cause.code()).chain(FindingCode::ALL.iter().map(|finding| finding.code()));
+    if words().0.iter().any(|word| word == "--list" || word.starts_with("--symptom")) {
+        return Vec::new();
+    }
     let lang = lang();
-    codes.map(|code| CompletionCandidate::new(code).help(Some(catalogue::title(code, "", lang).into()))).collect()
+    let codes = Cause::ALL.iter().map(|cause| cause.code()).chain(FindingCode::ALL.iter().map(|finding| finding.code()));
+    let codes = codes.map(|code| (code, catalogue::title(code, "", lang)));
+    let origins = Origin::ALL.iter().map(|origin| (origin.key(), catalogue::origin(*origin, lang).title.to_owned()));
+    codes.chain(origins).map(|(code, title)| CompletionCandidate::new(code).help(Some(title.into()))).collect()
+}
+
+/// What a screen may say, by the numbers under which `explain --symptom` lists it.
+pub(super) fn symptoms() -> Vec<CompletionCandidate> {
+    let titles = Symptom::ALL.into_iter().map(|symptom| catalogue::screen(symptom, lang()).title);
+    titles.zip(1..).map(|(title, number)| CompletionCandidate::new(number.to_string()).help(Some(title.into()))).collect()
+}
+
+/// The commands that `help` tells of.
+pub(super) fn commands() -> Vec<CompletionCandidate> {
+    let whole = grammar::command_in(lang());
+    let proposed = |command: &clap::Command| CompletionCandidate::new(command.get_name()).help(command.get_about().cloned());
+    whole.get_subcommands().map(proposed).collect()
 }
 
 /// Numbers of incidents, the newest first.
@@ -156,7 +181,7 @@ mod tests {
     #[test]
     fn every_code_is_proposed_with_what_it_means() {
         let codes = codes();
-        for code in ["vpn.not-started", "isolation.internet-reachable"] {
+        for code in ["vpn.not-started", "isolation.internet-reachable", "account.arrears"] {
             let found = codes.iter().find(|candidate| candidate.get_value() == code).expect(code);
             assert!(found.get_help().is_some_and(|help| !help.to_string().is_empty()));
         }

@@ -32,7 +32,7 @@ struct Question {
     #[arg(value_name = "CODE", add = ArgValueCandidates::new(completions::codes))]
     code: Option<String>,
     /// 屏幕上的提示或它的编号，不写就列出来；没有类似的退出码为 66 / What the screen says, or its number; alone it lists them; 66 = nothing similar
-    #[arg(long, value_name = "TEXT", num_args = 0..=1, default_missing_value = "")]
+    #[arg(long, value_name = "TEXT", num_args = 0..=1, default_missing_value = "", add = ArgValueCandidates::new(completions::symptoms))]
     symptom: Option<String>,
     /// 列出所有代码 / List all codes
     #[arg(long)]

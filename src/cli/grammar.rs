@@ -7,6 +7,7 @@ use super::{
 use crate::catalogue::Lang;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap_complete::ArgValueCandidates;
 use std::path::PathBuf;
 
 /// How every help is laid out.
@@ -107,7 +108,7 @@ pub(super) enum Command {
 #[derive(Debug, Args)]
 pub(super) struct HelpArguments {
     /// 命令 / The command
-    #[arg(value_name = "COMMAND")]
+    #[arg(value_name = "COMMAND", add = ArgValueCandidates::new(completions::commands))]
     command: Option<String>,
 }
 

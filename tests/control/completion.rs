@@ -89,6 +89,8 @@ fn bash_completes_commands_codes_and_numbers() {
     shell.until(0, "ready\r\n");
     shell.completes("isonet diag", "nose");
     shell.completes("isonet explain vpn.not-s", "tarted");
+    shell.completes("isonet explain account.arr", "ears");
+    shell.completes("isonet help diag", "nose");
     shell.completes("isonet export --format ocs", "f");
     shell.completes(&format!("isonet --config {config} evidence "), &number);
     shell.completes(&format!("isonet --config {config} incidents comment "), &number);
@@ -131,6 +133,11 @@ fn fish_shows_what_each_proposal_means() {
         String::from_utf8_lossy(&out.stdout).into_owned()
     };
     assert_eq!(proposed("isonet explain vpn.not-s"), "vpn.not-started\tThe VPN is not started\n");
+    // Whoever asks by a message is not offered codes.
+    let told = proposed("isonet explain --symptom ");
+    assert!(told.starts_with("1\t") && told.lines().count() == 7 && !told.contains("vpn."), "{told}");
+    let told = proposed("isonet help ver");
+    assert!(told.starts_with("verify-log\t") && told.lines().count() == 1, "{told}");
     let told = proposed(&format!("isonet --config {config} evidence "));
     assert!(told.starts_with(&format!("{number}\t")) && told.contains(", open"), "{told}");
     let given = ground.isonet(&[], "--lang en grant usb --until 2h --by Li --reason scan --json");

@@ -425,7 +425,7 @@ fn what_the_queue_may_be_told_is_shown_while_nobody_can_settle_and_only_then() {
 }
 
 /// Signs that no line begins with.
-const CLOSING: &str = "，。；：、）？！》」』】";
+const CLOSING: &str = "，。；：、）？！》」』】,;:)";
 
 #[test]
 fn every_explanation_fits_narrow_and_wide_screens_and_breaks_no_line_before_a_closing_sign() {

@@ -9,6 +9,7 @@ use super::grammar::{self, Global};
 use super::{IO, complain, print};
 use crate::catalogue::Lang;
 use crate::config::LanguageChoice;
+use crate::report::{CLOSING, OPENING};
 use clap_mangen::{
     Man,
     roff::{Roff, roman},
@@ -16,6 +17,7 @@ use clap_mangen::{
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use unicode_width::UnicodeWidthChar;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -26,6 +28,9 @@ pub struct Arguments {
 
 /// What the library begins every section with; once a page is enough.
 const PREAMBLE: &str = ".ie \\n(.g .ds Aq \\(aq\n.el .ds Aq '\n";
+
+/// No words are pulled apart to fill a line, and none is hyphenated: there are names among them.
+const LAYOUT: &str = ".ad l\n.nh\n";
 
 /// A heading of the library's, and ours in Chinese.
 const HEADINGS: [(&str, &str); 3] = [("NAME", "名称"), ("SYNOPSIS", "用法"), ("DESCRIPTION", "说明")];
@@ -133,8 +138,8 @@ fn page(command: &clap::Command, lang: Lang) -> Page {
     let (file, version) = (man.get_filename(), env!("CARGO_PKG_VERSION"));
     let title = file.trim_end_matches(".1");
     let sections = String::from_utf8_lossy(&text).replace(PREAMBLE, "");
-    let mut text =
-        format!("{PREAMBLE}.TH {title} 1 \"\" \"isonet {version}\" \"{}\"\n{sections}", lang.pick("isonet 手册", "isonet manual"));
+    let manual = lang.pick("isonet 手册", "isonet manual");
+    let mut text = format!("{PREAMBLE}.TH {title} 1 \"\" \"isonet {version}\" \"{manual}\"\n{LAYOUT}{sections}");
     if command.get_name() == "isonet" {
         text.push_str(&more(lang));
     }
@@ -142,8 +147,30 @@ fn page(command: &clap::Command, lang: Lang) -> Page {
         for (heading, ours) in HEADINGS {
             text = text.replace(&format!(".SH {heading}\n"), &format!(".SH {ours}\n"));
         }
+        text = text.lines().map(|line| if line.starts_with('.') { line.to_owned() } else { breakable(line) } + "\n").collect();
     }
     Page { file, text }
+}
+
+/// A line of text with the places marked where it may be broken without a space: groff finds none in Chinese.
+fn breakable(line: &str) -> String {
+    let wide = |sign: char| sign.width() == Some(2);
+    let mut marked = String::new();
+    let mut last = None;
+    for sign in line.chars() {
+        if let Some(last) = last
+            // Not inside of an escape, which begins with a backslash and is ASCII.
+            && (wide(sign) || wide(last) && sign.is_ascii_alphanumeric())
+            && last != ' '
+            && !CLOSING.contains(sign)
+            && !OPENING.contains(last)
+        {
+            marked.push_str("\\:");
+        }
+        marked.push(sign);
+        last = Some(sign);
+    }
+    marked
 }
 
 fn more(lang: Lang) -> String {
@@ -179,6 +206,12 @@ mod tests {
         for page in chinese {
             assert!(page.text.contains(".SH 名称\n") && !page.text.contains(".SH NAME"), "{}", page.text);
         }
+    }
+
+    #[test]
+    fn chinese_may_be_broken_but_not_before_a_closing_sign() {
+        assert_eq!(breakable("甲，乙（a 丙）"), r"甲，\:乙\:（a 丙）");
+        assert_eq!(breakable(r"用 \fBman\fR看"), r"用 \fBman\fR\:看");
     }
 
     #[test]

@@ -28,6 +28,7 @@ pub use progress::progress;
 pub use retirement::{FinalReport, LogAtEnd, Unit};
 pub use sent::{Enrolled, what_is_sent};
 pub use status::{Agent, LogHealth, LogState, STATUS_SCHEMA, SinkState, Standing, Status, View, Watcher, render_status};
+pub(crate) use text::{CLOSING, OPENING};
 pub use text::{explain_cause, explain_finding, explain_list, explain_origin, explain_symptoms, explain_unknown, list_symptoms, render};
 
 use crate::catalogue::Lang;

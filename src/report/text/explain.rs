@@ -231,13 +231,23 @@ pub fn list_symptoms(lang: Lang, style: Style) -> String {
     page.finish()
 }
 
+/// Columns that a title needs to stand beside its code; with less it stands below.
+const NARROWEST: usize = 24;
+
 /// Every cause by layer, every finding, then what is not the network, then the messages that are known.
 pub fn explain_list(lang: Lang, style: Style) -> String {
     let mut page = Page::new(style.width, style.color);
     let observed = FindingCode::ALL.iter().map(|finding| finding.code());
     let codes = Cause::ALL.iter().map(|cause| cause.code()).chain(observed).chain(Origin::ALL.iter().map(|origin| origin.key()));
     let width = codes.map(UnicodeWidthStr::width).max().unwrap_or_default();
-    let row = |page: &mut Page, code: &str, title: &str| page.paragraph(&format!("  {}  ", pad(code, width)), title, Ink::Plain);
+    let beside = page.width() >= width + 4 + NARROWEST;
+    let row = |page: &mut Page, code: &str, title: &str| {
+        if beside {
+            return page.paragraph(&format!("  {}  ", pad(code, width)), title, Ink::Plain);
+        }
+        page.pieces(&[("  ", Ink::Plain), (code, Ink::Plain)]);
+        page.paragraph("    ", title, Ink::Plain);
+    };
     for (i, layer) in Layer::ALL.into_iter().enumerate() {
         if i > 0 {
             page.blank();

@@ -16,6 +16,7 @@ use crate::model::{Diagnosis, Isolation, NoteCode};
 pub use explain::{explain_cause, explain_finding, explain_list, explain_origin, explain_symptoms, explain_unknown, list_symptoms};
 pub(in crate::report) use explain::{network_lead, parties};
 pub(in crate::report) use head::{act, call, contact, first, queue};
+pub(crate) use page::{CLOSING, OPENING};
 pub(in crate::report) use page::{Ink, Page, clean, wrap};
 pub(in crate::report) use path::{centres, draw, fact, stands_there, worsened};
 pub(in crate::report) use why::{in_words, meaning, not_this, raw, rule};

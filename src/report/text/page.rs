@@ -30,9 +30,9 @@ impl Ink {
 }
 
 /// Signs that no line begins with.
-const CLOSING: &str = "，。；：、）？！》」』】”’…,.;:)!?";
+pub(crate) const CLOSING: &str = "，。；：、）？！》」』】”’…,.;:)!?";
 /// Signs that no line ends with.
-const OPENING: &str = "（《「『【“‘(";
+pub(crate) const OPENING: &str = "（《「『【“‘(";
 
 /// A page being written.
 pub(in crate::report) struct Page {

@@ -1,4 +1,5 @@
-//! The status page where there is much of everything: it stays small, whole, and of one width.
+//! The status page where there is much of everything: it stays small, and says what it leaves out. `ISONET_PAGES=DIR` keeps the pages, to
+//! be looked at.
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 #![allow(dead_code, reason = "shared with the tests of other faces, which use the rest")]
 
@@ -104,6 +105,12 @@ fn whole(view: View, diagnosis: &Diagnosis, facing: &Facing, many: u64, lang: La
 }
 
 #[test]
+fn what_is_all_there_is_not_called_a_part() {
+    let page = whole(View::Whole, &forty(), &nobody(), 200, Lang::En);
+    assert!(!page.contains("id=\"crowded\"") && page.contains("170 earlier ones are not listed."), "of 200 all are kept, 30 listed");
+}
+
+#[test]
 fn much_of_everything_stays_small() {
     for lang in Lang::ALL {
         for view in [View::Clerk, View::Whole] {
@@ -112,6 +119,7 @@ fn much_of_everything_stays_small() {
             println!("{} {view:?}: {} bytes, with style and script {all}", lang.tag(), page.len());
             assert_eq!(page.matches("class=\"chain\"").count(), 8);
             assert!(page.contains(lang.pick("还有 32 个医保中心没有画出来", "32 more centres are not drawn")));
+            assert!(page.contains("id=\"crowded\""), "500 are more than it has");
             assert!(all <= WEIGHT, "{} {view:?}: {all} bytes", lang.tag());
         }
     }

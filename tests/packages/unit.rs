@@ -7,7 +7,17 @@ const OLDEST: u32 = 241;
 
 /// Directives by section, and the release that brought each; 0 = older than 200, or never without.
 const KNOWN: &[(&str, &[(&str, u32)])] = &[
-    ("Unit", &[("Description", 0), ("After", 0), ("PartOf", 0), ("StartLimitIntervalSec", 230), ("StartLimitBurst", 230)]),
+    (
+        "Unit",
+        &[
+            ("Description", 0),
+            ("After", 0),
+            ("PartOf", 0),
+            ("ConditionPathExists", 0),
+            ("StartLimitIntervalSec", 230),
+            ("StartLimitBurst", 230),
+        ],
+    ),
     (
         "Service",
         &[

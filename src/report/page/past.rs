@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
 /// Incidents that are kept at most; the oldest that is over goes first.
-const MOST: usize = 200;
+pub(super) const MOST: usize = 200;
 /// Stretches of watching that are kept at most.
 const MOST_SPANS: usize = 200;
 /// How far the page looks back.
@@ -19,6 +19,8 @@ pub struct Past {
     /// From when to when the service ran; `None` = it still does.
     watched: Vec<(Timestamp, Option<Timestamp>)>,
     epoch: String,
+    /// There were more than are kept.
+    pub crowded: bool,
     /// All of the log was read.
     pub whole: bool,
 }
@@ -107,6 +109,7 @@ impl Past {
     }
 
     fn make_room(&mut self) {
+        self.crowded = true;
         let oldest = |only_over: bool| {
             let some = self.last.iter().filter(|(_, kept)| !only_over || self.told(kept).is_none_or(|told| !told.is_open()));
             some.min_by_key(|(_, kept)| kept.place).map(|(name, _)| name.clone())

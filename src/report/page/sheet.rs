@@ -1,6 +1,6 @@
 //! What only the log knows: the timeline, and what happened in the last seven days.
 
-use super::past::{Past, Told};
+use super::past::{MOST as KEPT, Past, Told};
 use super::{timeline, unbroken};
 use crate::catalogue::{self, Lang};
 use crate::report::incidents::{Codes, End, incident, statement};
@@ -41,6 +41,12 @@ pub fn past_sheet(past: &Past, sheet: Sheet<'_>) -> String {
     let (tampering, others): (Vec<_>, Vec<_>) = told.iter().copied().partition(|told| sheet.view == View::Whole && touches_terminal(told));
     html! {
         (timeline::section(&told, past.watched(), sheet.now, sheet.view, lang))
+        @if past.crowded {
+            p.key.wide #crowded { (lang.pick(
+                format!("事情太多，这一页只有最近的 {KEPT} 件，更早的也在记录里。"),
+                format!("So much happened that this page has only the latest {KEPT}; the records have all of it."),
+            )) }
+        }
         section.wide #recent {
             h2 { (lang.pick("最近 7 天发生的", "What happened in the last 7 days")) }
             (list(&others, sheet))
@@ -77,7 +83,7 @@ fn list(told: &[Told<'_>], sheet: Sheet<'_>) -> Markup {
         @if items.len() < told.len() {
             p.key { (lang.pick(
                 format!("还有更早的 {} 次没有列出。", told.len() - items.len()),
-                format!("{} earlier ones are left out.", told.len() - items.len()),
+                format!("{} earlier ones are not listed.", told.len() - items.len()),
             )) }
         }
     }

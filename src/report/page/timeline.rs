@@ -220,6 +220,22 @@ mod tests {
     }
 
     #[test]
+    fn a_centre_that_gives_no_sign_is_drawn_where_the_path_is_cut() {
+        let cause = |code: &str, layer| KnownCause {
+            code: code.to_owned(),
+            layer: Some(layer),
+            object: String::new(),
+            severity: crate::model::Severity::Critical,
+            certainty: crate::model::Certainty::Likely,
+            alternatives: Vec::new(),
+            history: Vec::new(),
+        };
+        assert_eq!(cut_at(&cause("centre.outage", Layer::Http)), Some(Layer::Tcp));
+        assert_eq!(cut_at(&cause("http.error", Layer::Http)), Some(Layer::Http));
+        assert_eq!(cut_at(&cause("vpn.tunnel-dead", Layer::Vpn)), Some(Layer::Vpn));
+    }
+
+    #[test]
     fn a_bar_lies_where_it_was_and_is_never_too_thin_to_be_seen() {
         let day = Window::last(SignedDuration::from_hours(24), at(0));
         assert_eq!(day.place((at(-12 * 3600), Some(at(-6 * 3600)))), Some((720, 360)));

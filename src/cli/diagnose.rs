@@ -4,7 +4,7 @@ mod watch;
 
 use super::ask::Daemon;
 use super::grammar::{Global, clean};
-use super::{IO, USAGE, complain, print, runtime, style};
+use super::{IO, USAGE, columns, complain, print, runtime, style};
 use crate::baseline::{Enrolment, this_terminal};
 use crate::catalogue::Lang;
 use crate::config::{Config, Loaded, Owner, state_dir};
@@ -90,7 +90,8 @@ pub(super) fn take(global: &Global, loaded: Loaded, deadline: Duration, lang: La
     if watched {
         screen::clear_when_interrupted();
     }
-    let progress = |at: Progress| show(&report::progress(at.done, at.begun, lang));
+    let width = columns(std::io::stderr()).unwrap_or(80);
+    let progress = |at: Progress| show(&report::progress(at.done, at.begun, width, lang));
     let runtime = runtime()?;
     let round = round::run(Arc::clone(&config), Arc::clone(&enrolment), deadline, progress);
     let (world, watch) = runtime.block_on(watch::beside(&Daemon::of(&config), lang, round));

@@ -30,6 +30,7 @@ use crate::report::Style;
 use crate::sys::memory;
 use grammar::{ColorArg, Command, Global, LangArg};
 use std::io::{IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -140,13 +141,13 @@ impl Global {
 
 /// How text is laid out for the screen on stdout, for a clerk.
 fn style(global: &Global) -> Style {
-    let width = std::io::stdout().is_terminal().then(columns).flatten().unwrap_or(80);
+    let width = std::io::stdout().is_terminal().then(|| columns(std::io::stdout())).flatten().unwrap_or(80);
     Style { color: global.color(), width: width.min(100), verbose: false }
 }
 
-/// Columns of the screen on stdout.
-fn columns() -> Option<usize> {
-    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+/// Columns of the screen at the end of this stream.
+fn columns(stream: impl AsFd) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(stream).ok()?;
     (size.ws_col > 0).then_some(usize::from(size.ws_col))
 }
 

@@ -2,6 +2,7 @@
 //! waited for without a word, as that is nothing to a clerk.
 
 mod desktop;
+mod screen;
 
 use super::ask::{DOCUMENT, Daemon, Through};
 use super::grammar::Global;
@@ -12,6 +13,7 @@ use crate::sys::clock;
 use desktop::Desktop;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use screen::Screen;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -103,22 +105,34 @@ async fn follow(
 ) -> Ended {
     let target = format!("/v1/status?lang={}", lang.tag());
     let mut due = None;
+    // Looked at only while there is something to show.
+    let mut screen: Option<Screen> = None;
     loop {
+        let mut free = false;
         tokio::select! {
             told = feed.frame() => if !matches!(told, Some(Ok(_))) {
                 return Ended::Feed;
             },
             () = at(due) => {}
+            () = clear(&mut screen) => free = true,
             () = desktop.not_shown() => return Ended::Shown,
         }
         let Ok(told) = daemon.get(&target, Through::Public, DOCUMENT, PATIENCE).await else { return Ended::Feed };
         let Ok(seen) = serde_json::from_slice::<Seen>(&told) else { return Ended::Feed };
         let now_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let Step { orders, due_ms } = teller.step(&seen, now_ms, lang);
+        let Step { orders, waits, due_ms } = teller.step(&seen, now_ms, free, lang);
         due = due_ms.map(|due_ms| Instant::now() + Duration::from_millis(due_ms.saturating_sub(now_ms)));
         for order in orders {
             desktop.perform(order).await;
         }
+        screen = if waits { screen.take().or_else(|| Some(Screen::open())) } else { None };
+    }
+}
+
+async fn clear(screen: &mut Option<Screen>) {
+    match screen {
+        Some(screen) => screen.clear().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -5,6 +5,7 @@
 //! * An end counts once it has lasted for [`QUIET`], so that what comes and goes is told once; the daemon's own id tells what came back.
 //! * What is known better changes the text of the notice that stands, and is no new one.
 //! * Whoever logs in is told of what is open once, but not of devices that were there before, and never of what is over.
+//! * Nothing is shown over what fills the screen. Once that has ended, what is so then is told; what came and went meanwhile never is.
 //! * Only what is proved counts as a breach of isolation. A disconnection within an announced window is told quietly.
 
 mod seen;
@@ -79,12 +80,14 @@ pub enum Order {
 pub struct Step {
     /// In this order.
     pub orders: Vec<Order>,
+    /// There is something to show, but not over what fills the screen.
+    pub waits: bool,
     /// When to look again even if nothing changes, ms on the clock that was given; `None` = no need.
     pub due_ms: Option<u64>,
 }
 
 /// An incident that was seen open.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Known {
     subject: Subject,
     told: bool,
@@ -97,7 +100,7 @@ struct Known {
 }
 
 /// What stands in one place.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Card {
     told_ms: u64,
     /// `None` = it was told along with another.
@@ -108,7 +111,7 @@ struct Card {
 }
 
 /// What was told, and decides what is to be told.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Teller {
     met: bool,
     known: Vec<Known>,
@@ -116,22 +119,35 @@ pub struct Teller {
 }
 
 impl Teller {
-    /// Takes a look. `now_ms` never goes back; the status is in the language that is told.
-    pub fn step(&mut self, seen: &Seen, now_ms: u64, lang: Lang) -> Step {
+    /// Takes a look. `now_ms` never goes back; the status is in the language that is told. Where the screen is not `free`, only what covers
+    /// nothing is ordered: what is to be shown then is decided anew by the look that finds it free, so nothing that is past is told.
+    pub fn step(&mut self, seen: &Seen, now_ms: u64, free: bool, lang: Lang) -> Step {
         // Before the first round has ended the daemon only remembers.
         if seen.looked_at.is_none() {
-            return Step { orders: Vec::new(), due_ms: self.due(now_ms) };
+            return Step { due_ms: self.due(now_ms), ..Step::default() };
         }
         let open = seen.subjects();
         self.note(&open, now_ms);
         if !std::mem::replace(&mut self.met, true) {
             self.pass_over(Topic::Usb);
         }
-        let recovered = self.recovered(seen, now_ms);
         let mut orders = self.withdraw(now_ms);
-        orders.extend(self.tell(seen, &open, recovered, now_ms, lang));
-        orders.extend(self.amend(seen, &open, &orders, lang));
-        Step { orders, due_ms: self.due(now_ms) }
+        let mut after = self.clone();
+        let shown = after.show(seen, &open, now_ms, lang);
+        let waits = !free && !shown.is_empty();
+        if !waits {
+            *self = after;
+            orders.extend(shown);
+        }
+        Step { orders, waits, due_ms: self.due(now_ms) }
+    }
+
+    /// What is news, and texts that are not right any more.
+    fn show(&mut self, seen: &Seen, open: &[Open<'_>], now_ms: u64, lang: Lang) -> Vec<Order> {
+        let recovered = self.recovered(seen, now_ms);
+        let mut orders = Vec::from_iter(self.tell(seen, open, recovered, now_ms, lang));
+        orders.extend(self.amend(seen, open, &orders, lang));
+        orders
     }
 
     /// Keeps in mind what is open, and since when something is not.

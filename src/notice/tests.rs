@@ -53,6 +53,8 @@ struct Day {
     now_ms: u64,
     orders: Vec<Order>,
     due_ms: Option<u64>,
+    free: bool,
+    waits: bool,
 }
 
 impl Day {
@@ -63,7 +65,7 @@ impl Day {
     }
 
     fn before_login() -> Self {
-        Self { teller: Teller::default(), now_ms: 0, orders: Vec::new(), due_ms: None }
+        Self { teller: Teller::default(), now_ms: 0, orders: Vec::new(), due_ms: None, free: true, waits: false }
     }
 
     /// Looks so much later; what was due in between was looked at too, as the shell does.
@@ -85,10 +87,18 @@ impl Day {
 
     fn look(&mut self, now_ms: u64, seen: &Seen) {
         self.now_ms = now_ms;
-        let step = self.teller.step(seen, now_ms, Lang::En);
+        let step = self.teller.step(seen, now_ms, self.free, Lang::En);
+        assert!(!(self.free && step.waits), "nothing to wait for");
+        self.waits = step.waits;
         assert!(step.due_ms.is_none_or(|due| due > now_ms), "it would look for ever");
         self.due_ms = step.due_ms;
         self.orders.extend(step.orders);
+    }
+
+    /// From now on something fills the screen, or nothing does.
+    fn screen(&mut self, free: bool) -> &mut Self {
+        self.free = free;
+        self
     }
 
     /// `tell SUMMARY`, `amend SUMMARY`, `withdraw TOPIC`.
@@ -395,4 +405,41 @@ proptest! {
     fn any_document_is_read_or_refused(text in ".{0,200}") {
         let _ = serde_json::from_str::<Seen>(&text);
     }
+}
+
+#[test]
+fn over_a_full_screen_nothing_is_shown_and_after_it_what_is_so_then() {
+    let stick = || incident("a/2", "finding", "usb.storage", "low");
+    let mut day = Day::new();
+    day.screen(false).at(1000, &well());
+    assert_eq!((day.said(), day.waits), (Vec::new(), false));
+    day.at(1000, &cut(&[outage("a/1")])).at(1000, &cut(&[outage("a/1"), stick()])).stays(60 * MINUTE, &cut(&[outage("a/1"), stick()]));
+    assert_eq!((day.said(), day.waits), (Vec::new(), true));
+    day.screen(true).at(1000, &cut(&[outage("a/1"), stick()]));
+    let told = day.notices();
+    assert_eq!(told.len(), 1, "both in one: {told:?}");
+    assert_eq!((told[0].summary.as_str(), told[0].urgency), ("You cannot settle now", Urgency::Normal));
+    assert!(told[0].body.iter().any(|line| line.contains("title of usb.storage")), "{told:?}");
+    // Its end comes under a full screen, and is told after it.
+    day.screen(false).at(1000, &well()).stays(10 * MINUTE, &well());
+    assert_eq!((day.said(), day.waits), (Vec::new(), true));
+    day.screen(true).at(1000, &well());
+    assert_eq!(day.said(), [UP]);
+}
+
+#[test]
+fn what_came_and_went_under_a_full_screen_is_not_told() {
+    let stick = || incident("a/2", "finding", "usb.storage", "low");
+    let mut day = Day::new();
+    day.screen(false).at(1000, &cut(&[outage("a/1"), stick()]));
+    assert!(day.waits);
+    day.at(1000, &well()).stays(10 * MINUTE, &well());
+    assert_eq!((day.said(), day.waits), (Vec::new(), false));
+    day.screen(true).at(1000, &well()).stays(10 * MINUTE, &well());
+    assert_eq!(day.said(), [""; 0]);
+    // What was told before is taken away, as that covers nothing.
+    day.at(1000, &with(&[stick()]));
+    assert_eq!(day.said(), [STICK]);
+    day.screen(false).at(1000, &well()).stays(10 * MINUTE, &well());
+    assert_eq!(day.said(), ["withdraw Usb"]);
 }

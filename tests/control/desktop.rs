@@ -59,6 +59,8 @@ pub(crate) struct Session {
     pub(crate) bus: Option<Ours>,
     pub(crate) dir: TempDir,
     pub(crate) shown: Option<(Ours, Ours)>,
+    /// The X server's name, once there is one.
+    pub(crate) display: Option<String>,
 }
 
 /// A notice as dunst prints it.
@@ -82,39 +84,35 @@ impl Session {
         let mut bus = users("dbus-daemon", dir.path());
         let bus = Ours(bus.args(["--nofork", "--config-file"]).arg(dir.path().join("bus.conf")).spawn().unwrap());
         wait_for("a bus", SOON, || UnixStream::connect(dir.path().join("bus")).ok());
-        Self { bus: Some(bus), dir, shown: None }
+        Self { bus: Some(bus), dir, shown: None, display: None }
     }
 
     pub(crate) fn address(&self) -> String {
         format!("unix:path={}", self.dir.path().join("bus").display())
     }
 
-    /// Starts the X server and dunst, whose notices stay until they are closed.
+    /// Starts the X server and dunst as it comes, but that notices stay until they are closed.
     pub(crate) fn show(&mut self) {
-        self.show_by("");
-    }
-
-    /// The same with more rules of dunst's; gives the name of the display.
-    pub(crate) fn show_by(&mut self, more: &str) -> String {
         let mut screen = Command::new("Xvfb");
         screen.args(["-displayfd", "1", "-screen", "0", "1024x768x24", "-nolisten", "tcp", "-ac"]);
         let mut screen = screen.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut display = String::new();
         BufReader::new(screen.stdout.take().unwrap()).read_line(&mut display).unwrap();
         let rules = ["low", "normal", "critical"].map(|urgency| format!("[urgency_{urgency}]\ntimeout = 0\n")).concat();
-        fs::write(self.dir.path().join("dunstrc"), format!("[global]\nmarkup = full\nnotification_limit = 0\n{rules}{more}")).unwrap();
+        fs::write(self.dir.path().join("dunstrc"), format!("[global]\nmarkup = full\nnotification_limit = 0\n{rules}")).unwrap();
         let mut dunst = users("dunst", self.dir.path());
         let out = fs::File::create(self.dir.path().join("printed")).unwrap();
         dunst.args(["-print", "-config"]).arg(self.dir.path().join("dunstrc")).stdout(out);
         let display = format!(":{}", display.trim());
         dunst.env("DISPLAY", &display).env("DBUS_SESSION_BUS_ADDRESS", self.address());
         self.shown = Some((Ours(dunst.spawn().unwrap()), Ours(screen)));
-        display
+        self.display = Some(display);
     }
 
     pub(crate) fn notify(&self, config: &Path) -> Ours {
         let mut command = users(env!("CARGO_BIN_EXE_isonet"), self.dir.path());
         command.arg("--config").arg(config).args(["--lang", "en", "notify"]).env("DBUS_SESSION_BUS_ADDRESS", self.address());
+        command.envs(self.display.iter().map(|display| ("DISPLAY", display)));
         Ours(command.spawn().unwrap())
     }
 

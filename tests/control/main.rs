@@ -1,7 +1,7 @@
 //! The control socket of a real daemon, in a network namespace of its own: what it answers, to whom, and that no client, however many and
 //! however hostile, delays what it is there for.
 //!
-//! Needs root (namespaces, other users), `ip`, `socat` and util-linux, for notices dunst, Xvfb and dbus-daemon; what is missing is said and the test is skipped.
+//! Needs root (namespaces, other users), `ip`, `socat` and util-linux, for notices dunst, Xvfb, dbus-daemon, openbox, xprop and chromium; what is missing is said and the test is skipped.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what is wrong by panicking")]
 
@@ -13,6 +13,7 @@ mod completion;
 mod desktop;
 mod diagnose;
 mod evidence;
+mod fullscreen;
 mod ground;
 mod life;
 mod lost;

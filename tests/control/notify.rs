@@ -17,8 +17,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// A daemon that says what the test has it say.
-struct Played {
-    dir: TempDir,
+pub(crate) struct Played {
+    pub(crate) dir: TempDir,
     said: Arc<Mutex<Said>>,
 }
 
@@ -33,7 +33,7 @@ struct Said {
 }
 
 impl Played {
-    fn new(status: &Value) -> Self {
+    pub(crate) fn new(status: &Value) -> Self {
         let dir = users_dir();
         fs::create_dir(dir.path().join("run")).unwrap();
         let config = format!("run-dir = \"{0}/run\"\nstate-dir = \"{0}/state\"\n", dir.path().display());
@@ -51,12 +51,12 @@ impl Played {
         Self { dir, said }
     }
 
-    fn config(&self) -> PathBuf {
+    pub(crate) fn config(&self) -> PathBuf {
         self.dir.path().join("isonet.toml")
     }
 
     /// The status is this from now on; waits until it was asked for.
-    fn say(&self, status: &Value) {
+    pub(crate) fn say(&self, status: &Value) {
         let told = {
             let mut said = self.said.lock().unwrap();
             said.status = status.to_string();
@@ -67,7 +67,12 @@ impl Played {
         wait_for("a question", SOON, || (self.said.lock().unwrap().asked >= told).then_some(()));
     }
 
-    fn came(&self) -> usize {
+    /// Somebody wants to be told of changes.
+    pub(crate) fn wait_for_listener(&self) {
+        wait_for("somebody who listens", SOON, || (!self.said.lock().unwrap().listeners.is_empty()).then_some(()));
+    }
+
+    pub(crate) fn came(&self) -> usize {
         self.said.lock().unwrap().came
     }
 }
@@ -91,7 +96,7 @@ fn answer(mut stream: UnixStream, said: &mut Said) {
     }
 }
 
-fn status(connected: bool, isolation: &str, open: &[Value]) -> Value {
+pub(crate) fn status(connected: bool, isolation: &str, open: &[Value]) -> Value {
     let act = if connected { "Nothing to do." } else { "Do this first: push the cable in." };
     json!({
         "schema": "status/1", "view": "clerk", "looked_at": "2026-11-23T09:00:00+08:00", "connected": connected, "isolation": isolation,
@@ -100,7 +105,7 @@ fn status(connected: bool, isolation: &str, open: &[Value]) -> Value {
     })
 }
 
-fn incident(id: u32, kind: &str, cause: &str, severity: &str) -> Value {
+pub(crate) fn incident(id: u32, kind: &str, cause: &str, severity: &str) -> Value {
     json!({
         "id": format!("a/{id}"), "kind": kind, "cause": cause, "title": format!("title of {cause}"), "certainty": "proven",
         "severity": severity, "object": null, "centres": [], "since": format!("2026-11-23T08:00:{id:02}+08:00"), "occurrences": 1,
@@ -108,7 +113,7 @@ fn incident(id: u32, kind: &str, cause: &str, severity: &str) -> Value {
     })
 }
 
-fn outage(times: u32) -> Value {
+pub(crate) fn outage(times: u32) -> Value {
     let mut it = incident(1, "disconnection", "link.no-carrier", "high");
     it["occurrences"] = times.into();
     it["flapping"] = (times >= 3).into();
@@ -125,25 +130,29 @@ fn a_staged_day_shows_exactly_the_notices_it_should() {
     let mut session = Session::new();
     session.show();
     let _notify = session.notify(&played.config());
-    wait_for("somebody who listens", SOON, || (!played.said.lock().unwrap().listeners.is_empty()).then_some(()));
+    played.wait_for_listener();
 
     // A healthy morning, with what is no business of a clerk's.
     for n in 0..30 {
         let others = [incident(7, "degradation", "path.slow", "medium"), incident(8, "finding", "clock.stepped", "high")];
         played.say(&status(true, "intact", &others[..n % 3]));
     }
-    // A hundred outages of one line.
-    for times in 1..=100 {
+    // A hundred outages of one line, the first of which lasts until it is told.
+    played.say(&status(false, "intact", &[outage(1)]));
+    session.wait_for(1, SOON);
+    played.say(&status(true, "intact", &[]));
+    for times in 2..=100 {
         played.say(&status(false, "intact", &[outage(times)]));
         played.say(&status(true, "intact", &if times >= 3 { vec![outage(times)] } else { Vec::new() }));
     }
     let stick = incident(2, "finding", "usb.storage", "low");
+    let loud = || session.printed().into_iter().filter(|it| it.urgency == "NORMAL").collect::<Vec<_>>();
     played.say(&status(true, "intact", &[outage(100), stick.clone()]));
+    wait_for("the stick", SOON, || (loud().len() >= 2).then_some(()));
     let mut breach = incident(3, "finding", "isolation.internet-reachable", "critical");
     breach["title"] = "<b>a</b> & <img src=\"http://10.0.0.1/\"/>\u{1b}[2J\n\u{202e}b".into();
     played.say(&status(true, "broken", &[outage(100), stick, breach]));
 
-    let loud = || session.printed().into_iter().filter(|it| it.urgency == "NORMAL").collect::<Vec<_>>();
     let told = wait_for("the last of them", SOON, || Some(loud()).filter(|told| told.len() >= 3));
     let short: Vec<(&str, &str)> = told.iter().map(|it| (it.summary.as_str(), it.body.as_str())).collect();
     assert_eq!(short[0], ("You cannot settle now", "title of link.no-carrier.\nDo this first: push the cable in."));
@@ -203,7 +212,7 @@ fn a_real_recovery_is_told_once_it_has_lasted() {
 }
 
 /// How often the threads of a process gave up the processor.
-fn switches(ours: &Ours) -> u64 {
+pub(crate) fn switches(ours: &Ours) -> u64 {
     let threads = fs::read_dir(format!("/proc/{}/task", ours.0.id())).unwrap().flatten();
     let one = |text: String| {
         let line = text.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")).unwrap();
@@ -261,7 +270,7 @@ fn a_daemon_that_is_away_is_no_news_and_is_found_again() {
     let mut session = Session::new();
     session.show();
     let _notify = session.notify(&played.config());
-    wait_for("somebody who listens", SOON, || (!played.said.lock().unwrap().listeners.is_empty()).then_some(()));
+    played.wait_for_listener();
     played.say(&status(true, "intact", &[]));
     // It ends, and what it says after its start is another status.
     {
@@ -272,87 +281,6 @@ fn a_daemon_that_is_away_is_no_news_and_is_found_again() {
     let told = session.wait_for(1, Duration::from_secs(30));
     assert_eq!(told.len(), 1);
     assert_eq!(told[0].summary, "You cannot settle now");
-}
-
-/// A program over the whole screen, in a window manager, neither of which reaches any network.
-fn cashier(display: &str, dir: &Path) -> (Ours, Ours) {
-    let alone = |what: &[&str]| {
-        let mut command = Command::new("unshare");
-        command.args(["--net", "--pid", "--fork", "--kill-child", "--mount-proc", "timeout", "120", "setpriv", "--reuid=65534"]);
-        command
-            .args(["--regid=65534", "--clear-groups"])
-            .args(what)
-            .env("DISPLAY", display)
-            .env("HOME", dir)
-            .env_remove("DBUS_SESSION_BUS_ADDRESS");
-        Ours(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
-    };
-    let manager = alone(&["openbox"]);
-    wait_for("a window manager", SOON, || property(display, &["-root", "_NET_SUPPORTING_WM_CHECK"])?.contains("0x").then_some(()));
-    let data = format!("--user-data-dir={}", dir.join("chromium").display());
-    (alone(&["chromium", "--no-sandbox", "--disable-gpu", "--no-first-run", "--kiosk", &data, "about:blank"]), manager)
-}
-
-fn property(display: &str, words: &[&str]) -> Option<String> {
-    let told = Command::new("xprop").args(words).env("DISPLAY", display).output().ok()?;
-    Some(String::from_utf8_lossy(&told.stdout).into_owned())
-}
-
-/// Whether the window that has the keyboard fills the screen.
-fn is_full(display: &str) -> bool {
-    let active = property(display, &["-root", "_NET_ACTIVE_WINDOW"]).unwrap_or_default();
-    let window = active.split_whitespace().find(|word| word.starts_with("0x")).unwrap_or("0x0").trim_end_matches(',').to_owned();
-    property(display, &["-id", &window, "_NET_WM_STATE"]).is_some_and(|state| state.contains("_NET_WM_STATE_FULLSCREEN"))
-}
-
-/// Whether something is shown over it is the desktop's to decide, which by the usual rule holds back what is not critical.
-#[test]
-fn a_notice_waits_until_a_full_screen_program_has_ended() {
-    const RULES: &str = "[hold]\nfullscreen = delay\n[show]\nmsg_urgency = critical\nfullscreen = show\n";
-    if !can_stage() || !can_show() {
-        return;
-    }
-    for program in ["openbox", "chromium", "xprop"] {
-        if Command::new(program).arg("--version").output().is_err() {
-            println!("SKIPPED: `{program}` is not installed");
-            return;
-        }
-    }
-    let played = Played::new(&status(true, "intact", &[]));
-    let mut session = Session::new();
-    let display = session.show_by(RULES);
-    let _notify = session.notify(&played.config());
-    wait_for("somebody who listens", SOON, || (!played.said.lock().unwrap().listeners.is_empty()).then_some(()));
-    let (program, _manager) = cashier(&display, session.dir.path());
-    wait_for("a full screen", Duration::from_mins(1), || is_full(&display).then_some(()));
-
-    played.say(&status(false, "intact", &[outage(1)]));
-    session.wait_for(1, SOON);
-    // Another program's, critical: the rule lets it through, so it is this that keeps ours back.
-    let mut other = users("busctl", session.dir.path());
-    other.arg(format!("--address={}", session.address())).args(["call", "org.freedesktop.Notifications", "/org/freedesktop/Notifications"]);
-    other.args([
-        "org.freedesktop.Notifications",
-        "Notify",
-        "susssasa{sv}i",
-        "other",
-        "0",
-        "",
-        "fire",
-        "",
-        "0",
-        "1",
-        "urgency",
-        "y",
-        "2",
-        "0",
-    ]);
-    assert!(other.status().unwrap().success());
-    wait_for("the critical one alone", SOON, || (session.standing() == 1).then_some(()));
-    assert!(is_full(&display) && session.printed().len() == 2, "{:?}", session.printed());
-
-    drop(program);
-    wait_for("both", SOON, || (session.standing() == 2).then_some(()));
 }
 
 /// `isonet page` with a browser that only notes what it is given.

@@ -109,6 +109,12 @@ fn a_terminal_leaves_with_a_report_and_stays_away_until_it_is_enrolled_again() {
     fs::write(state.join("mine"), "x").unwrap();
     fs::remove_dir_all(&again).unwrap();
     fs::create_dir(&again).unwrap();
+    // A disk that is too small for it: all that is kept stays.
+    let (kept, small) = (names(&state), format!("mount -t tmpfs -o size=16k none {} && exec \"$@\"", again.display()));
+    let in_small = ["unshare", "--mount", "--propagation", "private", "sh", "-c", &small, "sh"];
+    let ran = ground.isonet(&in_small, &format!("--lang en retire --wipe --out {}", again.display()));
+    said(&ran, 74, &["nothing was exported, and nothing wiped", "No space left", "--out"]);
+    assert_eq!((names(&state), last_record(&state).1), (kept, hash));
     said(&ground.isonet(&[], &format!("--lang en retire --wipe --out {}", again.display())), 0, &["were wiped"]);
     assert_eq!(names(&state), ["mine", "retired"], "all that a run leaves is known, and nothing else went");
     said(&ground.isonet(&[], &format!("verify-log {}", self::export(&again).display())), 0, &[]);

@@ -84,7 +84,7 @@ impl Way {
         self.tls.is_some()
     }
 
-    /// The same without resumption of sessions, for a server that offers and then refuses it.
+    /// The same without resumption of sessions, for servers that offer and then refuse it.
     #[must_use]
     pub fn without_sessions(&self) -> Self {
         let without = |tls: &TlsConnector| {

@@ -199,6 +199,11 @@ fn what_fills_the_screen_holds_notices_back_and_what_looks_like_it_does_not() {
     assert_eq!(shown_after_a_while(&session), 0, "over a full screen with a dialog");
     windows.close(dialog);
     assert_eq!(shown_after_a_while(&session), 0, "the dialog has ended, the program has not");
+    // A click beside all windows, on a second screen, gives the keyboard to the desktop.
+    let wallpaper = windows.open(ALL, &[("_NET_WM_WINDOW_TYPE", &desktop)]);
+    windows.activate(wallpaper);
+    assert_eq!(shown_after_a_while(&session), 0, "it is still on top");
+    windows.close(wallpaper);
     // Another program is worked in.
     let front = windows.open((300, 200), &[]);
     windows.activate(front);

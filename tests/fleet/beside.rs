@@ -89,7 +89,7 @@ fn lost(receiver: &mut Syslog, records: usize) -> usize {
 }
 
 fn ours(state: &Path, records: usize, course: Course) -> Done<Cost> {
-    let mut receiver = Syslog::start(Kind::Ossl, false, Ending::Stopped)?;
+    let mut receiver = Syslog::start(Kind::Gtls, false, Ending::Stopped)?;
     let address = receiver.addresses()[0];
     receiver.away();
     let orders = Orders { state: state.to_owned(), to: To::Syslog { address, tls: None }, every_ms: 0, mutant: None };
@@ -104,7 +104,7 @@ fn ours(state: &Path, records: usize, course: Course) -> Done<Cost> {
 }
 
 fn omfwd(queue: &Path, lines: &[Vec<u8>], course: Course) -> Done<Cost> {
-    let mut receiver = Syslog::start(Kind::Ossl, false, Ending::Stopped)?;
+    let mut receiver = Syslog::start(Kind::Gtls, false, Ending::Stopped)?;
     let target = receiver.addresses()[0];
     receiver.away();
     let own = SocketAddr::from(([127, 0, 0, 1], 6600));

@@ -19,9 +19,9 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "what is delivered late is refused", run: late },
     Case { name: "mutant: no expected sequence, found", run: no_expectation },
     Case { name: "mutant: acknowledged before it is on disk, found", run: forgetful },
-    Case { name: "chaos, rsyslog killed: a batch each time at most", run: |given| chaos_syslog(given, Kind::Ossl, Ending::Killed) },
+    Case { name: "chaos, rsyslog killed: a batch each time at most", run: |given| chaos_syslog(given, Kind::Gtls, Ending::Killed) },
     Case { name: "chaos, syslog-ng killed: a batch each time at most", run: |given| chaos_syslog(given, Kind::Ng, Ending::Killed) },
-    Case { name: "chaos, rsyslog stopped: nothing is lost", run: |given| chaos_syslog(given, Kind::Ossl, Ending::Stopped) },
+    Case { name: "chaos, rsyslog stopped: nothing is lost", run: |given| chaos_syslog(given, Kind::Gtls, Ending::Stopped) },
     Case { name: "chaos, syslog-ng stopped: nothing is lost", run: |given| chaos_syslog(given, Kind::Ng, Ending::Stopped) },
     Case { name: "mutant: cursor before the end of a batch, found", run: cursor_first_syslog },
     Case { name: "ten days wait for nats-server, and the network breaks anew", run: ten_days_nats },
@@ -136,7 +136,7 @@ fn cursor_first(given: &Given) -> Done<String> {
 
 fn cursor_first_syslog(given: &Given) -> Done<String> {
     let start = || {
-        Syslog::start(Kind::Ossl, false, Ending::Stopped).map(|receiver| {
+        Syslog::start(Kind::Gtls, false, Ending::Stopped).map(|receiver| {
             let to = receiver.to();
             (receiver, to)
         })
@@ -170,7 +170,7 @@ fn ten_days_nats(_: &Given) -> Done<String> {
 }
 
 fn ten_days_syslog(_: &Given) -> Done<String> {
-    let mut receiver = Syslog::start(Kind::Ossl, false, Ending::Stopped)?;
+    let mut receiver = Syslog::start(Kind::Gtls, false, Ending::Stopped)?;
     let at = receiver.addresses()[0];
     let drained = backlog::drain(&format!(
         "kind = \"syslog\"\naddress = \"{at}\"\ntransport = \"tcp\"\nretry = {{ first = \"1s\", longest = \"5s\" }}\n"

@@ -19,13 +19,18 @@ use x11rb::rust_connection::RustConnection;
 const SETTLED: Duration = Duration::from_secs(1);
 /// Dialogs of dialogs that are followed up to the window they belong to.
 const DIALOGS: usize = 8;
-/// More words of a property than any program sets.
-const WORDS: u32 = 64;
+/// Words of a property that are read: of all windows there are, those of many.
+const WORDS: u32 = 1024;
+/// Where a window is that is on each of the user's desktops.
+const ALL_DESKTOPS: u32 = u32::MAX;
 
 atom_manager! {
     #[allow(clippy::struct_field_names, reason = "they are the atoms' names")]
     Atoms: AtomsCookie {
         _NET_ACTIVE_WINDOW,
+        _NET_CLIENT_LIST_STACKING,
+        _NET_CURRENT_DESKTOP,
+        _NET_WM_DESKTOP,
         _NET_WM_STATE,
         _NET_WM_STATE_FULLSCREEN,
         _NET_WM_STATE_HIDDEN,
@@ -82,6 +87,8 @@ struct Server {
     root: Window,
     atoms: Atoms,
     has_monitors: bool,
+    /// Where nothing of its has the keyboard, a window has that it does not know of.
+    beside_wayland: bool,
 }
 
 /// A rectangle on the screen, px.
@@ -158,7 +165,8 @@ impl Server {
             (version.major_version, version.minor_version) >= (1, 5)
         };
         let wire = UnixStream::from_std(Socket::from(x.stream().as_fd().try_clone_to_owned()?))?;
-        let server = Self { x, wire, root, atoms, has_monitors };
+        let beside_wayland = std::env::var_os("WAYLAND_DISPLAY").is_some_and(|name| !name.is_empty());
+        let server = Self { x, wire, root, atoms, has_monitors, beside_wayland };
         server.hear(root, EventMask::PROPERTY_CHANGE)?;
         Ok(Some(server))
     }
@@ -168,34 +176,53 @@ impl Server {
         Ok(())
     }
 
-    /// Whether the window that has the keyboard, or the one it is a dialog of, fills a monitor. Its changes are heard from then on.
+    /// Whether the window that is worked in, or the one it is a dialog of, fills a monitor. Its changes are heard from then on.
     fn is_full(&self) -> Result<bool, ConnectionError> {
-        let mut window = self.active()?;
+        let monitors = self.monitors()?;
+        let mut window = self.worked_in()?;
         let mut full = false;
         for _ in 0..DIALOGS {
-            let Some(this) = window else { break };
+            let Some(this) = window.filter(|_| !full) else { break };
             self.hear(this, EventMask::PROPERTY_CHANGE | EventMask::STRUCTURE_NOTIFY | EventMask::FOCUS_CHANGE)?;
-            full = self.looks(this)?.is_some_and(|looks| self.monitors().is_ok_and(|monitors| looks.fills(&monitors)));
-            if full {
-                break;
-            }
+            full = self.looks(this)?.is_some_and(|looks| looks.fills(&monitors));
             window = self.words(this, AtomEnum::WM_TRANSIENT_FOR.into())?.and_then(|words| named(&words));
         }
         self.x.flush()?;
         Ok(full)
     }
 
-    /// What the window manager says has the keyboard; without one, what the server says.
-    fn active(&self) -> Result<Option<Window>, ConnectionError> {
-        if let Some(words) = self.words(self.root, self.atoms._NET_ACTIVE_WINDOW)? {
-            return Ok(named(&words));
+    /// What the window manager says has the keyboard; where that is nothing, or the desktop, what lies on top. Without a window manager, what the
+    /// server says.
+    fn worked_in(&self) -> Result<Option<Window>, ConnectionError> {
+        let Some(active) = self.words(self.root, self.atoms._NET_ACTIVE_WINDOW)? else { return self.focus() };
+        let active = named(&active);
+        if self.beside_wayland {
+            return Ok(active);
         }
+        if let Some(window) = active
+            && self.looks(window)?.is_some_and(|looks| !looks.furniture)
+        {
+            return Ok(active);
+        }
+        let stacked = self.words(self.root, self.atoms._NET_CLIENT_LIST_STACKING)?.unwrap_or_default();
+        let current = self.words(self.root, self.atoms._NET_CURRENT_DESKTOP)?.unwrap_or_default();
+        for window in stacked.into_iter().rev() {
+            let desktop = self.words(window, self.atoms._NET_WM_DESKTOP)?.unwrap_or_default();
+            let is_here = desktop.is_empty() || desktop == [ALL_DESKTOPS] || desktop == current;
+            if is_here && self.looks(window)?.is_some_and(|looks| !looks.furniture && looks.state != State::Hidden) {
+                return Ok(Some(window));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The window of the program that the server gives keys to.
+    fn focus(&self) -> Result<Option<Window>, ConnectionError> {
         let Some(focus) = there(self.x.get_input_focus()?.reply())? else { return Ok(None) };
         let mut window = focus.focus;
-        while window != self.root {
-            // 0 and 1 are no windows.
-            let Some(tree) = (window > 1).then(|| self.x.query_tree(window)).transpose()? else { return Ok(None) };
-            match there(tree.reply())? {
+        // 0 and 1 are no windows.
+        while window > 1 && window != self.root {
+            match there(self.x.query_tree(window)?.reply())? {
                 Some(tree) if tree.parent == self.root => return Ok(Some(window)),
                 Some(tree) => window = tree.parent,
                 None => return Ok(None),

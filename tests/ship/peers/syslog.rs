@@ -9,6 +9,7 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 /// Which receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,11 +97,22 @@ impl Receiver {
             rsyslogd(&self.laid, &conf)
         };
         self.end_the_last_line();
+        let stored = self.path("stored");
+        let length = || fs::metadata(&stored).map_or(0, |file| file.len());
+        let before = length();
         let log = self.path("log");
         let told = File::create(&log).unwrap();
         command.current_dir(self.dir.path());
         command.stdin(Stdio::null()).stdout(told.try_clone().unwrap()).stderr(told);
         self.process = Some(Process(command.spawn().unwrap()));
+        if self.kind == Kind::Ossl {
+            let began = isonet::sys::clock::now();
+            while length() <= before {
+                let told = || fs::read_to_string(&log).unwrap_or_default();
+                assert!(began.elapsed() < Duration::from_secs(90), "it does not open its file: {}", told());
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
         listens(self.at, &log);
     }
 
@@ -139,7 +151,8 @@ impl Receiver {
     /// The messages it has stored, without their frames. The last may be unfinished.
     pub fn stored(&self) -> Vec<Message> {
         let bytes = fs::read(self.path("stored")).unwrap_or_default();
-        bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(Message::of).collect()
+        let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        lines.filter(|line| self.kind != Kind::Ossl || !line.starts_with(ITS_OWN.as_bytes())).map(Message::of).collect()
     }
 
     /// What was being written when it was killed is not to be taken for the beginning of what comes next.
@@ -156,7 +169,8 @@ impl Receiver {
 
     fn rsyslog(&self) -> String {
         let (dir, ip, port) = (self.dir.path().display(), self.at.ip(), self.at.port());
-        let mut conf = format!("global(workDirectory=\"{dir}\" parser.escapeControlCharactersOnReceive=\"off\"");
+        let mut conf =
+            format!("global(workDirectory=\"{dir}\" processInternalMessages=\"on\" parser.escapeControlCharactersOnReceive=\"off\"");
         let mut input = String::new();
         if let Some(pair) = &self.setup.tls {
             let (cert, key) = (pair.cert.display(), pair.key.display());
@@ -173,6 +187,10 @@ impl Receiver {
         let queue = if self.setup.writes_first { " queue.type=\"direct\"" } else { "" };
         writeln!(conf, ")\nmodule(load=\"imtcp\"{input})\ntemplate(name=\"raw\" type=\"string\" string=\"%rawmsg%\\n\")").unwrap();
         writeln!(conf, "ruleset(name=\"store\"{queue}) {{ action(type=\"omfile\" file=\"{dir}/stored\" template=\"raw\") }}").unwrap();
+        if self.kind == Kind::Ossl {
+            // The file is open before there are connections: this driver closes their sockets twice, which may hit a file that is being opened.
+            writeln!(conf, "if $rawmsg startswith \"{ITS_OWN}\" then {{ call store }}").unwrap();
+        }
         writeln!(conf, "input(type=\"imtcp\" address=\"{ip}\" port=\"{port}\" ruleset=\"store\")").unwrap();
         conf
     }
@@ -215,6 +233,9 @@ pub fn rsyslogd(laid: &Path, conf: &Path) -> Command {
     command.args(["-n", "-i", "NONE", "-M"]).arg(libraries(laid).join("rsyslog")).arg("-f").arg(conf);
     command
 }
+
+/// What rsyslog says of itself when it begins and ends.
+const ITS_OWN: &str = "[origin software=";
 
 /// A message as it was stored.
 #[derive(Debug, Clone, PartialEq, Eq)]

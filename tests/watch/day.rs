@@ -110,8 +110,9 @@ fn day(stage: &Stage, ports: &Ports<'_>, daemon: &Daemon<'_>, session: &Session)
         connected(ground, true);
     }
     let times = wait_for("the count", PATIENCE, || status(ground).pointer("/open_incidents/0/occurrences")?.as_u64());
+    // By the words of the moment: the first outage may be over before the notice has had its second of a free screen.
     let flapping = told(session, 5, SOON);
-    assert_eq!(flapping.summary, "You cannot settle now");
+    assert!(["You cannot settle now", "Settling works on and off"].contains(&flapping.summary.as_str()), "{flapping:?}");
     println!("{flaps} times down, {times} counted before it was called flapping");
 
     for it in session.printed() {

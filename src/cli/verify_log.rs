@@ -1,7 +1,7 @@
 //! `isonet verify-log`: proves the record log whole, or names where it is not. Works beside a running daemon and on a copy elsewhere. A bundle of
 //! evidence, packed or not, is checked as a whole, and so is what a terminal that left has exported.
 
-use super::grammar::Global;
+use super::grammar::{Global, clean};
 use super::integrity::MISSING;
 use super::{complain, evidence, integrity, print, retire};
 use crate::catalogue::Lang;
@@ -40,6 +40,14 @@ fn verify(global: &Global, arguments: &Arguments) -> Result<u8, u8> {
         return retire::verify(&dir, lang);
     }
     let report = integrity::read(&dir, lang, &mut |_| {})?;
+    if report.epochs.is_empty() && report.damages.is_empty() && report.unreadable.is_empty() {
+        let path = clean(&dir.display().to_string());
+        complain(&lang.pick(
+            format!("isonet: {path} 里没有记录；导出的内容在它下面的 isonet-retired-… 目录里，请写出那个目录"),
+            format!("isonet: there are no records in {path}; an export is the directory isonet-retired-… below: name that one"),
+        ));
+        return Err(MISSING);
+    }
     print(&told(&report, lang))?;
     Ok(integrity::status(&report))
 }

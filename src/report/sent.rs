@@ -171,9 +171,10 @@ fn isolation(page: &mut Page, config: &Config, enrolled: Enrolled, lang: Lang) {
                 ),
             );
         }
-        (IsolationMode::EventOnly, _) => {
-            lang.pick("只在本机的网络有变化时试：".to_owned(), "Tried only when this PC's network changes:".to_owned())
-        }
+        (IsolationMode::EventOnly, _) => lang.pick(
+            "启动时和本机的网络有变化时试：".to_owned(),
+            "Tried when the service starts and when this PC's network changes:".to_owned(),
+        ),
         (IsolationMode::Periodic, _) => {
             let every = duration::render(settings.interval);
             lang.pick(

@@ -78,6 +78,7 @@ fn a_terminal_leaves_with_a_report_and_stays_away_until_it_is_enrolled_again() {
     let export = export(&out);
     let verify = || ground.isonet(&[], &format!("--lang en verify-log {}", export.display()));
     said(&verify(), 0, &["every file fit", "The log is whole"]);
+    said(&ground.isonet(&[], &format!("--lang en verify-log {}", out.display())), 66, &["no records", "isonet-retired-"]);
     let page = fs::read_to_string(export.join("report.txt")).unwrap();
     assert!(page.contains("终端退出使用") && page.contains("Terminal taken out of service"), "{page}");
     let is_segment = |name: &String| Path::new(name).extension().is_some_and(|extension| extension == "jsonl");

@@ -94,7 +94,10 @@ impl Ground {
         };
         let ground = Self { terminal, beyond, dir: tempfile::tempdir().unwrap() };
         let etc = ground.path("etc");
-        said("a private /etc", &Command::new("cp").args(["-a", "/etc"]).arg(&etc).output().unwrap());
+        // Other suites' namespaces come and go in `netns` meanwhile.
+        let copied = Command::new("cp").args(["-a", "/etc"]).arg(&etc).output().unwrap();
+        let wrong = String::from_utf8_lossy(&copied.stderr).into_owned();
+        assert!(wrong.lines().all(|line| line.contains("/etc/netns")), "a private /etc: {wrong}");
         ground.here(&format!("mount --bind {} /etc", etc.display()));
         // What tells of this machine's USB devices, clocks and links is not of this terminal.
         ground.here("mount -t sysfs sysfs /sys");

@@ -3,7 +3,7 @@
 //! | file | mode | for |
 //! |---|---|---|
 //! | `control.sock` | 0660, group `isonet` where there is one | root and the group: everything |
-//! | `public.sock` | 0666 | anybody on this PC: `/v1/status` without what only an engineer may know, `/v1/changes` |
+//! | `public.sock` | 0666 | anybody on this PC: `/v1/status` and the status page without what only an engineer may know, `/v1/changes` |
 //! | `lock` | 0600 | whoever holds it is the one daemon of this directory |
 //!
 //! | request | answer |

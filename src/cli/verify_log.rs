@@ -40,7 +40,8 @@ fn verify(global: &Global, arguments: &Arguments) -> Result<u8, u8> {
         return retire::verify(&dir, lang);
     }
     let report = integrity::read(&dir, lang, &mut |_| {})?;
-    if report.epochs.is_empty() && report.damages.is_empty() && report.unreadable.is_empty() {
+    // A directory that was named by mistake must not be taken for a log without faults.
+    if arguments.dir.is_some() && report.epochs.is_empty() && report.damages.is_empty() && report.unreadable.is_empty() {
         let path = clean(&dir.display().to_string());
         complain(&lang.pick(
             format!("isonet: {path} 里没有记录；导出的内容在它下面的 isonet-retired-… 目录里，请写出那个目录"),

@@ -166,8 +166,8 @@ fn isolation(page: &mut Page, config: &Config, enrolled: Enrolled, lang: Lang) {
             return item(
                 page,
                 lang.pick(
-                    "本机还没有登记（isonet enroll），现在不向任何公网地址发送数据。",
-                    "This PC is not enrolled (isonet enroll): nothing is sent to any public address now.",
+                    "本机还没有登记，现在不向任何公网地址发送数据。登记（isonet enroll）时，填了 network.access 且线路不走互联网的，会向配置的 anchor 和第一个 control 各问一次。",
+                    "This PC is not enrolled: nothing is sent to any public address now. To enrol it (isonet enroll) asks each configured anchor and the first control once, where network.access is set and does not lead over the internet.",
                 ),
             );
         }
@@ -178,8 +178,8 @@ fn isolation(page: &mut Page, config: &Config, enrolled: Enrolled, lang: Lang) {
         (IsolationMode::Periodic, _) => {
             let every = duration::render(settings.interval);
             lang.pick(
-                format!("网络有变化时，以及每 {every}（经批准）试："),
-                format!("Tried when this PC's network changes, and every {every} (by permission):"),
+                format!("启动时、网络有变化时，以及每 {every}（经批准）试："),
+                format!("Tried when the service starts, when this PC's network changes, and every {every} (by permission):"),
             )
         }
     };
@@ -213,6 +213,21 @@ fn isolation(page: &mut Page, config: &Config, enrolled: Enrolled, lang: Lang) {
             ),
         );
     }
+    item(
+        page,
+        lang.pick(
+            "每台域名服务器：查两个上面的名字；查得到时，再查 com、cn 下各一个随机名字",
+            "each name server: two of the names above; if they are found, a random name under com and one under cn",
+        ),
+    );
+    item(
+        page,
+        lang.pick(
+            "本机设置里写着的、程序正连着的代理：请它转到上面的地址，握手同样不发内容；代理的自动配置脚本：只从内网取来看，不执行",
+            "proxies that this PC's settings name or its programs are connected to: the same handshake by way of them; scripts that configure proxies: \
+             fetched from inside only, and never executed",
+        ),
+    );
     page.paragraph(
         "  ",
         lang.pick("隔离完好时，这些都走不出专网。", "While the isolation holds, none of this gets out of the private network."),

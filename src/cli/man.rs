@@ -42,14 +42,14 @@ const MORE: [[(&str, &[&str]); 2]; 4] = [
             "退出状态",
             &[
                 "diagnose：0 连通且无异常；10 连通但有变差的地方；20 不通；30 隔离已被破坏；40 无法判断。",
-                "所有命令：64 用法错误；65 记录被改动；66 找不到文件或没有相近的内容；69 值守程序没有运行；70 内部错误；74 无法读写；77 没有权限；78 配置有误。",
+                "所有命令：64 用法错误；65 记录和写下时不一致，或者放行、说明没有登记成；66 找不到文件或没有相近的内容；69 值守程序没有运行；70 内部错误；74 无法读写；77 没有权限；78 配置有误。",
             ],
         ),
         (
             "EXIT STATUS",
             &[
                 "diagnose: 0 connected, nothing wrong; 10 connected, but something is worse than it should be; 20 disconnected; 30 the isolation is broken; 40 could not tell.",
-                "All commands: 64 usage; 65 records not as they were written; 66 file missing or nothing similar found; 69 the service does not run; 70 internal; 74 cannot read or write; 77 not permitted; 78 configuration not right.",
+                "All commands: 64 usage; 65 records not as they were written, or a grant or statement refused; 66 file missing or nothing similar found; 69 the service does not run; 70 internal; 74 cannot read or write; 77 not permitted; 78 configuration not right.",
             ],
         ),
     ],

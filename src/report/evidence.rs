@@ -162,7 +162,7 @@ impl Told<'_> {
                 "Whether the key is this terminal's: compare its fingerprint (above) with the acceptance sheet and the bureau's register.",
             ),
             pick(
-                "密钥就在这台电脑上。谁是这台电脑的管理员，谁就能改写本机记录再重新签名；只有接收端当时就收到的记录和在线信号，才连管理员也改不了。",
+                "密钥就在这台电脑上。谁是这台电脑的管理员，谁就能改写本机记录再重新签名；只有接收端当时就收到的记录和心跳，才连管理员也改不了。",
                 "The key lies on the same PC: its administrator could write other records and sign them. Only records and signs of life that a receiver got at the \
                  time bind the administrator, too.",
             ),

@@ -157,7 +157,7 @@ fn event(code: &str, lang: Lang) -> (&'static str, String) {
         "agent.key-changed" => (
             (
                 "有了新的签名密钥",
-                "从这条记录起，证明材料和在线信号用新的密钥签名。第一次出现是正常的；以后再出现，请把记录里的新指纹（isonet status 也显示）报给医保局信息科登记，并弄清旧的为什么不用了。",
+                "从这条记录起，证明材料和心跳用新的密钥签名。第一次出现是正常的；以后再出现，请把记录里的新指纹（isonet status 也显示）报给医保局信息科登记，并弄清旧的为什么不用了。",
             ),
             (
                 "Another key signs from now on",

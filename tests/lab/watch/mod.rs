@@ -2,7 +2,8 @@
 //!
 //! For every fault: staged and proved as in a pass; exactly one incident is opened, its right cause is named within its goal; healed and proved
 //! healthy; resolved within [`RESOLVED_MS`] of that, and nothing else is written. Before a fault that comes silently the daemon is left alone
-//! until its pace is calm, as faults find it in life.
+//! until its pace is calm, as faults find it in life. What is right but late is staged once more, and both are told: many sites share this machine's
+//! processors, which now and then keep one waiting; what the daemon itself is slow at is late again.
 
 pub(crate) mod daemon;
 pub(crate) mod faults;
@@ -63,10 +64,12 @@ fn faults_pass(args: &Args, run: &Run, seed: u64) -> Done<bool> {
     });
     println!();
     print!("{}", table::markdown(&timings));
-    let failed = timings.iter().filter(|timing| !timing.wrong.is_empty()).count();
+    let failed = timings.iter().filter(|timing| timing.failed()).count();
+    let again = timings.iter().filter(|timing| timing.again).count();
+    println!("{again} were late and staged again");
     println!("the watch took {:.0} s", begin.elapsed().as_secs_f64());
     let skipped = if args.depth == Depth::Quick { left_out(args) } else { 0 };
-    println!("{} passed, {failed} failed, {skipped} skipped", timings.len() - failed);
+    println!("{} passed, {failed} failed, {skipped} skipped", timings.len() - failed - again);
     Ok(failed == 0 && !timings.is_empty())
 }
 
@@ -96,14 +99,19 @@ fn watch_site(args: &Args, run: &Run, site: &Site, seed: u64, rounds: usize, pro
         println!("{plan}");
         let mut stand: Option<Stand> = None;
         for (name, goal) in &due {
-            let timing = up(run, &plan, product, &mut stand).and_then(|stand| {
-                let case = faults::case(name)?;
-                Ok(stand.stage(case, *goal, schema))
-            });
-            let timing =
-                timing.unwrap_or_else(|why| Timing { wrong: vec![format!("the lab itself: {why}")], ..Timing::of(name, site.kind, *goal) });
+            let mut once = || {
+                let timing = up(run, &plan, product, &mut stand).and_then(|stand| Ok(stand.stage(faults::case(name)?, *goal, schema)));
+                timing.unwrap_or_else(|why| Timing { wrong: vec![format!("the lab itself: {why}")], ..Timing::of(name, site.kind, *goal) })
+            };
+            let mut timing = once();
+            if timing.wrong.is_empty() && !timing.late.is_empty() {
+                timing.again = true;
+                timing.tell();
+                timings.push(timing);
+                timing = once();
+            }
             timing.tell();
-            if !timing.wrong.is_empty()
+            if timing.failed()
                 && let Some(stand) = stand.take()
             {
                 stand.down();
@@ -162,10 +170,10 @@ impl Stand {
             timing.wrong.extend(schema.iter_errors(&record.record).map(|e| format!("schema: {e} at {}", e.instance_path())));
         }
         timing.wrong.extend(shape(&seen, timing.healing_ms));
-        if !timing.wrong.is_empty() {
-            timing.wrong.extend(seen.iter().map(|seen| seen.told(timing.begun_ms)));
-            timing.wrong.push(format!("healing began after {} ms", timing.healing_ms.saturating_sub(timing.begun_ms)));
-            timing.wrong.push(format!("daemon: {}", self.daemon.tail()));
+        if !timing.wrong.is_empty() || !timing.late.is_empty() {
+            timing.details.extend(seen.iter().map(|seen| seen.told(timing.begun_ms)));
+            timing.details.push(format!("healing began after {} ms", timing.healing_ms.saturating_sub(timing.begun_ms)));
+            timing.details.push(format!("daemon: {}", self.daemon.tail()));
         }
         timing
     }
@@ -199,7 +207,7 @@ impl Stand {
         }
         let ended = self.daemon.after(self.judged).into_iter().find(|seen| seen.word("/incident/phase") == "resolved");
         timing.resolved_ms = ended.map(|seen| seen.at_ms.saturating_sub(healed));
-        timing.late();
+        timing.hold_to_goals();
         if named { Ok(()) } else { Err(format!("the cause was never named; due {:?}", case.expect.roots)) }
     }
 
@@ -256,22 +264,30 @@ fn shape(seen: &[Seen], healing_ms: u64) -> Vec<String> {
 
 impl Timing {
     /// Times that miss their goals.
-    fn late(&mut self) {
+    fn hold_to_goals(&mut self) {
         let goal = self.goal.ms();
         if self.opened_ms.is_some_and(|ms| ms > goal) {
-            self.wrong.push(format!("opened late: goal {goal} ms"));
+            self.late.push(format!("opened late: goal {goal} ms"));
         } else if self.named_ms.is_some_and(|ms| ms > goal) {
-            self.wrong.push(format!("its cause named late: goal {goal} ms"));
+            self.late.push(format!("its cause named late: goal {goal} ms"));
         }
         if self.resolved_ms.is_some_and(|ms| ms > RESOLVED_MS) {
-            self.wrong.push(format!("resolved late: goal {RESOLVED_MS} ms"));
+            self.late.push(format!("resolved late: goal {RESOLVED_MS} ms"));
         }
+    }
+
+    fn failed(&self) -> bool {
+        !self.wrong.is_empty() || (!self.late.is_empty() && !self.again)
     }
 
     /// In one piece: other topologies are talking too.
     fn tell(&self) {
         let shown = |ms: Option<u64>| ms.map_or("-".to_owned(), |ms| format!("{}.{:02}", ms / 1000, ms % 1000 / 10));
-        let verdict = if self.wrong.is_empty() { "PASS" } else { "FAIL" };
+        let verdict = match self.failed() {
+            true => "FAIL",
+            false if self.again => "AGAIN",
+            false => "PASS",
+        };
         let mut text = format!(
             "{verdict:<7} {:<11} {:<38} opened {:>6} s  named {:>6} s  resolved {:>6} s{}\n",
             self.kind.map_or("", |kind| kind.name()),
@@ -281,7 +297,7 @@ impl Timing {
             shown(self.resolved_ms),
             if self.named_ms > self.opened_ms { format!("\n       at first: {}", self.first) } else { String::new() }
         );
-        for line in &self.wrong {
+        for line in self.wrong.iter().chain(&self.late).chain(&self.details) {
             text.push_str(&format!("       {line}\n"));
         }
         let mut out = std::io::stdout().lock();

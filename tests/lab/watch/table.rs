@@ -25,8 +25,14 @@ pub(crate) struct Timing {
     pub(crate) first: String,
     /// From the lab's own proof that it is gone; 0 = before that proof.
     pub(crate) resolved_ms: Option<u64>,
-    /// Empty = all as it must be.
+    /// Empty = all as it must be, but perhaps late.
     pub(crate) wrong: Vec<String>,
+    /// Which times miss their goals.
+    pub(crate) late: Vec<String>,
+    /// Late, and therefore staged once more.
+    pub(crate) again: bool,
+    /// What helps to find out why, if something is wrong or late.
+    pub(crate) details: Vec<String>,
 }
 
 impl Timing {
@@ -42,6 +48,9 @@ impl Timing {
             first: String::new(),
             resolved_ms: None,
             wrong: Vec::new(),
+            late: Vec::new(),
+            again: false,
+            details: Vec::new(),
         }
     }
 
